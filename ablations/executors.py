@@ -1,0 +1,220 @@
+"""Local worker processes that live for a whole study; the parent never imports PyTorch."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, NamedTuple
+
+from alexnet.config import Config, Precision
+from alexnet.progress import Epoch
+
+from ablations.machine import Fingerprint
+from ablations.run import Run
+
+if TYPE_CHECKING:
+    from ablations.worker import Place
+
+KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each layer: 20 % of a step
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+
+
+class Probe(NamedTuple):
+    """What a worker says of itself when it is ready."""
+
+    precision: Precision
+    fingerprint: Fingerprint
+
+
+class TimeStep(NamedTuple):
+    """Ask a worker how long a training step takes."""
+
+    config: Config
+    dataset: str
+    precision: Precision
+    steps: int
+
+
+class Timed(NamedTuple):
+    """The answer, in seconds."""
+
+    seconds: float
+
+
+class Progressed(NamedTuple):
+    """A run has passed once more over its images."""
+
+    run: Run
+    epoch: Epoch
+
+
+class Finished(NamedTuple):
+    """A run has its record."""
+
+    run: Run
+
+
+class Elsewhere(NamedTuple):
+    """Another process is at this run."""
+
+    run: Run
+
+
+class Failed(NamedTuple):
+    """A run, or the start of a worker, has failed; others go on."""
+
+    run: Run | None
+    reason: str
+
+
+Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed
+Job = Run | TimeStep
+
+
+class WorkerError(RuntimeError):
+    """No worker can be started; the message has its last words."""
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    job: Job | None = None
+    ready: bool = False
+
+
+class LocalWorkers:
+    """Spawned processes on this machine, each doing one job at a time."""
+
+    def __init__(self, count: int, place: "Place") -> None:
+        """Start them; each says `Probe` when it is ready."""
+        self._place = place
+        self._workers = [self._start() for _ in range(count)]
+
+    def _start(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._place), daemon=True)
+        threads = str(self._place.threads)
+        variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
+        if self._place.device.startswith("cuda"):
+            variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for determinism
+        with _environment(variables):  # must be there before PyTorch is imported
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    @property
+    def idle(self) -> int:
+        """How many workers are ready and have nothing to do."""
+        return sum(worker.ready and worker.job is None for worker in self._workers)
+
+    @property
+    def running(self) -> list[Run]:
+        """The runs being trained."""
+        return [worker.job for worker in self._workers if isinstance(worker.job, Run)]
+
+    def submit(self, job: Job) -> None:
+        """Give a job to an idle worker."""
+        worker = next(w for w in self._workers if w.ready and w.job is None)
+        worker.job = job
+        worker.pipe.send(job)
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """Yield what has happened, waiting up to ``timeout`` seconds for something.
+
+        Raises:
+            WorkerError: If a worker dies before it was ever ready.
+        """
+        pipes = {worker.pipe: worker for worker in self._workers}
+        for pipe in wait(list(pipes), timeout):
+            worker = pipes[pipe]  # type: ignore[index]
+            try:
+                event: Event = worker.pipe.recv()
+            except (EOFError, ConnectionResetError):
+                yield from self._died(worker)
+                continue
+            if isinstance(event, Failed) and event.run is None:
+                raise WorkerError(event.reason)
+            worker.ready = True
+            if not isinstance(event, Progressed):
+                worker.job = None
+            yield event
+
+    def _died(self, worker: _Worker) -> Iterator[Event]:
+        worker.process.join(5)
+        code = worker.process.exitcode
+        if not worker.ready:
+            raise WorkerError(f"a worker ended before it was ready (exit code {code})")
+        job = worker.job
+        self._workers[self._workers.index(worker)] = self._start()
+        if isinstance(job, Run):
+            killed = "killed by the system, perhaps for memory" if code == -9 else f"ended ({code})"
+            yield Failed(job, f"the worker was {killed}; it goes on from its last epoch next time")
+
+    def close(self) -> None:
+        """End all workers now; runs go on from their last epoch when they are taken up again."""
+        for worker in self._workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + 5
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+            worker.pipe.close()
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for a child about to start; what a person has set stays."""
+    fresh = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(fresh)
+    try:
+        yield
+    finally:
+        for name in fresh:
+            del os.environ[name]
+
+
+def _serve(pipe: Connection, place: "Place") -> None:
+    """Run in the child: load PyTorch once, then do jobs until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    try:
+        from ablations.worker import Workbench
+
+        bench = Workbench(place)
+        pipe.send(Probe(bench.precision(), bench.fingerprint()))
+    except Exception as error:
+        pipe.send(Failed(None, f"{type(error).__name__}: {error}"))
+        return
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            pipe.send(_answer(bench, pipe.recv(), pipe))
+
+
+def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:  # type: ignore[name-defined]  # noqa: F821
+    from ablations.store import Busy
+    from ablations.worker import explain
+
+    try:
+        if isinstance(job, TimeStep):
+            return Timed(bench.seconds_per_step(job.config, job.dataset, job.precision, job.steps))
+        bench.execute(job, lambda epoch: pipe.send(Progressed(job, epoch)))
+        return Finished(job)
+    except Busy:
+        return Elsewhere(job)  # type: ignore[arg-type]
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except Exception as error:
+        reason = explain(error)
+        with contextlib.suppress(OSError):
+            bench.store.add_failure(job, reason)  # type: ignore[arg-type]
+        return Failed(job if isinstance(job, Run) else None, reason)

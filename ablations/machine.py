@@ -1,0 +1,88 @@
+"""This machine and this installation, as far as records tell of them; imports no PyTorch."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from alexnet.config import Frozen
+
+PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
+
+
+class Fingerprint(Frozen):
+    """What bit-identical results need to have in common."""
+
+    device: str  # cpu, or the name of the accelerator
+    processor: str
+    capability: str  # the instruction set or compute capability in use
+    threads: int
+    torch: str
+
+
+class Provenance(Frozen):
+    """Where a plan or record comes from; no user, path or environment."""
+
+    at: datetime
+    versions: dict[str, str]
+    commit: str | None  # of this project, if it runs from a checkout
+    clean: bool | None  # whether the checkout had no changes
+    command: str  # that a person can paste
+
+
+def provenance(command: str) -> Provenance:
+    """Return the provenance of what is being made now."""
+    commit, clean = checkout()
+    return Provenance(
+        at=datetime.now(UTC).replace(microsecond=0),
+        versions=versions(),
+        commit=commit,
+        clean=clean,
+        command=command,
+    )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version()} | {
+        package: metadata.version(package) for package in PACKAGES
+    }
+
+
+@cache
+def checkout() -> tuple[str | None, bool | None]:
+    """Return the commit this code was checked out at and whether it is unchanged since."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None, None
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ("git", "-C", str(root), *arguments), capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD"), not git("status", "--porcelain")
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+
+
+def cores() -> int:
+    """Return the processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """Return the name of the processor, as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,217 @@
+"""The registered definition of a study on a dataset: written before the first run, only added to."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from alexnet.config import EDITION, Config, Frozen, Precision
+from alexnet.data.catalogue import Manifest
+
+from ablations.machine import Fingerprint, Provenance
+from ablations.record import Record
+from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
+from ablations.study import Contrast, Metric, Setting, Study
+from ablations.tuning import Choice, Pending, at_rate, tune
+
+SMOKE_IMAGES = 1280
+SMOKE_EPOCHS = 2
+
+
+class PlanError(ValueError):
+    """A plan that cannot be read or that differs from the study; the message names the field."""
+
+
+class Definition(Frozen):
+    """What must not change once the first run has started."""
+
+    study: str
+    claim: str
+    dataset: DatasetRef
+    setting: Setting
+    metric: Metric
+    contrasts: tuple[Contrast, ...]
+    arms: dict[str, Config]  # at the base's rate, which tuning replaces
+    seeds: tuple[int, ...]
+    rates: tuple[float, ...]
+    tuning_seeds: tuple[int, ...] = TUNING_SEEDS
+    precision: Precision
+    threads: int  # per run
+    edition: int = EDITION
+    smoke: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The name of this definition: SHA-256 in hex."""
+        return hashlib.sha256(canonical(self.model_dump(mode="json")).encode()).hexdigest()
+
+
+class About(Frozen):
+    """The words that a report needs; they may be improved without touching the definition."""
+
+    title: str
+    section: str
+    question: str
+    paper_says: str
+    paper_dataset: str
+    left_open: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    passes: float
+
+
+class SecondLook(Frozen):
+    """Seeds added after the plan was made; shown beside its verdict, never in place of it."""
+
+    at: datetime
+    seeds: tuple[int, ...]
+
+
+class Timing(Frozen):
+    """How long one arm's training step takes with nothing else running; shown, never judged."""
+
+    seconds_per_step: float
+    batch: int
+    fingerprint: Fingerprint
+
+
+class Plan(Frozen):
+    """A definition, when it was registered, and what has been added since."""
+
+    schema_version: Literal[1] = 1
+    definition: Definition
+    about: About
+    registered: Provenance
+    choices: dict[str, Choice] = {}
+    second_looks: tuple[SecondLook, ...] = ()
+    timings: dict[str, Timing] = {}
+
+    def to_json(self) -> str:
+        """Return the plan as JSON."""
+        return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the plan in a file.
+
+        Raises:
+            PlanError: If it was cut short or is of another schema.
+        """
+        try:
+            return cls.model_validate_json(path.read_text())
+        except (ValueError, OSError) as error:
+            raise PlanError(
+                f"{path} cannot be read as a plan; restore it, or move it away to register anew"
+            ) from error
+
+    @property
+    def short(self) -> str:
+        """The six digits that people see."""
+        return self.definition.digest[:6]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The planned seeds and those of every second look."""
+        return self.definition.seeds + tuple(s for look in self.second_looks for s in look.seeds)
+
+    def make_run(self, config: Config, seed: int) -> Run:
+        """Return the run of a config and a seed on this plan's images."""
+        one = self.definition
+        return Run(
+            config=config,
+            seed=seed,
+            dataset=one.dataset,
+            precision=one.precision,
+            edition=one.edition,
+        )
+
+    def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
+        """Return the rate that the records choose for an arm, or the runs still missing."""
+        one = self.definition
+        return tune(one.arms[arm], one.metric, one.rates, self.make_run, find)
+
+    def run(self, arm: str, seed: int) -> Run:
+        """Return a comparison run of an arm whose rate has been chosen."""
+        return self.make_run(at_rate(self.definition.arms[arm], self.choices[arm].rate), seed)
+
+
+def define(
+    study: Study,
+    dataset: str,
+    manifest: Manifest,
+    seeds: int,
+    precision: Precision,
+    smoke: bool,
+) -> Definition:
+    """Return the definition of a study on a dataset, as the study's code says it now.
+
+    A smoke definition is the same study cut down to seconds: few images, two rates, two seeds.
+    """
+    base = study.bases[dataset]
+    arms = {arm: study.config(dataset, arm) for arm in study.arms}
+    rates = base.rates
+    if smoke:
+        cut = {"images": SMOKE_IMAGES, "epochs": SMOKE_EPOCHS}
+        arms = {arm: config.but(training=cut) for arm, config in arms.items()}
+        middle = len(rates) // 2
+        rates = rates[max(0, middle - 1) : middle + 1]
+    return Definition(
+        study=study.name,
+        claim=study.claim,
+        dataset=DatasetRef.of(manifest),
+        setting=base.setting,
+        metric=base.metric,
+        contrasts=study.contrasts,
+        arms=arms,
+        seeds=tuple(range(seeds)),
+        rates=rates,
+        precision=precision,
+        threads=base.threads,
+        smoke=smoke,
+    )
+
+
+def about(study: Study, dataset: str) -> About:
+    """Return the words of a study on a dataset."""
+    base = study.bases[dataset]
+    return About(
+        title=study.title,
+        section=study.section,
+        question=study.question,
+        paper_says=study.paper_says,
+        paper_dataset=study.paper_dataset,
+        left_open=base.left_open,
+        thresholds=base.thresholds,
+        passes=base.passes,
+    )
+
+
+def refuse_difference(registered: Definition, now: Definition, path: Path) -> None:
+    """Refuse to go on with a plan whose definition is no longer the study's.
+
+    Raises:
+        PlanError: Naming the first field that differs, both values and the way out.
+    """
+    difference = _difference(registered.model_dump(mode="json"), now.model_dump(mode="json"))
+    if difference:
+        field, before, after = difference
+        raise PlanError(
+            f"{path.name} was registered with {field} = {before}, and the study now says {after}; "
+            "a registered plan is not changed: use another --results folder, or undo the change"
+        )
+
+
+def _difference(before: Any, after: Any, field: str = "") -> tuple[str, Any, Any] | None:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            inside = f"{field}.{name}" if field else name
+            if found := _difference(before.get(name), after.get(name), inside):
+                return found
+        return None
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            if found := _difference(one, other, f"{field}[{index}]"):
+                return found
+        return None
+    return (field, before, after) if before != after else None

@@ -1,0 +1,70 @@
+"""What a finished run leaves behind."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from alexnet.config import Frozen
+from alexnet.measures import Measures
+from alexnet.progress import Epoch
+
+from ablations.machine import Fingerprint, Provenance
+from ablations.run import Run, canonical
+
+
+class RecordError(ValueError):
+    """A record that cannot be trusted; the message names it and what to do."""
+
+
+class Seconds(Frozen):
+    """Time by phase, on the clock."""
+
+    training: float
+    evaluation: float
+
+
+class Record(Frozen):
+    """The answer to one run: a question asked by its config, its seed and its images."""
+
+    schema_version: Literal[1] = 1
+    run: Run
+    status: Literal["finished", "diverged"]
+    curve: tuple[Epoch, ...]
+    measures: Measures | None  # None when training diverged
+    files: dict[str, str] = {}  # SHA-256 of each file written with this record
+    seconds: Seconds
+    interruptions: int = 0  # times it was taken up again from its checkpoint
+    fingerprint: Fingerprint
+    provenance: Provenance
+
+    def to_json(self) -> str:
+        """Return the record as JSON that carries its own SHA-256."""
+        content = self.model_dump(mode="json") | {"id": self.run.id}
+        sealed = content | {"sha256": _seal(content)}
+        return json.dumps(sealed, indent=1, allow_nan=False) + "\n"
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the record in a file.
+
+        Raises:
+            RecordError: If the file was cut short or edited, or is of another schema.
+        """
+        advice = "it is kept and treated as absent; delete it to silence this"
+        try:
+            content = json.loads(path.read_text())
+            seal = content.pop("sha256")
+        except (ValueError, KeyError, AttributeError) as error:
+            raise RecordError(f"{path} is cut short or not a record; {advice}") from error
+        if seal != _seal(content):
+            raise RecordError(f"{path} was edited after it was written; {advice}")
+        del content["id"]  # computed anew from the run, so that a folder's name is only a name
+        try:
+            return cls.model_validate(content)
+        except ValueError as error:
+            raise RecordError(f"{path} is of another version of this program; {advice}") from error
+
+
+def _seal(content: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical(content).encode()).hexdigest()

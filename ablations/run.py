@@ -1,0 +1,56 @@
+"""The unit of work and of storage: one config, one seed, one dataset."""
+
+import hashlib
+import json
+from typing import Any, Self
+
+from alexnet.config import EDITION, Config, Frozen, Precision
+from alexnet.data.catalogue import Manifest
+
+TUNING_SEEDS = (1000, 1001)
+"""Seeds of the runs that choose a rate; they never see the test images."""
+
+
+class DatasetRef(Frozen):
+    """A dataset by its content."""
+
+    name: str
+    digest: str
+    split: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """Return the reference to a prepared dataset."""
+        return cls(name=manifest.name, digest=manifest.digest, split=manifest.split)
+
+
+class Run(Frozen):
+    """One question that training answers; knows nothing of studies, machines or places."""
+
+    config: Config
+    seed: int
+    dataset: DatasetRef
+    precision: Precision
+    edition: int = EDITION
+
+    @property
+    def id(self) -> str:
+        """SHA-256, in hex, of all that decides the numbers; shown by its first twelve digits."""
+        identity = self.model_dump(mode="json")
+        del identity["dataset"]["name"]  # images are named by their content
+        return hashlib.sha256(canonical(identity).encode()).hexdigest()
+
+    @property
+    def short(self) -> str:
+        """The twelve digits that people see and folders are called by."""
+        return self.id[:12]
+
+    @property
+    def sees_test(self) -> bool:
+        """Whether this run may be measured on the test images."""
+        return self.seed not in TUNING_SEEDS
+
+
+def canonical(content: Any) -> str:
+    """Return JSON that is the same for the same content: sorted, without spaces or NaN."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,146 @@
+"""The results folder: plans, records and what belongs to them; files alone hold the truth."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ablations.plan import Plan, PlanError
+from ablations.record import Record, RecordError
+from ablations.run import Run
+
+
+class StoreError(ValueError):
+    """The results folder cannot be used; the message says why and the way out."""
+
+
+class Busy(Exception):
+    """Another process holds the lock of a run."""
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks sees the old one or the whole new one, even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # the rename itself, too, must survive a crash
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class Store:
+    """A results folder and the records found in it."""
+
+    def __init__(self, results: Path) -> None:
+        """Read every record once; damaged ones are named in ``problems`` and treated as absent."""
+        self.results = results
+        self.problems: list[str] = []
+        self._records: dict[str, Record] = {}
+        for path in sorted(results.glob("runs/*/record.json")):
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            record = Record.read(path)
+        except (RecordError, OSError) as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+        else:
+            self._records[record.run.id] = record
+
+    def ensure_writable(self) -> None:
+        """Refuse a folder that cannot be written, before anything starts.
+
+        Raises:
+            StoreError: With the system's reason.
+        """
+        try:
+            probe = self.results / f".writable-{os.getpid()}"
+            write_atomically(probe, b"")
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to the results folder {self.results} ({error.strerror}); "
+                "choose another with --results PATH"
+            ) from error
+
+    def folder(self, run: Run) -> Path:
+        """Return the folder of a run."""
+        return self.results / "runs" / run.short
+
+    def find(self, run: Run) -> Record | None:
+        """Return the record of a run, whoever wrote it and when, or None."""
+        if run.id not in self._records and (path := self.folder(run) / "record.json").exists():
+            self._read(path)
+        return self._records.get(run.id)
+
+    def add(self, record: Record) -> None:
+        """Commit a run: from the moment this returns, it is finished. Its files come before it."""
+        folder = self.folder(record.run)
+        write_atomically(folder / "record.json", record.to_json().encode())
+        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        self._records[record.run.id] = record
+
+    def add_failure(self, run: Run, reason: str) -> Path:
+        """Leave the reason why a run did not finish; it will be tried again."""
+        folder = self.folder(run)
+        number = len(list(folder.glob("failure-*.txt"))) + 1
+        path = folder / f"failure-{number}.txt"
+        write_atomically(path, (reason.rstrip() + "\n").encode())
+        return path
+
+    @contextlib.contextmanager
+    def lock(self, run: Run) -> Iterator[None]:
+        """Hold a run; the system releases it when its owner dies.
+
+        Raises:
+            Busy: If another process holds it.
+        """
+        self.folder(run).mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder(run) / "lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise Busy(run.short) from error
+
+    def plan_path(self, study: str, dataset: str, smoke: bool) -> Path:
+        """Return where the plan of a study on a dataset lies."""
+        return self.results / "plans" / f"{study}@{dataset}{'.smoke' if smoke else ''}.json"
+
+    def read_plan(self, study: str, dataset: str, smoke: bool) -> Plan | None:
+        """Return a registered plan, or None.
+
+        Raises:
+            PlanError: If the file cannot be read.
+        """
+        path = self.plan_path(study, dataset, smoke)
+        return Plan.read(path) if path.exists() else None
+
+    def write_plan(self, plan: Plan) -> None:
+        """Write a plan, new or added to."""
+        one = plan.definition
+        path = self.plan_path(one.study, one.dataset.name, one.smoke)
+        write_atomically(path, plan.to_json().encode())
+
+    def plans(self) -> list[Plan]:
+        """Return every plan that can be read, by name; the others are named in ``problems``."""
+        found = []
+        for path in sorted(self.results.glob("plans/*.json")):
+            try:
+                found.append(Plan.read(path))
+            except PlanError as error:
+                self.problems.append(str(error))
+        return found

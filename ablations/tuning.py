@@ -1,0 +1,124 @@
+"""Choosing each arm's rate: the same grid, the same seeds, and a rule that reads records alone.
+
+Rates are tried from the largest down, each with the tuning seeds. A run that learns nothing in
+its first epoch ends there. Once a rate has reached the threshold of a time-to-threshold study
+with every seed, the rates after it get a tenth more epochs than its mean time, rounded up, and
+never more than the horizon: whoever needs longer would not be chosen. The rule is alike in all arms.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from alexnet.config import Config, Frozen, GiveUp
+
+from ablations.metrics import Outcome, observe
+from ablations.record import Record
+from ablations.run import TUNING_SEEDS, DatasetRef, Run
+from ablations.study import FinalError, Metric, TimeTo
+
+GIVE_UP = GiveUp(epoch=1, within=0.05)
+
+
+class Trial(Frozen):
+    """One rate, tried with every tuning seed."""
+
+    rate: float
+    epochs: int  # the most that its runs were given
+    outcomes: tuple[float, ...]  # by seed; epochs or a fraction
+    reached: bool  # every seed got a value that is not a bound
+    runs: tuple[str, ...]  # ids
+
+    @property
+    def mean(self) -> float:
+        """The mean outcome over the seeds."""
+        return sum(self.outcomes) / len(self.outcomes)
+
+
+class Choice(Frozen):
+    """The rate chosen for one arm, with all that it was chosen from."""
+
+    rate: float
+    trials: tuple[Trial, ...]
+    none_reached: bool  # no rate got a value; the smallest was taken
+    edge: bool  # the best rate is the largest or smallest tried
+
+
+class Pending(NamedTuple):
+    """Tuning is not done; these runs are needed next."""
+
+    runs: list[Run]
+
+
+def tune(
+    config: Config,
+    metric: Metric,
+    rates: Sequence[float],
+    make_run: Callable[[Config, int], Run],
+    find: Callable[[Run], Record | None],
+) -> Choice | Pending:
+    """Return the rate that the records choose for an arm, or the runs still missing for it.
+
+    Args:
+        config: The arm, at any rate.
+        metric: What the study compares; errors on ``test`` are judged on ``valid`` here.
+        rates: The grid.
+        make_run: Completes a config and a seed to a run.
+        find: Returns the record of a run, or None.
+    """
+    judged = FinalError(part="valid") if isinstance(metric, FinalError) else metric
+    trials: list[Trial] = []
+    for rate in sorted(rates, reverse=True):
+        epochs = _epochs(trials, judged, config.training.epochs)
+        changed = at_rate(config, rate).but(
+            training={"epochs": epochs, "give_up": GIVE_UP.model_dump()}
+        )
+        runs = [make_run(changed, seed) for seed in TUNING_SEEDS]
+        records = [find(run) for run in runs]
+        if missing := [run for run, record in zip(runs, records, strict=True) if record is None]:
+            return Pending(missing)
+        outcomes = [_outcome(record, judged) for record in records if record is not None]
+        trials.append(
+            Trial(
+                rate=rate,
+                epochs=epochs,
+                outcomes=tuple(outcome.value for outcome in outcomes),
+                reached=not any(outcome.bound for outcome in outcomes),
+                runs=tuple(run.id for run in runs),
+            )
+        )
+    return choose(trials)
+
+
+def choose(trials: Sequence[Trial]) -> Choice:
+    """Return the rate with the best mean among those that every seed reached; ties to the smaller."""
+    reached = [trial for trial in trials if trial.reached]
+    best = min(reached or trials, key=lambda t: (t.mean if reached else 0.0, t.rate))
+    rates = [trial.rate for trial in trials]
+    return Choice(
+        rate=best.rate,
+        trials=tuple(trials),
+        none_reached=not reached,
+        edge=len(rates) > 1 and best.rate in (min(rates), max(rates)),
+    )
+
+
+def at_rate(config: Config, rate: float) -> Config:
+    """Return a config with its rate replaced; the biases' rate is a multiple of it and follows."""
+    return config.but(training={"optimizer": {"rate": rate}})
+
+
+def _epochs(trials: Sequence[Trial], metric: Metric, horizon: int) -> int:
+    reached = [trial.mean for trial in trials if trial.reached]
+    if not reached or not isinstance(metric, TimeTo):
+        return horizon
+    return min(horizon, math.ceil(1.1 * min(reached)))
+
+
+def _outcome(record: Record, metric: Metric) -> Outcome:
+    """A run that gave up counts as worst, whatever it was measured at."""
+    outcome = observe(record, metric)
+    gave_up = len(record.curve) < record.run.config.training.epochs
+    if isinstance(metric, FinalError) and gave_up:
+        return Outcome(1.0, bound=True)
+    return outcome

@@ -1,0 +1,223 @@
+"""Inside a worker process: PyTorch and the images loaded once, then one run after another."""
+
+import json
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from alexnet.config import Config, Precision
+from alexnet.data.images import Dataset, load, training_batches
+from alexnet.evaluation import evaluate
+from alexnet.model import AlexNet, build
+from alexnet.optim import Momentum
+from alexnet.progress import Epoch
+from alexnet.training import Diverged, fit, step
+
+from ablations.machine import Fingerprint, processor, provenance
+from ablations.record import Record, Seconds
+from ablations.run import Run
+from ablations.store import Store, StoreError, write_atomically
+
+LARGEST_WEIGHTS = 64 * 2**20  # bytes; larger networks are not kept
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker works."""
+
+    results: Path
+    data_dir: Path
+    device: str  # cpu, cuda, cuda:1, ...
+    threads: int
+    command: str
+
+
+class Workbench:
+    """One worker's device, store and images."""
+
+    def __init__(self, place: Place) -> None:
+        """Set PyTorch up for results that repeat bit by bit."""
+        torch.set_num_threads(place.threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+        self.place = place
+        self.device = torch.device(place.device)
+        self.store = Store(place.results)
+        self._data: dict[str, Dataset] = {}
+
+    def data(self, name: str) -> Dataset:
+        """Return a dataset on the device, loaded on first use."""
+        if name not in self._data:
+            self._data[name] = load(name, self.place.data_dir).to(self.device)
+        return self._data[name]
+
+    def fingerprint(self) -> Fingerprint:
+        """Return what bit-identical results need to have in common."""
+        cuda = self.device.type == "cuda"
+        return Fingerprint(
+            device=torch.cuda.get_device_name(self.device) if cuda else self.device.type,
+            processor=processor(),
+            capability="{}.{}".format(*torch.cuda.get_device_capability(self.device))
+            if cuda
+            else torch.backends.cpu.get_cpu_capability(),
+            threads=self.place.threads,
+            torch=torch.__version__,
+        )
+
+    def precision(self) -> Precision:
+        """Return bfloat16 where the device computes in it, float32 elsewhere; never by timing."""
+        if self.device.type == "cuda":
+            native = torch.cuda.get_device_capability(self.device) >= (8, 0)
+            supported = torch.cuda.is_bf16_supported(including_emulation=False)
+            return "bfloat16" if native and supported else "float32"
+        if self.device.type == "cpu":
+            cpu = torch.cpu
+            if cpu._is_amx_tile_supported() or cpu._is_avx512_bf16_supported():
+                return "bfloat16"
+        return "float32"
+
+    def seconds_per_step(
+        self, config: Config, dataset: str, precision: Precision, steps: int
+    ) -> float:
+        """Return the median time of a training step on real images, after two to warm up."""
+        network = build(config, seed=0).to(self.device)
+        optimizer = Momentum(network, config.training.optimizer)
+        batches = training_batches(self.data(dataset), config, 0, 1)
+        network.train()
+        times = []
+        for _, (images, labels) in zip(range(steps + 2), batches, strict=False):
+            start = time.perf_counter()
+            float(step(network, optimizer, images, labels, precision)[0])
+            times.append(time.perf_counter() - start)
+        return sorted(times[2:])[len(times[2:]) // 2]
+
+    def execute(self, run: Run, tell: Callable[[Epoch], None]) -> Record:
+        """Train and measure one run, from its checkpoint if it has one, and commit its record.
+
+        Raises:
+            Busy: If another process is at it.
+            StoreError: If its checkpoint is of another run or edition.
+        """
+        with self.store.lock(run):
+            if (record := self.store.find(run)) is not None:
+                return record
+            return self._train(run, tell)
+
+    def _train(self, run: Run, tell: Callable[[Epoch], None]) -> Record:
+        start = time.perf_counter()
+        config, data = run.config, self.data(run.dataset.name)
+        network = build(config, run.seed).to(self.device)
+        optimizer = Momentum(network, config.training.optimizer)
+        curve, interruptions = self._take_up(run, network, optimizer)
+        status, measures, scores, trained = "finished", None, None, start
+        try:
+            for epoch in fit(network, optimizer, data, config, run.seed, run.precision, curve):
+                curve.append(epoch)
+                self._checkpoint(run, network, optimizer, curve, interruptions)
+                tell(epoch)
+            trained = time.perf_counter()
+            measures, scores = evaluate(network, data, config, run.precision, run.sees_test)
+        except Diverged:
+            status, trained = "diverged", time.perf_counter()
+        record = Record(
+            run=run,
+            status=status,
+            curve=tuple(curve),
+            measures=measures,
+            files=self._write_files(run, network, scores),
+            seconds=Seconds(
+                training=sum(epoch.seconds for epoch in curve),
+                evaluation=time.perf_counter() - trained,
+            ),
+            interruptions=interruptions,
+            fingerprint=self.fingerprint(),
+            provenance=provenance(self.place.command),
+        )
+        self.store.add(record)
+        return record
+
+    def _write_files(
+        self, run: Run, network: AlexNet, scores: Tensor | None
+    ) -> dict[str, str]:
+        from alexnet.data.digests import digest_of
+
+        contents = {"weights.safetensors": _tensors(network.state_dict())}
+        if scores is not None:
+            contents["scores.safetensors"] = {"scores": scores.cpu().contiguous()}
+        digests = {}
+        for name, tensors in contents.items():
+            content = save(tensors)
+            if len(content) <= LARGEST_WEIGHTS:
+                write_atomically(self.store.folder(run) / name, content)
+                digests[name] = digest_of(content)
+        return digests
+
+    def _checkpoint(
+        self,
+        run: Run,
+        network: AlexNet,
+        optimizer: Momentum,
+        curve: list[Epoch],
+        interruptions: int,
+    ) -> None:
+        """Save all that cannot be derived again; of chance, that is nothing."""
+        tensors = _tensors(network.state_dict())
+        for number, velocity in enumerate(optimizer.velocities):
+            tensors[f"velocity.{number}"] = velocity.cpu().contiguous()
+        about = {
+            "run": run.id,
+            "fingerprint": self.fingerprint().model_dump_json(),
+            "curve": json.dumps([epoch.model_dump() for epoch in curve]),
+            "interruptions": str(interruptions),
+        }
+        path = self.store.folder(run) / "checkpoint.safetensors"
+        write_atomically(path, save(tensors, metadata=about))
+
+    def _take_up(
+        self, run: Run, network: AlexNet, optimizer: Momentum
+    ) -> tuple[list[Epoch], int]:
+        """Restore a run from its checkpoint; return its epochs and its interruptions so far.
+
+        A checkpoint of another machine or release is left aside: going on from it would make a
+        run that no single machine can repeat.
+        """
+        path = self.store.folder(run) / "checkpoint.safetensors"
+        if not path.exists():
+            return [], 0
+        try:
+            with safe_open(path, framework="pt", device="cpu") as file:
+                about = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except Exception as error:
+            raise StoreError(f"{path} cannot be read; delete it to train from the start") from error
+        if about.get("run") != run.id:
+            raise StoreError(
+                f"{path} belongs to another run or edition; delete it to train from the start"
+            )
+        interruptions = int(about["interruptions"]) + 1
+        if about["fingerprint"] != self.fingerprint().model_dump_json():
+            return [], interruptions
+        with torch.no_grad():
+            for number, velocity in enumerate(optimizer.velocities):
+                velocity.copy_(tensors.pop(f"velocity.{number}"))
+            network.load_state_dict(tensors)
+        return [Epoch.model_validate(epoch) for epoch in json.loads(about["curve"])], interruptions
+
+
+def _tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def explain(error: BaseException) -> str:
+    """Return an error as the reason kept with a failed run: a sentence, then where it arose."""
+    sentence = f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.errno == 28:
+        sentence = "the disk is full; free some space and run the same command again"
+    return sentence + "\n\n" + "".join(traceback.format_exception(error))

@@ -1,0 +1,47 @@
+"""What is done to images before the network sees them: pure functions of what was drawn.
+
+Stored images have shape (n, h, w, 3); seen as (n, 3, h, w) they are in channels-last memory.
+"""
+
+import torch
+from torch import Tensor
+
+from alexnet.config import PcaColour
+
+
+def centre(images: Tensor, size: int) -> Tensor:
+    """Return the central square: (..., h, w, 3) to (..., size, size, 3)."""
+    top, left = ((side - size) // 2 for side in images.shape[-3:-1])
+    return images[..., top : top + size, left : left + size, :]
+
+
+def crop(images: Tensor, corners: Tensor, size: int) -> Tensor:
+    """Return a square of each image, its upper left corner at ``corners`` (n, 2): row, column."""
+    steps = torch.arange(size, device=images.device)
+    rows = (corners[:, :1] + steps)[:, :, None]
+    columns = (corners[:, 1:] + steps)[:, None, :]
+    which = torch.arange(len(images), device=images.device)[:, None, None]
+    return images[which, rows, columns]
+
+
+def flip(images: Tensor, chosen: Tensor) -> Tensor:
+    """Mirror, left to right, the images where ``chosen`` (n,) is True."""
+    return torch.where(chosen[:, None, None, None], images.flip(2), images)
+
+
+def colour_shifts(draws: Tensor, deviations: Tensor, axes: Tensor, colour: PcaColour) -> Tensor:
+    """Return what is added to every pixel of each image, in grey levels of 0 to 255.
+
+    Args:
+        draws: Standard normal, shape (n, 3).
+        deviations: Standard deviations along the principal components, grey levels, (3,).
+        axes: The components, one a column, (3, 3).
+        colour: Which formula, and the standard deviation of the draws.
+
+    Source:
+        Section 4.1 ("unit": eigenvalues of pixels from 0 to 1); convdata.py of the released
+        code ("source": their square roots).
+    """
+    unit = (deviations / 255) ** 2 * 255
+    lengths = unit if colour.formula == "unit" else deviations
+    return (draws * colour.std * lengths) @ axes.T

@@ -1,0 +1,1 @@
+"""Datasets: which there are, how they are prepared, and reading them back."""

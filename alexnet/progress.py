@@ -1,0 +1,75 @@
+"""What a pass over the training images leaves behind, and the curve drawn from it.
+
+The same functions serve the training loop, which may stop at a threshold, and the report.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alexnet.config import Frozen
+
+PARTS = 10
+"""An epoch is counted in tenths."""
+
+
+class Epoch(Frozen):
+    """One pass over the training images, counted while training, as cuda-convnet prints it."""
+
+    number: int  # 1, 2, ...
+    errors: tuple[int, ...]  # images misclassified in each tenth
+    images: tuple[int, ...]  # images seen in each tenth
+    loss: float  # mean cross-entropy, nats
+    seconds: float
+
+    @property
+    def error(self) -> float:
+        """The running training error of the whole pass, a fraction."""
+        return sum(self.errors) / sum(self.images)
+
+
+class Curve(NamedTuple):
+    """The running training error against epochs, both of shape (points,)."""
+
+    epochs: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+def running_curve(epochs: Sequence[Epoch]) -> Curve:
+    """Return the training error over a sliding window of one epoch's images.
+
+    The window advances by a tenth of an epoch and its error is placed at its centre, so the
+    first point, at 0.5, is the error of the first pass as a whole.
+    """
+    if not epochs:
+        return Curve(np.empty(0), np.empty(0))
+    errors = np.concatenate([[0], np.cumsum([e for epoch in epochs for e in epoch.errors])])
+    images = np.concatenate([[0], np.cumsum([n for epoch in epochs for n in epoch.images])])
+    window = images[PARTS]
+    starts, ends = images[:-PARTS], images[PARTS:]
+    return Curve(
+        (starts + ends) / 2 / window,
+        (errors[PARTS:] - errors[:-PARTS]) / (ends - starts),
+    )
+
+
+def time_to(error: float, curve: Curve) -> float | None:
+    """Return the epochs after which ``curve`` first falls to ``error``, or None if it never does.
+
+    Interpolated on a straight line between the two points around the crossing.
+
+    >>> time_to(0.25, Curve(np.array([0.5, 0.6, 0.7]), np.array([0.5, 0.3, 0.2])))
+    0.65
+    """
+    below = np.flatnonzero(curve.errors <= error)
+    if not len(below):
+        return None
+    after = int(below[0])
+    if after == 0:
+        return float(curve.epochs[0])
+    before = after - 1
+    step = (curve.errors[before] - error) / (curve.errors[before] - curve.errors[after])
+    x = curve.epochs
+    return round(float(x[before] + step * (x[after] - x[before])), 9)

@@ -1,0 +1,137 @@
+"""Training as a generator: it trains and says what happened; whoever iterates acts on it."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from alexnet.chance import stream_seed
+from alexnet.config import Config, Precision
+from alexnet.data.images import Dataset, training_batches
+from alexnet.layers import DropoutLayer
+from alexnet.model import AlexNet
+from alexnet.optim import Momentum, rate_factor
+from alexnet.progress import PARTS, Epoch, running_curve, time_to
+
+
+class Diverged(ArithmeticError):
+    """The training loss is no longer a finite number."""
+
+
+def fit(
+    network: AlexNet,
+    optimizer: Momentum,
+    data: Dataset,
+    config: Config,
+    seed: int,
+    precision: Precision,
+    done: Sequence[Epoch] = (),
+) -> Iterator[Epoch]:
+    """Train ``network`` in place and yield what happened after each pass over the images.
+
+    Nothing of chance needs saving: given weights, velocities and the epochs already ``done``,
+    training goes on as if it had never stopped.
+
+    Args:
+        network: On the device where it trains; so are ``data``.
+        optimizer: Made for this network.
+        data: Trains on ``data.train``.
+        config: Says how long, how, and when to end early.
+        seed: Of the run; every use of chance is derived from it.
+        precision: Of the layers' arithmetic; weights, loss and update are float32.
+        done: The epochs trained before, when a run is taken up again.
+
+    Raises:
+        Diverged: If the loss is not finite, at most a tenth of an epoch later.
+    """
+    epochs = list(done)
+    while not over(epochs, config):
+        number = len(epochs) + 1
+        start = time.perf_counter()
+        network.train()
+        give_dropout_its_chance(network, config, seed, number)
+        batches = training_batches(data, config, seed, number)
+        total = -(-len(data.train.first(config.training.images)) // config.training.batch)
+        counts = _train(network, optimizer, batches, total, config, number, precision)
+        epochs.append(Epoch(number=number, **counts, seconds=time.perf_counter() - start))
+        yield epochs[-1]
+
+
+def over(epochs: Sequence[Epoch], config: Config) -> bool:
+    """Return whether a run with these epochs behind it is finished."""
+    training = config.training
+    if len(epochs) >= training.epochs:
+        return True
+    if training.give_up and len(epochs) >= training.give_up.epoch:
+        chance = 1 - 1 / config.network.classes
+        judged = epochs[training.give_up.epoch - 1]
+        if judged.error > chance - training.give_up.within:
+            return True
+    until = training.until
+    return until is not None and time_to(until.training_error, running_curve(epochs)) is not None
+
+
+def give_dropout_its_chance(network: AlexNet, config: Config, seed: int, epoch: int) -> None:
+    """Start the stream of every dropout layer for one epoch, on the device that draws."""
+    for name, layer in network.named_modules():
+        if isinstance(layer, DropoutLayer):
+            device = next(network.parameters()).device
+            if device.type == "meta":  # nothing is drawn there
+                continue
+            layer.stream = torch.Generator(device)
+            layer.stream.manual_seed(
+                stream_seed(seed, config.pinned, "dropout", name, "epoch", epoch)
+            )
+
+
+def training_loss(scores: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy in nats, in float32 whatever the scores' type."""
+    return functional.cross_entropy(scores.float(), labels)
+
+
+def step(
+    network: AlexNet,
+    optimizer: Momentum,
+    images: Tensor,
+    labels: Tensor,
+    precision: Precision,
+    factor: float = 1.0,
+) -> tuple[Tensor, Tensor]:
+    """Learn from one batch; return its summed loss and its number of errors, on the device."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        scores = network(images)
+    loss = training_loss(scores, labels)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step(factor)
+    return loss.detach() * len(labels), (scores.detach().argmax(1) != labels).sum()
+
+
+def _train(
+    network: AlexNet,
+    optimizer: Momentum,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    total: int,
+    config: Config,
+    number: int,
+    precision: Precision,
+) -> dict[str, object]:
+    factor = rate_factor(config.training, number)
+    errors, images = [0] * PARTS, [0] * PARTS
+    loss_sum = 0.0
+    for part in range(PARTS):
+        losses, wrong = [], []
+        for _ in range(total * part // PARTS, total * (part + 1) // PARTS):
+            views, labels = next(batches)
+            loss, missed = step(network, optimizer, views, labels, precision, factor)
+            losses.append(loss)
+            wrong.append(missed)
+            images[part] += len(labels)
+        if losses:  # the device is read once per tenth, so that it is not kept waiting
+            errors[part] = int(torch.stack(wrong).sum())
+            part_loss = float(torch.stack(losses).double().sum())
+            if not torch.isfinite(torch.tensor(part_loss)):
+                raise Diverged(f"the loss is not finite in epoch {number}")
+            loss_sum += part_loss
+    return {"errors": tuple(errors), "images": tuple(images), "loss": loss_sum / sum(images)}
