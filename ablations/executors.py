@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from alexnet.config import Config, Precision
@@ -18,13 +19,24 @@ from ablations.machine import Fingerprint
 from ablations.run import Run
 
 if TYPE_CHECKING:
-    from ablations.worker import Place
+    from ablations.worker import Workbench
 
 KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each layer: 20 % of a step
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**26),
 }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker works."""
+
+    results: Path
+    data_dir: Path
+    device: str  # cpu, cuda, cuda:1, ...
+    threads: int
+    command: str
 
 
 class Probe(NamedTuple):
@@ -94,7 +106,7 @@ class _Worker:
 class LocalWorkers:
     """Spawned processes on this machine, each doing one job at a time."""
 
-    def __init__(self, count: int, place: "Place") -> None:
+    def __init__(self, count: int, place: Place) -> None:
         """Start them; each says `Probe` when it is ready."""
         self._place = place
         self._workers = [self._start() for _ in range(count)]
@@ -184,7 +196,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             del os.environ[name]
 
 
-def _serve(pipe: Connection, place: "Place") -> None:
+def _serve(pipe: Connection, place: Place) -> None:
     """Run in the child: load PyTorch once, then do jobs until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     try:
@@ -200,7 +212,7 @@ def _serve(pipe: Connection, place: "Place") -> None:
             pipe.send(_answer(bench, pipe.recv(), pipe))
 
 
-def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:  # type: ignore[name-defined]  # noqa: F821
+def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
     from ablations.store import Busy
     from ablations.worker import explain
 

@@ -1,8 +1,10 @@
 """The results folder: plans, records and what belongs to them; files alone hold the truth."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -97,9 +99,10 @@ class Store:
     def add_failure(self, run: Run, reason: str) -> Path:
         """Leave the reason why a run did not finish; it will be tried again."""
         folder = self.folder(run)
-        number = len(list(folder.glob("failure-*.txt"))) + 1
-        path = folder / f"failure-{number}.txt"
-        write_atomically(path, (reason.rstrip() + "\n").encode())
+        number = len(list(folder.glob("failure-*.json"))) + 1
+        path = folder / f"failure-{number}.json"
+        content = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+        write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
         return path
 
     @contextlib.contextmanager

@@ -4,8 +4,6 @@ import json
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from safetensors import safe_open
@@ -13,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from alexnet.config import Config, Precision
+from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load, training_batches
 from alexnet.evaluation import evaluate
 from alexnet.model import AlexNet, build
@@ -20,23 +19,13 @@ from alexnet.optim import Momentum
 from alexnet.progress import Epoch
 from alexnet.training import Diverged, fit, step
 
+from ablations.executors import Place
 from ablations.machine import Fingerprint, processor, provenance
 from ablations.record import Record, Seconds
 from ablations.run import Run
 from ablations.store import Store, StoreError, write_atomically
 
 LARGEST_WEIGHTS = 64 * 2**20  # bytes; larger networks are not kept
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a worker works."""
-
-    results: Path
-    data_dir: Path
-    device: str  # cpu, cuda, cuda:1, ...
-    threads: int
-    command: str
 
 
 class Workbench:
@@ -146,8 +135,6 @@ class Workbench:
     def _write_files(
         self, run: Run, network: AlexNet, scores: Tensor | None
     ) -> dict[str, str]:
-        from alexnet.data.digests import digest_of
-
         contents = {"weights.safetensors": _tensors(network.state_dict())}
         if scores is not None:
             contents["scores.safetensors"] = {"scores": scores.cpu().contiguous()}

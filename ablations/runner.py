@@ -1,0 +1,84 @@
+"""Doing what a plan still lacks, in an order that is balanced whenever it stops."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ablations.executors import Elsewhere, Event, Failed, Finished, LocalWorkers
+from ablations.plan import Plan
+from ablations.run import Run
+from ablations.store import Store
+from ablations.tuning import Choice, Pending
+
+
+class Chosen(NamedTuple):
+    """An arm's rate has been chosen and the plan written."""
+
+    arm: str
+    choice: Choice
+    plan: Plan
+
+
+class Work(NamedTuple):
+    """What the records in a store leave to be done."""
+
+    choices: dict[str, Choice]  # of every arm whose tuning is complete
+    runs: list[Run]  # that can start now, the most urgent first
+
+
+def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
+    """Return the runs a plan needs next: tuning first, then seed by seed, all arms together."""
+    tuned = {arm: plan.tuned(arm, store.find) for arm in plan.definition.arms}
+    choices = {arm: found for arm, found in tuned.items() if isinstance(found, Choice)}
+    tuning = [run for found in tuned.values() if isinstance(found, Pending) for run in found.runs]
+    tuning.sort(key=lambda run: run.seed)
+    chosen = plan.model_copy(update={"choices": choices})
+    compared = [
+        run
+        for seed in seeds
+        for arm in choices
+        if store.find(run := chosen.run(arm, seed)) is None
+    ]
+    return Work(choices, tuning + compared)
+
+
+def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:
+    """Return how many comparison runs have a record, and how many there are."""
+    arms = plan.definition.arms
+    runs = [plan.run(arm, seed) for seed in seeds for arm in plan.choices]
+    return sum(store.find(run) is not None for run in runs), len(arms) * len(seeds)
+
+
+def run_study(
+    plan: Plan, store: Store, workers: LocalWorkers, seeds: Sequence[int]
+) -> Iterator[Event | Chosen]:
+    """Do all that is missing, yielding what happens; safe to stop anywhere and to repeat.
+
+    A run that fails is not tried again in this call and stops no other. A run that another
+    process is at is waited for.
+    """
+    failed: set[str] = set()
+    elsewhere: set[str] = set()
+    while True:
+        work = remaining(plan, store, seeds)
+        for arm, choice in work.choices.items():
+            if arm not in plan.choices:
+                plan = plan.model_copy(update={"choices": plan.choices | {arm: choice}})
+                store.write_plan(plan)
+                yield Chosen(arm, choice, plan)
+        taken = failed | elsewhere | {run.id for run in workers.running}
+        ready = [run for run in work.runs if run.id not in taken]
+        for run in ready[: workers.idle]:
+            workers.submit(run)
+        if not ready and not workers.running and not elsewhere:
+            return
+        happened = list(workers.events(timeout=1.0))
+        if not happened:
+            elsewhere.clear()  # look again at what others were doing
+        for event in happened:
+            if isinstance(event, Failed) and event.run is not None:
+                failed.add(event.run.id)
+            elif isinstance(event, Elsewhere):
+                elsewhere.add(event.run.id)
+            elif isinstance(event, Finished):
+                store.find(event.run)
+            yield event
