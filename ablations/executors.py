@@ -12,11 +12,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from alexnet.config import Config, Precision
-from alexnet.progress import Epoch
-
 from ablations.machine import Fingerprint
 from ablations.run import Run
+from alexnet.config import Config, Precision
+from alexnet.progress import Epoch
 
 if TYPE_CHECKING:
     from ablations.worker import Workbench
@@ -34,7 +33,7 @@ class Place:
 
     results: Path
     data_dir: Path
-    device: str  # cpu, cuda, cuda:1, ...
+    device: str  # auto, cpu, cuda, cuda:1, ...
     threads: int
     command: str
 
@@ -117,8 +116,8 @@ class LocalWorkers:
         process = context.Process(target=_serve, args=(theirs, self._place), daemon=True)
         threads = str(self._place.threads)
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
-        if self._place.device.startswith("cuda"):
-            variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for determinism
+        if self._place.device != "cpu":
+            variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for determinism on CUDA
         with _environment(variables):  # must be there before PyTorch is imported
             process.start()
         theirs.close()
@@ -213,7 +212,7 @@ def _serve(pipe: Connection, place: Place) -> None:
 
 
 def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
-    from ablations.store import Busy
+    from ablations.store import BusyError
     from ablations.worker import explain
 
     try:
@@ -221,7 +220,7 @@ def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
             return Timed(bench.seconds_per_step(job.config, job.dataset, job.precision, job.steps))
         bench.execute(job, lambda epoch: pipe.send(Progressed(job, epoch)))
         return Finished(job)
-    except Busy:
+    except BusyError:
         return Elsewhere(job)  # type: ignore[arg-type]
     except (BrokenPipeError, ConnectionResetError):
         raise

@@ -2,10 +2,9 @@
 
 from typing import NamedTuple
 
-from alexnet.progress import running_curve, time_to
-
 from ablations.record import Record
 from ablations.study import FinalError, Metric, TimeTo
+from alexnet.progress import running_curve, time_to
 
 
 class Outcome(NamedTuple):

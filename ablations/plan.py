@@ -1,4 +1,4 @@
-"""The registered definition of a study on a dataset: written before the first run, only added to."""
+"""The registered definition of a study on a dataset: made before its first run, only added to."""
 
 import hashlib
 import json
@@ -7,14 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from alexnet.config import EDITION, Config, Frozen, Precision
-from alexnet.data.catalogue import Manifest
+from pydantic import Field
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import Contrast, Metric, Setting, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
+from alexnet.config import EDITION, Config, Frozen, Precision
+from alexnet.data.catalogue import Manifest
 
 SMOKE_IMAGES = 1280
 SMOKE_EPOCHS = 2
@@ -83,9 +84,9 @@ class Plan(Frozen):
     definition: Definition
     about: About
     registered: Provenance
-    choices: dict[str, Choice] = {}
+    choices: dict[str, Choice] = Field(default_factory=dict)
     second_looks: tuple[SecondLook, ...] = ()
-    timings: dict[str, Timing] = {}
+    timings: dict[str, Timing] = Field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the plan as JSON."""
@@ -104,6 +105,12 @@ class Plan(Frozen):
             raise PlanError(
                 f"{path} cannot be read as a plan; restore it, or move it away to register anew"
             ) from error
+
+    @property
+    def name(self) -> str:
+        """What the plan's files are called: study@dataset, and whether it is a smoke plan."""
+        one = self.definition
+        return plan_name(one.study, one.dataset.name, one.smoke)
 
     @property
     def short(self) -> str:
@@ -134,6 +141,11 @@ class Plan(Frozen):
     def run(self, arm: str, seed: int) -> Run:
         """Return a comparison run of an arm whose rate has been chosen."""
         return self.make_run(at_rate(self.definition.arms[arm], self.choices[arm].rate), seed)
+
+
+def plan_name(study: str, dataset: str, smoke: bool) -> str:
+    """Return what the files of a plan are called."""
+    return f"{study}@{dataset}{'.smoke' if smoke else ''}"
 
 
 def define(

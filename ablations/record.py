@@ -5,12 +5,13 @@ import json
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from alexnet.config import Frozen
-from alexnet.measures import Measures
-from alexnet.progress import Epoch
+from pydantic import Field
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.run import Run, canonical
+from alexnet.config import Frozen
+from alexnet.measures import Measures
+from alexnet.progress import Epoch
 
 
 class RecordError(ValueError):
@@ -32,7 +33,7 @@ class Record(Frozen):
     status: Literal["finished", "diverged"]
     curve: tuple[Epoch, ...]
     measures: Measures | None  # None when training diverged
-    files: dict[str, str] = {}  # SHA-256 of each file written with this record
+    files: dict[str, str] = Field(default_factory=dict)  # SHA-256 of each, written before this
     seconds: Seconds
     interruptions: int = 0  # times it was taken up again from its checkpoint
     fingerprint: Fingerprint

@@ -33,10 +33,7 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     tuning.sort(key=lambda run: run.seed)
     chosen = plan.model_copy(update={"choices": choices})
     compared = [
-        run
-        for seed in seeds
-        for arm in choices
-        if store.find(run := chosen.run(arm, seed)) is None
+        run for seed in seeds for arm in choices if store.find(run := chosen.run(arm, seed)) is None
     ]
     return Work(choices, tuning + compared)
 

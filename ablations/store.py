@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ablations.plan import Plan, PlanError
+from ablations.plan import Plan, PlanError, plan_name
 from ablations.record import Record, RecordError
 from ablations.run import Run
 
@@ -18,12 +18,12 @@ class StoreError(ValueError):
     """The results folder cannot be used; the message says why and the way out."""
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Another process holds the lock of a run."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks sees the old one or the whole new one, even after a crash."""
+    """Write a file so that all who look see the old one or the whole new one, after a crash too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -89,6 +89,10 @@ class Store:
             self._read(path)
         return self._records.get(run.id)
 
+    def records(self) -> list[Record]:
+        """Return every record seen so far, in the order of their ids."""
+        return [self._records[id_] for id_ in sorted(self._records)]
+
     def add(self, record: Record) -> None:
         """Commit a run: from the moment this returns, it is finished. Its files come before it."""
         folder = self.folder(record.run)
@@ -110,18 +114,18 @@ class Store:
         """Hold a run; the system releases it when its owner dies.
 
         Raises:
-            Busy: If another process holds it.
+            BusyError: If another process holds it.
         """
         self.folder(run).mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.folder(run) / "lock", timeout=0):
                 yield
         except Timeout as error:
-            raise Busy(run.short) from error
+            raise BusyError(run.short) from error
 
     def plan_path(self, study: str, dataset: str, smoke: bool) -> Path:
         """Return where the plan of a study on a dataset lies."""
-        return self.results / "plans" / f"{study}@{dataset}{'.smoke' if smoke else ''}.json"
+        return self.results / "plans" / f"{plan_name(study, dataset, smoke)}.json"
 
     def read_plan(self, study: str, dataset: str, smoke: bool) -> Plan | None:
         """Return a registered plan, or None.
@@ -134,9 +138,7 @@ class Store:
 
     def write_plan(self, plan: Plan) -> None:
         """Write a plan, new or added to."""
-        one = plan.definition
-        path = self.plan_path(one.study, one.dataset.name, one.smoke)
-        write_atomically(path, plan.to_json().encode())
+        write_atomically(self.results / "plans" / f"{plan.name}.json", plan.to_json().encode())
 
     def plans(self) -> list[Plan]:
         """Return every plan that can be read, by name; the others are named in ``problems``."""

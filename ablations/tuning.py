@@ -3,19 +3,18 @@
 Rates are tried from the largest down, each with the tuning seeds. A run that learns nothing in
 its first epoch ends there. Once a rate has reached the threshold of a time-to-threshold study
 with every seed, the rates after it get a tenth more epochs than its mean time, rounded up, and
-never more than the horizon: whoever needs longer would not be chosen. The rule is alike in all arms.
+never more than the horizon: whoever needs longer would not be chosen. All arms follow one rule.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from alexnet.config import Config, Frozen, GiveUp
-
 from ablations.metrics import Outcome, observe
 from ablations.record import Record
-from ablations.run import TUNING_SEEDS, DatasetRef, Run
+from ablations.run import TUNING_SEEDS, Run
 from ablations.study import FinalError, Metric, TimeTo
+from alexnet.config import Config, Frozen, GiveUp
 
 GIVE_UP = GiveUp(epoch=1, within=0.05)
 
@@ -91,7 +90,7 @@ def tune(
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
-    """Return the rate with the best mean among those that every seed reached; ties to the smaller."""
+    """Return the rate with the best mean among those reached by every seed; ties to the smaller."""
     reached = [trial for trial in trials if trial.reached]
     best = min(reached or trials, key=lambda t: (t.mean if reached else 0.0, t.rate))
     rates = [trial.rate for trial in trials]

@@ -10,6 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ablations.executors import Place
+from ablations.machine import Fingerprint, processor, provenance
+from ablations.record import Record, Seconds
+from ablations.run import Run
+from ablations.store import Store, StoreError, write_atomically
 from alexnet.config import Config, Precision
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load, training_batches
@@ -17,13 +22,7 @@ from alexnet.evaluation import evaluate
 from alexnet.model import AlexNet, build
 from alexnet.optim import Momentum
 from alexnet.progress import Epoch
-from alexnet.training import Diverged, fit, step
-
-from ablations.executors import Place
-from ablations.machine import Fingerprint, processor, provenance
-from ablations.record import Record, Seconds
-from ablations.run import Run
-from ablations.store import Store, StoreError, write_atomically
+from alexnet.training import DivergedError, fit, step
 
 LARGEST_WEIGHTS = 64 * 2**20  # bytes; larger networks are not kept
 
@@ -37,7 +36,8 @@ class Workbench:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
         self.place = place
-        self.device = torch.device(place.device)
+        found = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(found if place.device == "auto" else place.device)
         self.store = Store(place.results)
         self._data: dict[str, Dataset] = {}
 
@@ -91,7 +91,7 @@ class Workbench:
         """Train and measure one run, from its checkpoint if it has one, and commit its record.
 
         Raises:
-            Busy: If another process is at it.
+            BusyError: If another process is at it.
             StoreError: If its checkpoint is of another run or edition.
         """
         with self.store.lock(run):
@@ -113,7 +113,7 @@ class Workbench:
                 tell(epoch)
             trained = time.perf_counter()
             measures, scores = evaluate(network, data, config, run.precision, run.sees_test)
-        except Diverged:
+        except DivergedError:
             status, trained = "diverged", time.perf_counter()
         record = Record(
             run=run,
@@ -132,9 +132,7 @@ class Workbench:
         self.store.add(record)
         return record
 
-    def _write_files(
-        self, run: Run, network: AlexNet, scores: Tensor | None
-    ) -> dict[str, str]:
+    def _write_files(self, run: Run, network: AlexNet, scores: Tensor | None) -> dict[str, str]:
         contents = {"weights.safetensors": _tensors(network.state_dict())}
         if scores is not None:
             contents["scores.safetensors"] = {"scores": scores.cpu().contiguous()}
@@ -167,9 +165,7 @@ class Workbench:
         path = self.store.folder(run) / "checkpoint.safetensors"
         write_atomically(path, save(tensors, metadata=about))
 
-    def _take_up(
-        self, run: Run, network: AlexNet, optimizer: Momentum
-    ) -> tuple[list[Epoch], int]:
+    def _take_up(self, run: Run, network: AlexNet, optimizer: Momentum) -> tuple[list[Epoch], int]:
         """Restore a run from its checkpoint; return its epochs and its interruptions so far.
 
         A checkpoint of another machine or release is left aside: going on from it would make a

@@ -155,9 +155,14 @@ class Network(Frozen):
     convolutions: tuple[Conv, ...]
     classifier: tuple[Dense, ...] = Field(min_length=1)
 
+    @property
+    def layers(self) -> list[Conv | Dense]:
+        """Every layer with weights, in order."""
+        return [*self.convolutions, *self.classifier]
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        layers = (*self.convolutions, *self.classifier)
+        layers = self.layers
         names = [layer.name for layer in layers]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"layer name {min(twice)!r} is used twice")

@@ -42,7 +42,8 @@ def local_response_norm(
     channels = images.shape[1]
     if channels % groups:
         raise ValueError(f"{channels} channels do not divide into {groups} groups")
-    squares = images.float().square().unflatten(1, (groups, channels // groups))
+    n, _, h, w = images.shape
+    squares = images.float().square().reshape(n, groups, channels // groups, h, w)
     below, above = size // 2, size - 1 - size // 2
     padded = functional.pad(squares, (0, 0, 0, 0, below, above))
     width = channels // groups
@@ -92,9 +93,7 @@ class DropoutLayer(nn.Module):
         """Map any shape to the same shape."""
         rate, scale = self.settings.rate, self.settings.scale
         if self.training:
-            drawn = torch.rand(
-                activations.shape, generator=self.stream, device=activations.device
-            )
+            drawn = torch.rand(activations.shape, generator=self.stream, device=activations.device)
             return dropout(activations, drawn >= rate, rate, scale)
         return activations * (1 - rate) if scale == "test" else activations
 

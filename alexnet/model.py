@@ -41,14 +41,14 @@ def build(config: Config, seed: int) -> AlexNet:
     Each layer draws from a stream of its own name, so leaving one out changes no other.
     """
     network = AlexNet(config.network)
-    for layer in (*config.network.convolutions, *config.network.classifier):
+    for layer in config.network.layers:
         module = _module(network, layer.name)
         stream = torch.Generator()
         stream.manual_seed(stream_seed(seed, config.pinned, "init", layer.name))
         with torch.no_grad():
             module.weight.normal_(0, layer.init.std, generator=stream)
-            module.bias.fill_(layer.init.bias)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+            nn.init.constant_(module.get_parameter("bias"), layer.init.bias)
+    return network.to(memory_format=torch.channels_last)
 
 
 def _module(network: AlexNet, name: str) -> nn.Conv2d | nn.Linear:
@@ -92,7 +92,7 @@ def _width(features: nn.Sequential, network: Network) -> int:
     view = torch.zeros(1, network.channels, network.view, network.view)
     try:
         with torch.no_grad():
-            return features(view).flatten(1).shape[1]
+            return int(features(view).flatten(1).shape[1])
     except RuntimeError as error:
         raise ValueError(
             f"a view of {network.view} pixels does not fit the layers: {error}"

@@ -53,9 +53,7 @@ class Momentum:
                 raise RuntimeError("a parameter has no gradient; call backward() first")
             gradients.append(parameter.grad)
             parameter.grad = None
-        for gradient, parameter, decay in zip(
-            gradients, self.parameters, self.decays, strict=True
-        ):
+        for gradient, parameter, decay in zip(gradients, self.parameters, self.decays, strict=True):
             if decay:
                 gradient.add_(parameter, alpha=decay)
         torch._foreach_mul_(self.velocities, self.settings.momentum)

@@ -8,8 +8,8 @@ from alexnet.config import (
     Config,
     Conv,
     Dense,
-    Drops,
     Dropout,
+    Drops,
     Inputs,
     MomentumSGD,
     Network,
@@ -96,14 +96,13 @@ def alexnet_cifar() -> Config:
             Dense(name="fc8", init=Normal(std=0.03)),
         ),
     )  # fmt: skip
-    layers = (*network.convolutions, *network.classifier)
     return Config(
         network=network,
         inputs=Inputs(colour=PcaColour(formula="unit", std=0.1)),
         training=Training(
             epochs=60,
             optimizer=MomentumSGD(
-                rate=0.001, weight_decay={layer.name: 0.0005 for layer in layers}
+                rate=0.001, weight_decay={layer.name: 0.0005 for layer in network.layers}
             ),
             schedule=Drops(after=(30, 45, 55)),
         ),

@@ -16,7 +16,7 @@ from alexnet.optim import Momentum, rate_factor
 from alexnet.progress import PARTS, Epoch, running_curve, time_to
 
 
-class Diverged(ArithmeticError):
+class DivergedError(ArithmeticError):
     """The training loss is no longer a finite number."""
 
 
@@ -44,7 +44,7 @@ def fit(
         done: The epochs trained before, when a run is taken up again.
 
     Raises:
-        Diverged: If the loss is not finite, at most a tenth of an epoch later.
+        DivergedError: If the loss is not finite, at most a tenth of an epoch later.
     """
     epochs = list(done)
     while not over(epochs, config):
@@ -132,6 +132,6 @@ def _train(
             errors[part] = int(torch.stack(wrong).sum())
             part_loss = float(torch.stack(losses).double().sum())
             if not torch.isfinite(torch.tensor(part_loss)):
-                raise Diverged(f"the loss is not finite in epoch {number}")
+                raise DivergedError(f"the loss is not finite in epoch {number}")
             loss_sum += part_loss
     return {"errors": tuple(errors), "images": tuple(images), "loss": loss_sum / sum(images)}

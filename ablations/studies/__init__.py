@@ -8,7 +8,7 @@ from ablations.study import Study
 STUDIES: dict[str, Study] = {study.name: study for study in (relu_vs_tanh.STUDY,)}
 
 
-class UnknownStudy(ValueError):
+class UnknownStudyError(ValueError):
     """There is no study of that name; the message suggests the nearest."""
 
 
@@ -16,10 +16,10 @@ def find_study(name: str) -> Study:
     """Return a study by its name.
 
     Raises:
-        UnknownStudy: If there is none.
+        UnknownStudyError: If there is none.
     """
     if name not in STUDIES:
         near = difflib.get_close_matches(name, STUDIES, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(STUDIES)
-        raise UnknownStudy(f"there is no study {name!r}; {hint}")
+        raise UnknownStudyError(f"there is no study {name!r}; {hint}")
     return STUDIES[name]

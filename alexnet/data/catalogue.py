@@ -20,10 +20,12 @@ class Description(Frozen):
     name: str
     title: str
     size: PositiveInt  # pixels, side of a stored image
+    images: PositiveInt  # to train on, after a tenth is held out
     colour: bool
     mirror: bool  # whether a mirrored image is a natural one
     kind: Literal["embedded", "archive", "folders"]
-    how: str = ""  # how to get it
+    how: str = ""  # the command that prepares it
+    cost: str = ""  # what that downloads
     licence: str
 
 
@@ -34,6 +36,7 @@ CATALOGUE = {
             name="fashion_mini",
             title="10,000 grey pictures of clothing (Fashion-MNIST), in the package",
             size=32,
+            images=10_000,
             colour=False,
             mirror=True,
             kind="embedded",
@@ -43,16 +46,19 @@ CATALOGUE = {
             name="cifar10",
             title="CIFAR-10: 60,000 colour photographs of ten kinds of thing",
             size=32,
+            images=45_000,
             colour=True,
             mirror=True,
             kind="archive",
-            how="invoke prepare --dataset cifar10     downloads 170 MB from its authors' server",
+            how="invoke prepare --dataset cifar10",
+            cost="170 MB once",
             licence="none stated; Krizhevsky (2009)",
         ),
         Description(
             name="cifar10_jpeg",
             title="CIFAR-10 re-encoded as JPEG, a folder per class under train and test",
             size=32,
+            images=45_000,
             colour=True,
             mirror=True,
             kind="folders",
@@ -113,7 +119,8 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
     path = folder_of(name, data_dir) / "manifest.json"
     if not path.exists():
         raise DatasetError(
-            f"{name} is not prepared in {data_dir}; prepare it with:  {describe(name).how}"
+            f"{name} is not prepared in {data_dir}; prepare it with:  "
+            + "   ".join(filter(None, (describe(name).how, describe(name).cost)))
         )
     try:
         return Manifest.model_validate(json.loads(path.read_text()))

@@ -81,18 +81,23 @@ def load(name: str, data_dir: Path) -> Dataset:
             grey = np.pad(arrays[f"{part}_images"], ((0, 0), (2, 2), (2, 2)))
             arrays[f"{part}_images"] = np.repeat(grey[..., None], 3, axis=-1)
         arrays |= statistics(arrays["train_images"])._asdict()
-    parts = {
-        part: Images(
-            torch.from_numpy(arrays[f"{part}_images"]),
-            torch.from_numpy(arrays[f"{part}_labels"].astype(np.int64)),
-        )
-        for part in manifest.counts
-    }
-    measured = {
-        key: torch.from_numpy(arrays[key].astype(np.float32))
-        for key in ("mean", "deviations", "axes")
-    }
-    return Dataset(manifest=manifest, **parts, **measured)
+
+    def images(part: str) -> Images:
+        labels = arrays[f"{part}_labels"].astype(np.int64)
+        return Images(torch.from_numpy(arrays[f"{part}_images"]), torch.from_numpy(labels))
+
+    def measured(name: str) -> Tensor:
+        return torch.from_numpy(arrays[name].astype(np.float32))
+
+    return Dataset(
+        manifest=manifest,
+        train=images("train"),
+        valid=images("valid"),
+        test=images("test"),
+        mean=measured("mean"),
+        deviations=measured("deviations"),
+        axes=measured("axes"),
+    )
 
 
 def training_batches(
@@ -125,7 +130,7 @@ def training_batches(
         draws = torch.randn(count, 3, generator=stream("colour")).to(device)
         shifts = augment.colour_shifts(draws, data.deviations, data.axes, inputs.colour)
         rescale = 1 + inputs.colour.std if inputs.colour.formula == "source" else 1.0
-    for which in order.split(config.training.batch):
+    for which in torch.split(order, config.training.batch):
         pixels = images.pixels[which]
         if inputs.random_crops:
             pixels = augment.crop(pixels, corners[which], view)

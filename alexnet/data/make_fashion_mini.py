@@ -55,7 +55,9 @@ def make(source: Path, target: Path) -> Manifest:
         images, numbers = official[origin]
         chosen: list[int] = []
         for number in range(10):
-            of_class = [i for i in np.flatnonzero(numbers == number) if (origin, i) not in taken]
+            of_class = [
+                i for i in np.flatnonzero(numbers == number).tolist() if (origin, i) not in taken
+            ]
             of_class.sort(key=lambda i: digest_of(f"{key}/{digests[origin][i]}".encode()))
             chosen += of_class[:per_class]
         taken |= {(origin, i) for i in chosen}
@@ -65,7 +67,7 @@ def make(source: Path, target: Path) -> Manifest:
         labels += [Label(published, CLASSES[numbers[i]], digests[origin][i]) for i in chosen]
         if part == "valid":
             valid = {digests[origin][i] for i in chosen}
-    np.savez_compressed(target / "images.npz", **arrays)
+    np.savez_compressed(target / "images.npz", **arrays)  # type: ignore[arg-type]
     manifest = Manifest(
         name=NAME,
         classes=CLASSES,

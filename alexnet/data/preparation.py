@@ -105,8 +105,9 @@ def from_cifar10(source: Path | None, work: Path) -> Iterator[Example]:
         try:
             published = CIFAR10(str(source or work), train=train, download=source is None)
         except (RuntimeError, OSError) as error:
-            raise DatasetError(f"CIFAR-10 cannot be had from {source or 'its server'}: {error}") \
-                from error
+            raise DatasetError(
+                f"CIFAR-10 cannot be had from {source or 'its server'}: {error}"
+            ) from error
         for pixels, label in zip(published.data, published.targets, strict=True):
             part, name = "train" if train else "test", published.classes[label]
             yield Example(Label(part, name, digest_of(pixels.tobytes())), pixels)
@@ -168,7 +169,7 @@ def write(name: str, examples: Iterable[Example], folder: Path) -> Manifest:
     manifest = Manifest(
         name=name,
         classes=classes,
-        counts={part: len(chosen) for part, chosen in parts.items()},  # type: ignore[misc]
+        counts={part: len(chosen) for part, chosen in parts.items()},
         digest=dataset_digest(labels),
         split=digest_of("\n".join(sorted(valid)).encode()),
         files={path.name: file_digest(path) for path in sorted(folder.glob("*.np[yz]"))},

@@ -1,0 +1,158 @@
+"""The commands; each says what it will do, does it, and says what came of it."""
+
+import functools
+import re
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from pydantic import ValidationError
+from rich.console import Console
+
+from ablations.executors import WorkerError
+from ablations.plan import PlanError
+from ablations.store import StoreError
+from ablations.studies import UnknownStudyError
+from alexnet.data.catalogue import DatasetError, default_data_dir
+from reports.terminal import say
+
+REFUSED = (UnknownStudyError, DatasetError, PlanError, StoreError, WorkerError)
+INTERRUPTED = 130
+
+
+class Refused(click.ClickException):
+    """Bad input: one sentence, exit code 2."""
+
+    exit_code = 2
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def refusing(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn what the packages raise for bad input into one sentence and exit code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return command(*arguments, **options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise Refused(f"{where}: {first['msg']}") from error
+        except REFUSED as error:
+            raise Refused(str(error)) from error
+        except OSError as error:
+            raise Refused(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from (
+                error
+            )
+
+    return wrapped
+
+
+def _device(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+        raise click.BadParameter(f"{value!r} is not a device; use auto, cpu, cuda or cuda:N")
+    return value
+
+
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    help="Folder of plans and records.",
+)
+data_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_data_dir,
+    help="Folder of prepared datasets (default: ALEXNET_DATA, else the user's data folder).",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="alexnet-ablations")
+def main() -> None:
+    """AlexNet 2012 taken apart: which claims of the paper hold, by how much, how sure."""
+
+
+@main.command()
+@click.option("--study", required=True, help="Which study, for example relu_vs_tanh.")
+@click.option("--dataset", help="On which images; 'paper' for the paper's own.")
+@click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
+@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
+@click.option("--device", default="auto", callback=_device, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    help="Of the layers' arithmetic; auto: bfloat16 where the machine computes in it.",
+)
+@click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@results_option
+@data_option
+@refusing
+def ablate(**options: Any) -> int:
+    """Run what a study still lacks, and print what it comes to."""
+    from reports.ablate import Request, run
+
+    return run(Request(**options), Console(highlight=False))
+
+
+@main.command()
+@click.option("--study", help="Only this study.")
+@click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
+@results_option
+@refusing
+def report(study: str | None, show: bool, results: Path) -> int:
+    """Write page, tables and figures of everything in a results folder."""
+    from ablations.store import Store
+    from ablations.studies import find_study
+    from reports.page import write_report
+
+    console = Console(highlight=False)
+    if study is not None:
+        find_study(study)
+    store = Store(results)
+    if not store.plans():
+        raise Refused(
+            f"no study has been run in {results}; start with:  invoke ablate --study relu_vs_tanh"
+        )
+    page, *others = write_report(store, results / "report", study)
+    for problem in store.problems:
+        say(console, "set aside", problem)
+    say(console, "page", str(page))
+    say(console, "beside it", f"{len(others)} files: tables, figures, report.json")
+    if show:
+        webbrowser.open(page.resolve().as_uri())
+    return 0
+
+
+@main.command()
+@click.option("--dataset", required=True, help="Which images, for example cifar10.")
+@click.option("--source", type=click.Path(path_type=Path), help="A tar or folder that has them.")
+@data_option
+@refusing
+def prepare(dataset: str, source: Path | None, data_dir: Path) -> int:
+    """Download or import images, check them, and write the form that training reads."""
+    from alexnet.data.catalogue import describe, folder_of, read_manifest
+    from alexnet.data.preparation import prepare as prepare_dataset
+
+    console = Console(highlight=False)
+    description = describe(dataset)
+    if (folder_of(dataset, data_dir) / "manifest.json").exists():
+        manifest = read_manifest(dataset, data_dir)
+        say(console, dataset, f"already prepared in {folder_of(dataset, data_dir)}")
+    else:
+        say(console, dataset, description.title)
+        say(console, "from", str(source) if source else f"its authors' server, {description.cost}")
+        manifest = prepare_dataset(dataset, source, data_dir)
+        say(console, "written to", str(folder_of(dataset, data_dir)))
+    counts = ", ".join(f"{count:,} {part}" for part, count in manifest.counts.items())
+    say(console, "images", counts)
+    say(console, "digest", manifest.digest[:12])
+    return 0

@@ -1,0 +1,192 @@
+"""The paper's figures, redrawn from plans and records."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ablations.plan import Plan
+from ablations.record import Record
+from ablations.store import Store, write_atomically
+from ablations.tuning import at_rate
+from alexnet.progress import Curve, running_curve
+from reports.comparison import Effect, compare, speed_ups
+from reports.words import effect_sentence
+
+mpl.use("Agg")
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "alexnet-ablations",  # equal records, equal bytes
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+}
+LINES = ("solid", "dashed", "dashdot", "dotted")
+POINTS = 40
+"""Thresholds at which the speed-up curve is drawn."""
+
+
+def figure_1(plan: Plan, store: Store) -> Figure | None:
+    """Draw running training error against epochs and, beside it, the speed-up at every threshold.
+
+    Until the first comparison runs exist, the runs that choose the rates are drawn, and said to
+    be that. None if there are no runs at all.
+    """
+    drawn = _comparison_curves(plan, store)
+    tuning = not any(drawn.values())
+    if tuning:
+        drawn = _tuning_curves(plan, store)
+    if not any(drawn.values()):
+        return None
+    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
+        _draw_curves(left, plan, drawn, tuning)
+        if tuning:
+            right.set_axis_off()
+        else:
+            _draw_speed_ups(right, plan, store)
+        sns.despine(figure)
+    return figure
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as SVG and PNG; return the paths."""
+    paths = []
+    with mpl.rc_context(STYLE):
+        for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+            content = io.BytesIO()
+            figure.savefig(content, format=kind, dpi=200, metadata=metadata)
+            path = folder / f"{name}.{kind}"
+            write_atomically(path, content.getvalue())
+            paths.append(path)
+    return paths
+
+
+def _comparison_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
+    found: dict[str, list[Curve]] = {}
+    for arm in plan.definition.arms:
+        seeds = plan.seeds if arm in plan.choices else ()
+        records = [store.find(plan.run(arm, seed)) for seed in seeds]
+        found[arm] = [running_curve(record.curve) for record in records if record is not None]
+    return found
+
+
+def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
+    """Every tuning run that has a record, of the arm whose config it has but for the rate."""
+    found: dict[str, list[Curve]] = {arm: [] for arm in plan.definition.arms}
+    for record in store.records():
+        for arm, config in plan.definition.arms.items():
+            theirs = record.run.config
+            same = (
+                at_rate(theirs, config.training.optimizer.rate).network == config.network
+                and record.run.dataset.digest == plan.definition.dataset.digest
+            )
+            if same and not record.run.sees_test and len(record.curve) > 1:
+                found[arm].append(running_curve(record.curve))
+    return found
+
+
+def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: bool) -> None:
+    one = plan.definition
+    palette = sns.color_palette("colorblind")
+    arms = list(one.arms)[::-1]  # the paper's new idea first, as a solid line
+    for number, arm in enumerate(arms):
+        curves = drawn[arm]
+        look: dict[str, Any] = {"color": palette[number], "linestyle": LINES[number % len(LINES)]}
+        for curve in curves:
+            axes.plot(curve.epochs, 100 * curve.errors, linewidth=0.6, alpha=0.45, **look)
+        if not curves:
+            continue
+        seeds = f"{len(curves)} {'seed' if len(curves) == 1 else 'seeds'}"
+        label = (
+            f"{arm}, tuning runs" if tuning else f"{arm}, rate {plan.choices[arm].rate:g}, {seeds}"
+        )
+        if tuning:
+            axes.plot([], [], linewidth=2, label=label, **look)
+        else:
+            mean = mean_curve(curves)
+            axes.plot(mean.epochs, 100 * mean.errors, linewidth=2.2, label=label, **look)
+    threshold = getattr(one.metric, "training_error", None)
+    if threshold is not None:
+        axes.axhline(100 * threshold, color="0.35", linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.annotate(
+            f"{100 * threshold:g} %",
+            (1, 100 * threshold),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, 3),
+            textcoords="offset points",
+            ha="right",
+            color="0.35",
+        )
+    axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
+    highest = max(100 * curve.errors[0] for curves in drawn.values() for curve in curves)
+    axes.set_ylim(None, min(100, highest + 3))
+    axes.set_title(f"{one.dataset.name}: " + ("choosing the rates" if tuning else plan.about.title))
+    axes.legend(frameon=False, loc="upper right")
+
+
+def mean_curve(curves: Sequence[Curve]) -> Curve:
+    """Return the mean over seeds, as far as all of them go: beyond, only slow ones are left."""
+    length = min(len(curve.epochs) for curve in curves)
+    errors = np.mean([curve.errors[:length] for curve in curves], axis=0)
+    return Curve(curves[0].epochs[:length], errors)
+
+
+def _draw_speed_ups(axes: Axes, plan: Plan, store: Store) -> None:
+    effect = compare(plan, store).effects[0]
+    pairs = _paired_records(plan, store, effect)
+    threshold = getattr(plan.definition.metric, "training_error", None)
+    axes.set_title(effect_sentence(effect), wrap=True)
+    paper = effect.contrast.paper
+    axes.axhline(paper, color="0.35", linewidth=0.8, linestyle=(0, (4, 2)))
+    axes.annotate(
+        f"the paper: {paper:g}",
+        (1, paper),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 3),
+        textcoords="offset points",
+        ha="right",
+        color="0.35",
+    )
+    axes.axhline(1, color="0.75", linewidth=0.8)
+    axes.set(xlabel="training error reached, %", ylabel=f"{effect.contrast.arm}'s speed-up, times")
+    if not pairs[0] or threshold is None:
+        return
+    first = min(running_curve(record.curve).errors[0] for side in pairs for record in side)
+    thresholds = np.linspace(first, threshold, POINTS)
+    found = speed_ups(*pairs, [float(t) for t in thresholds])
+    x = [100 * point.training_error for point in found]
+    color = sns.color_palette("colorblind")[0]
+    axes.plot(x, [point.estimate for point in found], color=color, linewidth=2)
+    if all(point.low is not None for point in found):
+        low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))
+        axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    if effect.estimate is not None and effect.bound == "none":
+        spread = None
+        if effect.low is not None and effect.high is not None:
+            spread = [[effect.estimate - effect.low], [effect.high - effect.estimate]]
+        axes.errorbar([100 * threshold], [effect.estimate], spread, fmt="o", color=color, capsize=3)
+    largest = max((point.estimate for point in found), default=1.0)
+    axes.set_ylim(0, 1.15 * max(paper, largest))  # a wide band of few seeds may leave the picture
+    axes.invert_xaxis()
+
+
+def _paired_records(plan: Plan, store: Store, effect: Effect) -> tuple[list[Record], list[Record]]:
+    arms, against = [], []
+    if {effect.contrast.arm, effect.contrast.against} <= plan.choices.keys():
+        for seed in plan.definition.seeds:
+            one = store.find(plan.run(effect.contrast.arm, seed))
+            other = store.find(plan.run(effect.contrast.against, seed))
+            if one and other:
+                arms.append(one)
+                against.append(other)
+    return arms, against

@@ -1,0 +1,128 @@
+"""What a person sees while a study runs: plain lines, and a live line per arm in a terminal."""
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ablations.executors import Event, Failed, Finished, Progressed
+from ablations.plan import Plan
+from ablations.run import Run
+from ablations.runner import Chosen
+from ablations.store import Store
+from alexnet.progress import Epoch
+from reports.words import duration
+
+BARS = "▁▂▃▄▅▆▇█"
+LABEL = 16
+"""Columns of the label at the start of a line."""
+
+
+def say(console: Console, label: str, text: str = "") -> None:
+    """Print one line with its label; no markup, no wrapping within words."""
+    console.print(Text(f"{label:<{LABEL}}{text}".rstrip()), soft_wrap=True)
+
+
+def sparkline(errors: Sequence[float], width: int = 14) -> str:
+    """Return a curve of fractions as a line of bars, from no error to all wrong.
+
+    >>> sparkline([1.0, 0.5, 0.0])
+    '█▅▁'
+    """
+    if len(errors) > width:
+        step = len(errors) / width
+        errors = [errors[int(i * step)] for i in range(width)]
+    return "".join(BARS[min(len(BARS) - 1, int(error * len(BARS)))] for error in errors)
+
+
+class Progress:
+    """Follows the events of a study and shows them; computes nothing that is kept."""
+
+    def __init__(self, console: Console, plan: Plan, store: Store, seeds: Sequence[int]) -> None:
+        """Show nothing yet."""
+        self._console, self._plan, self._store, self._seeds = console, plan, store, seeds
+        self._start = time.monotonic()
+        self._curves: dict[str, list[Epoch]] = {}
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self.failures: list[Failed] = []
+
+    def __enter__(self) -> Self:
+        """Start the live lines, in a terminal."""
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the live lines away."""
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def show(self, event: Event | Chosen) -> None:
+        """Show one event."""
+        match event:
+            case Progressed(run=run, epoch=epoch):
+                self._curves.setdefault(run.id, []).append(epoch)
+            case Finished(run=run):
+                self._finished(run)
+            case Chosen(arm=arm, choice=choice, plan=plan):
+                self._plan = plan
+                edge = "at the edge of the grid" if choice.edge else "not at the edge"
+                what = f"{arm} {choice.rate:g}   best of {len(choice.trials)}, {edge}"
+                self._line("rate", what)
+            case Failed(run=run, reason=reason):
+                self.failures.append(event)
+                name = run.short if run else "worker"
+                self._line("failed", f"run {name}: {reason.splitlines()[0]}")
+        if self._console.is_terminal:
+            self._live.update(self._arms())
+
+    def _finished(self, run: Run) -> None:
+        record = self._store.find(run)
+        if record is None:
+            return
+        self._curves[run.id] = list(record.curve)
+        if self._console.is_terminal and run.sees_test:
+            return  # the live lines show it
+        arm = self._arm(run)
+        rate = run.config.training.optimizer.rate
+        kind = f"seed {run.seed}" if run.sees_test else f"rate {rate:g}, tuning seed {run.seed}"
+        errors = [epoch.error for epoch in record.curve]
+        end = f"{100 * errors[-1]:.1f} % after {len(errors)} epochs" if errors else "no epoch"
+        how = "" if record.status == "finished" else "  diverged"
+        self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}")
+
+    def _line(self, label: str, text: str) -> None:
+        elapsed = duration(time.monotonic() - self._start)
+        say(self._console, label, f"{text:<58}  {elapsed:>6}")
+
+    def _arm(self, run: Run) -> str:
+        for arm, config in self._plan.definition.arms.items():
+            if config.network == run.config.network:
+                return arm
+        return run.short
+
+    def _arms(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for arm in self._plan.definition.arms:
+            if arm not in self._plan.choices:
+                table.add_row(f"{arm:<{LABEL - 2}}", "", "choosing its rate")
+                continue
+            runs = [self._plan.run(arm, seed) for seed in self._seeds]
+            done = sum(self._store.find(run) is not None for run in runs)
+            started = [self._curves[run.id] for run in runs if run.id in self._curves]
+            errors = [epoch.error for epoch in started[-1]] if started else []
+            last = f"{100 * errors[-1]:.1f} %" if errors else ""
+            table.add_row(
+                f"{arm:<{LABEL - 2}}", f"{sparkline(errors):<14}", f"{done} of {len(runs)}", last
+            )
+        return table

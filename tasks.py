@@ -1,0 +1,123 @@
+"""Project commands; `invoke --list` shows them, `invoke` alone checks everything."""
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+CHECKS = ("ruff format --check .", "ruff check .", "mypy", "pytest -q")
+
+
+def call(command: str, **options: str | bool | None) -> None:
+    """Call a command of the console script with the options that were given.
+
+    Raises:
+        Exit: With the command's code, so that a chained task is not started after a failure.
+    """
+    from click import ClickException
+
+    from reports.cli import main
+
+    arguments = [command]
+    for name, value in options.items():
+        if value not in (None, False):
+            arguments += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+    try:
+        code = main.main(arguments, prog_name="invoke", standalone_mode=False)
+    except ClickException as error:
+        error.show()
+        code = error.exit_code
+    if code:
+        raise Exit(code=code)
+
+
+@task(default=True)
+def check(c: Context) -> None:
+    """Format, lint, types, tests: all that must pass before a commit."""
+    for command in CHECKS:
+        c.run(command, echo=True)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "study": "which study, for example relu_vs_tanh",
+        "dataset": "on which images; 'paper' for the paper's own",
+        "seeds": "how many paired seeds (default 10)",
+        "workers": "processes (default: one per core)",
+        "device": "auto, cpu, cuda or cuda:N",
+        "precision": "auto, float32 or bfloat16",
+        "smoke": "seconds instead of minutes, to see that all works",
+        "dry_run": "say what would be done, and do nothing",
+        "results": "folder of plans and records (default: results)",
+        "data_dir": "folder of prepared datasets",
+    },
+)
+def ablate(
+    c: Context,
+    study: str | None = None,
+    dataset: str | None = None,
+    seeds: str | None = None,
+    workers: str | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    smoke: bool = False,
+    dry_run: bool = False,
+    results: str | None = None,
+    data_dir: str | None = None,
+) -> None:
+    """Run what a study still lacks, and print what it comes to."""
+    call(
+        "ablate",
+        study=study,
+        dataset=dataset,
+        seeds=seeds,
+        workers=workers,
+        device=device,
+        precision=precision,
+        smoke=smoke,
+        dry_run=dry_run,
+        results=results,
+        data_dir=data_dir,
+    )
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "study": "only this study",
+        "open": "show the page in a browser",
+        "results": "folder of plans and records (default: results)",
+    },
+)
+def report(
+    c: Context,
+    study: str | None = None,
+    open: bool = False,
+    results: str | None = None,
+) -> None:
+    """Write page, tables and figures of everything in a results folder."""
+    call("report", study=study, open=open, results=results)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "dataset": "which images, for example cifar10",
+        "source": "a tar or folder that has them",
+        "data_dir": "folder of prepared datasets",
+    },
+)
+def prepare(
+    c: Context,
+    dataset: str | None = None,
+    source: str | None = None,
+    data_dir: str | None = None,
+) -> None:
+    """Download or import images, check them, and write the form that training reads."""
+    call("prepare", dataset=dataset, source=source, data_dir=data_dir)
+
+
+@task
+def bench(c: Context) -> None:
+    """Time against each other, in one process, what speed depends on."""
+    c.run("pytest -q tests/benchmarks --benchmark-only", echo=True)
