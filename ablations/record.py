@@ -56,7 +56,7 @@ class Record(Frozen):
         try:
             content = json.loads(path.read_text())
             seal = content.pop("sha256")
-        except (ValueError, KeyError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"{path} is cut short or not a record; {advice}") from error
         if seal != _seal(content):
             raise RecordError(f"{path} was edited after it was written; {advice}")

@@ -7,7 +7,7 @@ from torch.nn import functional
 from alexnet.config import Config, Precision
 from alexnet.data.images import Dataset, Images, centre_batches
 from alexnet.measures import Measure, Measures
-from alexnet.model import AlexNet
+from alexnet.model import AlexNet, arithmetic
 
 
 def evaluate(
@@ -44,8 +44,7 @@ def score(
 ) -> Tensor:
     """Return the class scores of images, float32 (n, classes), in evaluation mode."""
     network.eval()
-    device = images.pixels.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+    with arithmetic(images.pixels.device.type, precision):
         views = centre_batches(images, mean, config.network.view)
         return torch.cat([network(batch).float() for batch, _ in views])
 

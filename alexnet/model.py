@@ -2,12 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.chance import stream_seed
-from alexnet.config import Config, Conv, Dense, Network
+from alexnet.config import Config, Conv, Dense, Network, Precision
 from alexnet.layers import build_part
 
 
@@ -33,6 +34,11 @@ class AlexNet(nn.Module):
         """Map images (n, channels, view, view) to class scores (n, classes)."""
         scores: Tensor = self.classifier(self.features(images).flatten(1))
         return scores
+
+
+def arithmetic(device: str, precision: Precision) -> AbstractContextManager[object]:
+    """Return the context in which layers compute in ``precision`` on a type of device."""
+    return torch.autocast(device, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 def build(config: Config, seed: int) -> AlexNet:

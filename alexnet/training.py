@@ -11,7 +11,7 @@ from alexnet.chance import stream_seed
 from alexnet.config import Config, Precision
 from alexnet.data.images import Dataset, training_batches
 from alexnet.layers import DropoutLayer
-from alexnet.model import AlexNet
+from alexnet.model import AlexNet, arithmetic
 from alexnet.optim import Momentum, rate_factor
 from alexnet.progress import PARTS, Epoch, running_curve, time_to
 
@@ -100,7 +100,7 @@ def step(
     factor: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """Learn from one batch; return its summed loss and its number of errors, on the device."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+    with arithmetic(images.device.type, precision):
         scores = network(images)
     loss = training_loss(scores, labels)
     loss.backward()  # type: ignore[no-untyped-call]

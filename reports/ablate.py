@@ -1,12 +1,15 @@
 """`ablate` from request to result: plan, run what is missing, say what it comes to."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from ablations.executors import (
     Event,
+    Finished,
     LocalWorkers,
     Place,
     Probe,
@@ -31,6 +34,7 @@ from reports.terminal import Progress, say
 EVIDENCE = Path(__file__).parent / "evidence"
 FAILED, INTERRUPTED = 1, 130
 WARM_STEPS, TIMED_STEPS = 8, 30
+SELDOM = 40  # at most a fortieth of the time goes into drawing
 
 
 @dataclass(frozen=True)
@@ -111,13 +115,14 @@ def _work(
             return 0
         if store.read_plan(study.name, manifest.name, request.smoke) != plan:
             store.write_plan(plan)
+        redrawing = _Redrawing()
         with Progress(console, plan, store, seeds) as progress:
             for event in run_study(plan, store, workers, seeds):
                 progress.show(event)
                 plan = event.plan if isinstance(event, Chosen) else plan
                 if isinstance(event, Chosen):
                     _say_what_can_be_shown(console, plan, store)
-                _redraw(event, plan, store)
+                redrawing.on(event, plan, store)
         if not progress.failures and not plan.timings:
             plan = _time_alone(workers, plan, probe)
             store.write_plan(plan)
@@ -315,12 +320,10 @@ def _say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
     spread = [_tuning_values(plan.choices[arm]) for arm in (contrast.arm, contrast.against)]
     if any(value is None for value in spread) or len(one.seeds) < 2:
         return
-    import numpy as np
-
     differences = np.log(spread[1]) - np.log(spread[0])  # type: ignore[arg-type]
     smallest = statistics.detectable_effect(float(differences.std(ddof=1)), len(one.seeds))
     text = f"a speed-up of {words.times(float(np.exp(smallest)))} or more"
-    say(console, "can show", f"{text} (80 % power, from the spread of the tuning runs)")
+    say(console, "can show", f"{text} (80 % power, by the spread of the two tuning seeds)")
 
 
 def _tuning_values(choice: Choice) -> tuple[float, ...] | None:
@@ -328,14 +331,20 @@ def _tuning_values(choice: Choice) -> tuple[float, ...] | None:
     return trial.outcomes if trial.reached else None
 
 
-def _redraw(event: Event | Chosen, plan: Plan, store: Store) -> None:
-    """Draw the figure again when a run has finished."""
-    from ablations.executors import Finished
+class _Redrawing:
+    """Draws the figure again as runs finish, but seldom: drawing takes a core from training."""
 
-    if isinstance(event, Finished):
-        figure = figure_1(plan, store)
-        if figure is not None:
-            save(figure, store.results, f"figure1-{plan.name}")
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def on(self, event: Event | Chosen, plan: Plan, store: Store) -> None:
+        """Draw if a run has finished and the last time is long enough ago."""
+        if isinstance(event, Finished) and time.monotonic() >= self._next:
+            start = time.monotonic()
+            figure = figure_1(plan, store)
+            if figure is not None:
+                save(figure, store.results, f"figure1-{plan.name}")
+                self._next = start + SELDOM * (time.monotonic() - start)
 
 
 def _conclude(console: Console, plan: Plan, store: Store) -> None:

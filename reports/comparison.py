@@ -234,13 +234,14 @@ def _bound(here: Sequence[Outcome], there: Sequence[Outcome]) -> Bound:
 def speed_ups(
     arm: Sequence[Record], against: Sequence[Record], thresholds: Sequence[float]
 ) -> tuple[AtThreshold, ...]:
-    """Return the speed-up of paired runs at each threshold that every one of them reached."""
+    """Return the speed-up of paired runs at each threshold that all of them crossed."""
     curves = [[running_curve(r.curve) for r in records] for records in (arm, against)]
     found = []
     for error in thresholds:
         times = [[time_to(error, curve) for curve in side] for side in curves]
-        if any(time is None for side in times for time in side):
-            continue
+        from_the_start = any(curve.errors[0] < error for side in curves for curve in side)
+        if from_the_start or any(time is None for side in times for time in side):
+            continue  # no time was measured
         x, y = (np.array(side, dtype=float) for side in times)
         interval = statistics.student_interval(np.log(y / x))
         bounds = (None if b is None else math.exp(b) for b in (interval.low, interval.high))

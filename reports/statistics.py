@@ -100,7 +100,7 @@ def equivalence_p(differences: ArrayLike, margin: float) -> float:
     if len(x) == 1:
         return 1.0
     error = _standard_error(x)
-    if error == 0:
+    if np.ptp(x) == 0:
         return 0.0 if abs(x.mean()) < margin else 1.0
     above = stats.t.sf((x.mean() + margin) / error, len(x) - 1)
     below = stats.t.cdf((x.mean() - margin) / error, len(x) - 1)

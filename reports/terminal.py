@@ -16,7 +16,7 @@ from ablations.run import Run
 from ablations.runner import Chosen
 from ablations.store import Store
 from alexnet.progress import Epoch
-from reports.words import duration
+from reports.words import clock
 
 BARS = "▁▂▃▄▅▆▇█"
 LABEL = 16
@@ -26,6 +26,10 @@ LABEL = 16
 def say(console: Console, label: str, text: str = "") -> None:
     """Print one line with its label; no markup, no wrapping within words."""
     console.print(Text(f"{label:<{LABEL}}{text}".rstrip()), soft_wrap=True)
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def sparkline(errors: Sequence[float], width: int = 14) -> str:
@@ -97,13 +101,13 @@ class Progress:
         rate = run.config.training.optimizer.rate
         kind = f"seed {run.seed}" if run.sees_test else f"rate {rate:g}, tuning seed {run.seed}"
         errors = [epoch.error for epoch in record.curve]
-        end = f"{100 * errors[-1]:.1f} % after {len(errors)} epochs" if errors else "no epoch"
+        end = f"{100 * errors[-1]:.1f} % after {_epochs(len(errors))}" if errors else "no epoch"
         how = "" if record.status == "finished" else "  diverged"
         self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}")
 
     def _line(self, label: str, text: str) -> None:
-        elapsed = duration(time.monotonic() - self._start)
-        say(self._console, label, f"{text:<58}  {elapsed:>6}")
+        elapsed = clock(time.monotonic() - self._start)
+        say(self._console, label, f"{text:<64} {elapsed:>7}")
 
     def _arm(self, run: Run) -> str:
         for arm, config in self._plan.definition.arms.items():

@@ -43,6 +43,17 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def clock(seconds: float) -> str:
+    """Return a time since a start, as a watch shows it.
+
+    >>> clock(42), clock(330), clock(9000)
+    ('0:42', '5:30', '2:30:00')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def estimate(effect: Effect, is_ratio: bool = True) -> str:
     """Return the size of an effect; a bound is marked as one."""
     if effect.bound == "both":

@@ -1,0 +1,100 @@
+"""Small things that many tests share: a tiny config, images that exist nowhere else, records."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ablations.machine import Fingerprint, Provenance
+from ablations.record import Record, Seconds
+from ablations.run import DatasetRef, Run
+from alexnet.config import Config
+from alexnet.data.catalogue import Manifest
+from alexnet.data.images import Dataset, Images
+from alexnet.data.preparation import statistics
+from alexnet.presets import tiny
+from alexnet.progress import Epoch
+
+REF = DatasetRef(name="made_up", digest="d" * 64, split="e" * 64)
+FINGERPRINT = Fingerprint(
+    device="cpu", processor="abacus", capability="beads", threads=1, torch="2.9.9"
+)
+PROVENANCE = Provenance(
+    at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    versions={"torch": "2.9.9"},
+    commit="abc",
+    clean=True,
+    command="invoke ablate",
+)
+
+
+@pytest.fixture(scope="session")
+def images() -> Dataset:
+    """Return 200 colour images of 16 pixels in ten classes that a network can tell apart."""
+    rng = np.random.default_rng(7)
+    labels = np.arange(300) % 10
+    looks = rng.integers(0, 256, (10, 16, 16, 3))
+    noisy = looks[labels] + rng.normal(0, 20, (300, 16, 16, 3))
+    pixels = np.clip(noisy, 0, 255).astype(np.uint8)
+    parts = [
+        Images(torch.from_numpy(pixels[chosen]), torch.from_numpy(labels[chosen]))
+        for chosen in (slice(0, 200), slice(200, 250), slice(250, 300))
+    ]
+    found = statistics(pixels[:200])
+    manifest = Manifest(
+        name="made_up",
+        classes=tuple("abcdefghij"),
+        counts={"train": 200, "valid": 50, "test": 50},
+        digest=REF.digest,
+        split=REF.split,
+        files={},
+    )
+    tensors = [torch.from_numpy(array.astype(np.float32)) for array in found]
+    return Dataset(manifest, *parts, *tensors)
+
+
+@pytest.fixture
+def config() -> Config:
+    """Return the tiny preset: every part, every augmentation."""
+    return tiny()
+
+
+def epochs_of(errors: list[float], images: int = 1000) -> tuple[Epoch, ...]:
+    """Return epochs with these running errors, each spread evenly over its tenths."""
+    each = images // 10
+    return tuple(
+        Epoch(
+            number=number,
+            errors=(round(error * each),) * 10,
+            images=(each,) * 10,
+            loss=1.0,
+            seconds=1.0,
+        )
+        for number, error in enumerate(errors, start=1)
+    )
+
+
+def record_of(run: Run, errors: list[float], status: str = "finished") -> Record:
+    """Return the record that a run with these running errors would have left."""
+    return Record(
+        run=run,
+        status=status,
+        curve=epochs_of(errors),
+        measures=None,
+        seconds=Seconds(training=1.0, evaluation=0.1),
+        fingerprint=FINGERPRINT,
+        provenance=PROVENANCE,
+    )
+
+
+def run_of(config: Config, seed: int = 0) -> Run:
+    """Return a run of a config on images that exist nowhere."""
+    return Run(config=config, seed=seed, dataset=REF, precision="float32")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Return an empty results folder."""
+    return tmp_path / "results"

@@ -1,0 +1,283 @@
+"""The commands as people meet them: results, refusals, interruptions."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from test_comparison import filled
+
+from ablations.executors import LocalWorkers
+from ablations.record import Record
+from ablations.store import Store
+from reports.cli import main
+
+ROOT = Path(__file__).parent.parent
+SMOKE = ["ablate", "--study", "relu_vs_tanh", "--smoke"]
+
+
+def call(*arguments: str | Path) -> tuple[int, str]:
+    """Return exit code and output of a command, without its wrapping."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    code = result.return_value if result.exit_code == 0 else result.exit_code
+    return int(code or 0), re.sub(r"\s+", " ", result.output)
+
+
+def start(results: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command as a process of its own, in its own group."""
+    code = "import sys; from reports.cli import main; sys.exit(main(standalone_mode=False))"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments, "--results", str(results)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def smoked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a results folder after one smoke ablation, and what it printed."""
+    results = tmp_path_factory.mktemp("smoke") / "results"
+    with start(results, *SMOKE) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        assert process.wait() == 0, output
+    return results, output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ablate", "--study", "relu_vs_than"], "did you mean relu_vs_tanh?"),
+        (["ablate", "--study", "relu_vs_tanh", "--dataset", "fashion"], "mean fashion_mini?"),
+        (["ablate", "--study", "relu_vs_tanh", "--seeds", "0"], "0 is not in the range"),
+        (["ablate", "--study", "relu_vs_tanh", "--seeds", "many"], "'many' is not a valid integer"),
+        (["ablate", "--study", "relu_vs_tanh", "--device", "gpu"], "use auto, cpu, cuda or cuda:N"),
+        (["ablate", "--study", "relu_vs_tanh", "--precision", "half"], "'half' is not one of"),
+        (
+            ["ablate", "--study", "relu_vs_tanh", "--dataset", "paper", "--data-dir", "nowhere"],
+            "prepare it with: invoke prepare --dataset cifar10 170 MB once",
+        ),
+        (["prepare", "--dataset", "fashion_mini"], "already prepared"),
+        (["prepare", "--dataset", "cifar10_jpeg"], "needs --source"),
+        (["prepare", "--dataset", "cifar10_jpeg", "--source", "no.tar"], "no file or folder"),
+        (["prepare", "--dataset", "imagenet21k"], "there is no dataset 'imagenet21k'"),
+        (["report", "--results", "nothing-here"], "no study has been run in nothing-here"),
+        (["report", "--study", "relu"], "did you mean relu_vs_tanh?"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_in_a_sentence(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2, the value and the way out; no traceback, no worker started."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALEXNET_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(LocalWorkers, "__init__", lambda *_: pytest.fail("a worker was started"))
+
+    code, output = call(*arguments)
+
+    assert message in output
+    assert "Traceback" not in output
+    assert code == (0 if message == "already prepared" else 2)
+
+
+def test_a_results_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """Before anything is trained; here a file stands in its place."""
+    (tmp_path / "file").write_text("")
+
+    code, output = call(*SMOKE, "--results", tmp_path / "file" / "results")
+
+    assert code == 2
+    assert "cannot write to the results folder" in output
+
+
+def test_a_smoke_run_goes_from_nothing_to_a_figure(smoked: tuple[Path, str]) -> None:
+    """Tuning of two rates, two seeds of two arms, no verdict, and the way to the claim."""
+    results, output = smoked
+    store = Store(results)
+    plan = store.plans()[0]
+
+    assert plan.definition.smoke
+    assert plan.choices.keys() == {"tanh", "relu"}
+    assert len(store.records()) == 2 * 2 * 2 + 2 * 2
+    assert all(record.measures for record in store.records())
+    assert (results / "figure1-relu_vs_tanh@fashion_mini.smoke.png").stat().st_size > 10_000
+    assert "PRACTICE DATA" in output
+    assert "stays open" in output
+    assert "invoke prepare --dataset cifar10 ablate --study relu_vs_tanh" in output
+    assert "smoke run: no verdict" in output
+
+
+def test_tuning_runs_never_saw_the_test_images(smoked: tuple[Path, str]) -> None:
+    """Comparison runs did, once."""
+    for record in Store(smoked[0]).records():
+        assert record.measures is not None
+        assert (record.measures.test is None) == (record.run.seed >= 1000)
+
+
+def test_a_second_call_has_nothing_to_do_and_starts_no_worker(
+    smoked: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It prints the same table."""
+    monkeypatch.setattr(LocalWorkers, "__init__", lambda *_: pytest.fail("a worker was started"))
+
+    code, output = call(*SMOKE, "--results", smoked[0])
+
+    assert code == 0
+    assert "nothing to do 4 of 4 runs here" in output
+
+
+def test_the_report_is_one_page_that_needs_nothing_else(smoked: tuple[Path, str]) -> None:
+    """No script, no network; every file it names is beside it."""
+    code, _ = call("report", "--results", smoked[0])
+    page = (smoked[0] / "report" / "index.html").read_text()
+    names = {path.name for path in (smoked[0] / "report").iterdir()}
+    stem = "relu_vs_tanh@fashion_mini.smoke"
+
+    assert code == 0
+    assert "<script" not in page
+    assert not re.findall(r'(?:src|href)="(?!report\.json|#)[^"]*"', page.replace("xlink:", "x-"))
+    assert page.count("<svg") == 1
+    assert names == {
+        "index.html", "report.json", f"figure1-{stem}.svg", f"figure1-{stem}.png",
+        f"{stem}.md", f"{stem}.csv", f"{stem}.tex",
+    }  # fmt: skip
+    assert json.loads((smoked[0] / "report" / "report.json").read_text())[0]["comparison"]["smoke"]
+
+
+def test_the_same_records_give_the_same_bytes(smoked: tuple[Path, str]) -> None:
+    """So that two reports can be compared."""
+    folder = smoked[0] / "report"
+    versions = []
+    for _ in range(2):
+        call("report", "--results", smoked[0])
+        versions.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+
+    assert versions[0] == versions[1]
+
+
+def test_killed_anywhere_it_ends_with_the_same_weights(
+    smoked: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Killed with all its workers, three times, at whatever it was doing; then left alone."""
+    for seconds in (9.0, 11.0, 13.0):
+        process = start(tmp_path, *SMOKE)
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    with start(tmp_path, *SMOKE) as process:
+        output = process.communicate()[0]
+        assert process.returncode == 0, output
+    whole, killed = Store(smoked[0]), Store(tmp_path)
+
+    assert [r.run for r in killed.records()] == [r.run for r in whole.records()]
+    for record in whole.records():
+        other = killed.find(record.run)
+        assert other is not None
+        assert other.files == record.files  # digests of weights and scores
+        assert [e.errors for e in other.curve] == [e.errors for e in record.curve]
+    assert not list(tmp_path.glob("runs/*/checkpoint.safetensors"))
+
+
+def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    """Exit code 130, one line, no traceback."""
+    process = start(tmp_path, *SMOKE)
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("time"):
+            break
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate()[0]
+
+    assert process.returncode == 130, rest
+    assert "nothing finished is lost" in rest
+    assert "Traceback" not in rest
+
+
+def test_a_run_that_fails_stops_no_other(smoked: tuple[Path, str], tmp_path: Path) -> None:
+    """A checkpoint of another edition lies in one run's folder: that run fails with a sentence."""
+    some = next(r for r in Store(smoked[0]).records() if r.run.seed == 1)
+    folder = tmp_path / "runs" / some.run.short
+    folder.mkdir(parents=True)
+    weights = smoked[0] / "runs" / some.run.short / "weights.safetensors"
+    (folder / "checkpoint.safetensors").write_bytes(weights.read_bytes())
+
+    with start(tmp_path, *SMOKE) as process:
+        output = process.communicate()[0]
+
+    assert process.returncode == 1
+    assert "belongs to another run or edition" in output
+    assert len(Store(tmp_path).records()) == len(Store(smoked[0]).records()) - 1
+    assert len(list(folder.glob("failure-*.json"))) == 1
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    """It says what would be done and how long it should take."""
+    with start(tmp_path / "results", *SMOKE, "--dry-run") as process:
+        output = process.communicate()[0]
+
+    assert process.returncode == 0, output
+    assert "2 arms x 2 seeds = 4 runs" in output
+    assert re.search(r"time +about \d+", output)
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_edited_record_is_named_and_trained_again(
+    smoked: tuple[Path, str], tmp_path: Path
+) -> None:
+    """The file stays until the new record takes its place."""
+    shutil.copytree(smoked[0], tmp_path / "results")
+    record = next(r for r in Store(smoked[0]).records() if r.run.seed == 0)
+    path = tmp_path / "results" / "runs" / record.run.short / "record.json"
+    path.write_text(path.read_text().replace('"status": "finished"', '"status": "diverged"'))
+
+    with start(tmp_path / "results", *SMOKE) as process:
+        output = process.communicate()[0]
+
+    assert process.returncode == 0, output
+    assert "was edited after it was written" in output
+    assert Record.read(path).status == "finished"
+
+
+def test_a_plan_of_another_definition_is_refused(results: Path) -> None:
+    """Three seeds of made-up images are not what the study says of these."""
+    filled(results, 3, tanh=[0.6, 0.1], relu=[0.4, 0.0])
+
+    code, output = call("ablate", "--study", "relu_vs_tanh", "--results", results)
+
+    assert code == 2
+    assert "was registered with dataset.digest" in output
+
+
+def test_invoke_passes_exit_codes_on(tmp_path: Path) -> None:
+    """A refused task ends the chain with code 2, and what follows is not started."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = ["invoke", "ablate", "--study", "nope", "report", "--results", str(tmp_path)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert "there is no study 'nope'" in done.stderr
+    assert "no study has been run" not in done.stderr
+
+
+def test_every_command_and_option_has_help() -> None:
+    """Nobody should have to read the source."""
+    for name, command in main.commands.items():
+        assert command.help, name
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), (name, parameter.name)

@@ -1,0 +1,142 @@
+"""The networks against FACTS and against what their configs say."""
+
+import pytest
+import torch
+
+from ablations.studies import STUDIES
+from alexnet.config import Config, Tanh
+from alexnet.layers import DropoutLayer, LocalResponseNorm
+from alexnet.model import build
+from alexnet.optim import Momentum
+from alexnet.presets import PRESETS, alexnet_cifar, cifar_80sec, tiny
+from alexnet.training import step
+
+EVERY_CONFIG = [
+    *(pytest.param(make(), id=name) for name, make in PRESETS.items()),
+    *(
+        pytest.param(study.config(dataset, arm), id=f"{study.name}/{dataset}/{arm}")
+        for study in STUDIES.values()
+        for dataset in study.bases
+        for arm in study.arms
+    ),
+]
+
+
+def test_the_80_second_network_has_its_145578_parameters() -> None:
+    """Worked out in FACTS (d) from layers-80sec.cfg: 2432 + 25632 + 51264 + 65600 + 650."""
+    sizes = {
+        name: sum(p.numel() for p in module.parameters())
+        for name, module in build(cifar_80sec(), 0).named_modules()
+        if hasattr(module, "weight")
+    }
+
+    assert list(sizes.values()) == [2432, 25632, 51264, 65600, 650]
+    assert sum(sizes.values()) == 145_578
+
+
+def test_the_80_second_network_pools_32_16_8_4() -> None:
+    """Every pooling rounds up, as cuda-convnet does."""
+    images, sides = torch.zeros(1, 3, 32, 32), []
+    for name, module in build(cifar_80sec(), 0).features.named_children():
+        images = module(images)
+        if name.endswith("pool"):
+            sides.append(images.shape[-1])
+
+    assert sides == [16, 8, 4]
+
+
+def test_the_80_second_network_pools_before_its_first_activation() -> None:
+    """conv1, max pool, ReLU; then convolution, ReLU, average pool."""
+    names = [name for name, _ in build(cifar_80sec(), 0).features.named_children()]
+
+    assert names == [
+        "conv1", "conv1_pool", "conv1_act",
+        "conv2", "conv2_act", "conv2_avg_pool",
+        "conv3", "conv3_act", "conv3_avg_pool",
+    ]  # fmt: skip
+
+
+def test_alexnet_for_small_images_has_the_papers_eight_layers() -> None:
+    """Five convolutions, three of them in two towers, two hidden layers and the classes."""
+    network = build(alexnet_cifar(), 0)
+    convolutions = [m for m in network.features if isinstance(m, torch.nn.Conv2d)]
+    dense = [m for m in network.classifier if isinstance(m, torch.nn.Linear)]
+
+    assert [conv.groups for conv in convolutions] == [1, 2, 1, 2, 2]
+    assert len(dense) == 3
+    assert sum(isinstance(m, LocalResponseNorm) for m in network.modules()) == 2
+    assert sum(isinstance(m, DropoutLayer) for m in network.modules()) == 2
+    assert network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("config", EVERY_CONFIG)
+class TestEveryConfig:
+    """What any network that can be trained here must do."""
+
+    def test_a_training_step_runs_on_the_meta_device(self, config: Config) -> None:
+        """Where a tensor left behind on the CPU is an error, as it would be on a GPU."""
+        network = build(config, 0).to("meta")
+        optimizer = Momentum(network, config.training.optimizer)
+        view = config.network.view
+        images = torch.empty(4, 3, view, view, device="meta")
+        labels = torch.empty(4, dtype=torch.int64, device="meta")
+
+        loss, errors = step(network, optimizer, images, labels, "float32")
+
+        assert loss.device.type == errors.device.type == "meta"
+
+    def test_every_parameter_receives_a_gradient(self, config: Config) -> None:
+        """None is left out of the graph, and none gets only zeros."""
+        network = build(config, 0)
+        view = config.network.view
+        images = torch.randn(16, 3, view, view, generator=torch.Generator().manual_seed(0)) * 60
+        network(images).square().sum().backward()
+
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+
+    def test_initial_weights_have_the_deviations_and_biases_of_the_config(
+        self, config: Config
+    ) -> None:
+        """Within five standard errors of a deviation: 1/sqrt(2 n)."""
+        network = build(config, 0)
+        for layer in config.network.layers:
+            module = getattr(network.features, layer.name, None) or getattr(
+                network.classifier, layer.name
+            )
+            tolerance = 5 / (2 * module.weight.numel()) ** 0.5
+
+            assert module.weight.std().item() == pytest.approx(layer.init.std, rel=tolerance)
+            assert module.bias.unique().tolist() == [layer.init.bias]
+
+
+def test_arms_of_one_seed_start_from_the_same_weights() -> None:
+    """The activation has no say in them."""
+    relu = build(cifar_80sec(), 3).state_dict()
+    tanh = build(cifar_80sec().but(network={"parts": {"act": Tanh()}}), 3).state_dict()
+
+    assert all(torch.equal(relu[name], tanh[name]) for name in relu)
+
+
+def test_seeds_start_from_different_weights() -> None:
+    """Unless the stream is pinned."""
+    one, other = (build(tiny(), seed).features.conv1.weight for seed in (0, 1))
+    pinned = build(tiny().but(pinned=("init",)), 1).features.conv1.weight
+
+    assert not torch.equal(one, other)
+    assert torch.equal(one, pinned)
+
+
+def test_a_part_set_to_none_is_absent() -> None:
+    """And the weights of every layer stay what they were."""
+    without = build(tiny().but(network={"parts": {"norm": None}}), 0)
+
+    assert not any(isinstance(m, LocalResponseNorm) for m in without.modules())
+    assert without.state_dict().keys() == build(tiny(), 0).state_dict().keys()
+
+
+def test_a_view_too_small_for_the_layers_is_refused() -> None:
+    """With its size, before anything is trained."""
+    with pytest.raises(ValueError, match="a view of 2 pixels does not fit"):
+        build(cifar_80sec().but(network={"view": 2, "parts": {"pool": {"rounding": "floor"}}}), 0)

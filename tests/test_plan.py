@@ -1,0 +1,114 @@
+"""Plans: registered before the first run and never changed."""
+
+import pytest
+from conftest import PROVENANCE, REF
+
+from ablations.plan import Plan, PlanError, about, define, refuse_difference
+from ablations.store import Store
+from ablations.studies import STUDIES, UnknownStudyError, find_study
+from alexnet.data.catalogue import CATALOGUE, Manifest
+
+STUDY = find_study("relu_vs_tanh")
+MANIFEST = Manifest(
+    name="fashion_mini",
+    classes=tuple("abcdefghij"),
+    counts={"train": 1, "valid": 1, "test": 1},
+    digest=REF.digest,
+    split=REF.split,
+    files={},
+)
+
+
+def plan_of(smoke: bool = False, seeds: int = 10) -> Plan:
+    """Return a plan of ReLU against tanh that nobody has run."""
+    definition = define(STUDY, "fashion_mini", MANIFEST, seeds, "bfloat16", smoke)
+    return Plan(definition=definition, about=about(STUDY, "fashion_mini"), registered=PROVENANCE)
+
+
+def test_a_plan_is_read_back_as_it_was_written(results) -> None:
+    """And found under its study and dataset."""
+    plan = plan_of()
+    Store(results).write_plan(plan)
+
+    assert Store(results).read_plan("relu_vs_tanh", "fashion_mini", smoke=False) == plan
+    assert Store(results).read_plan("relu_vs_tanh", "fashion_mini", smoke=True) is None
+
+
+def test_arms_differ_in_their_activation_alone() -> None:
+    """All else of the base is shared."""
+    arms = plan_of().definition.arms
+    dumps = {arm: config.model_dump() for arm, config in arms.items()}
+    for dump in dumps.values():
+        del dump["network"]["parts"]["act"]
+
+    assert arms["relu"] != arms["tanh"]
+    assert dumps["relu"] == dumps["tanh"]
+
+
+def test_figure_1s_base_is_the_80_second_network_without_regularisation() -> None:
+    """FACTS (d): raw 32-pixel images, rate 0.001, biases double, momentum 0.9, batch 128."""
+    config = STUDY.config("cifar10", "relu")
+    optimizer = config.training.optimizer
+
+    assert (optimizer.rate, optimizer.bias_rate, optimizer.momentum) == (0.001, 2.0, 0.9)
+    assert optimizer.weight_decay == {}
+    assert config.training.batch == 128
+    assert config.training.schedule.kind == "constant"
+    assert config.inputs.model_dump() == {"random_crops": False, "flips": False, "colour": None}
+    assert [layer.init.std for layer in config.network.layers] == [1e-4, 0.01, 0.01, 0.1, 0.1]
+
+
+def test_a_difference_is_refused_with_the_fields_name(results) -> None:
+    """Threshold moved after the fact: the sentence has the field and both values."""
+    plan = plan_of()
+    moved = plan.definition.but(metric={"training_error": 0.3})
+    path = Store(results).plan_path("relu_vs_tanh", "fashion_mini", smoke=False)
+
+    with pytest.raises(PlanError, match=r"metric\.training_error = 0\.2.* now says 0\.3"):
+        refuse_difference(plan.definition, moved, path)
+
+
+def test_the_same_definition_is_not_refused(results) -> None:
+    """However often it is asked for."""
+    path = results / "plan.json"
+
+    refuse_difference(plan_of().definition, plan_of().definition, path)
+
+
+def test_a_plan_that_was_cut_short_is_refused(results) -> None:
+    """Not registered anew in silence."""
+    store = Store(results)
+    store.write_plan(plan_of())
+    path = store.plan_path("relu_vs_tanh", "fashion_mini", smoke=False)
+    path.write_text(path.read_text()[:100])
+
+    with pytest.raises(PlanError, match="cannot be read"):
+        store.read_plan("relu_vs_tanh", "fashion_mini", smoke=False)
+
+
+def test_a_smoke_plan_shares_no_run_with_the_real_one() -> None:
+    """Its runs see fewer images, so their ids are others."""
+    real, smoke = plan_of(), plan_of(smoke=True, seeds=2)
+    ids = [
+        {plan.make_run(config, 0).id for config in plan.definition.arms.values()}
+        for plan in (real, smoke)
+    ]
+
+    assert not ids[0] & ids[1]
+    assert real.name != smoke.name
+
+
+def test_a_misspelt_study_is_answered_with_the_nearest() -> None:
+    """And one unlike any with the list."""
+    with pytest.raises(UnknownStudyError, match="did you mean relu_vs_tanh"):
+        find_study("relu_vs_than")
+    with pytest.raises(UnknownStudyError, match="known: relu_vs_tanh"):
+        find_study("zzz")
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_study_runs_on_known_datasets_and_has_seeds_that_can_decide(study) -> None:
+    """2 / 2^n must be below 5 % after Holm: ten seeds carry at most 25 contrasts."""
+    assert study.bases.keys() <= CATALOGUE.keys()
+    assert study.paper_dataset in CATALOGUE
+    assert len(study.contrasts) * 2 ** (1 - study.seeds) < 0.05

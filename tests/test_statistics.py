@@ -1,0 +1,155 @@
+"""Statistics against worked answers, other libraries and simulation."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+from statsmodels.stats.weightstats import DescrStatsW
+
+from reports.statistics import (
+    correlation,
+    detectable_effect,
+    equivalence_p,
+    holm,
+    sign_flip_p,
+    student_interval,
+)
+
+NUMBERS = st.floats(-100, 100).map(lambda x: round(x, 3))
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([1.0], 1.0),  # both signs are as extreme
+        ([1.0, 2.0], 0.5),  # 2 of 4
+        ([1.0, 2.0, 3.0], 0.25),
+        ([0.3, 0.1, 0.2, 0.4], 0.125),
+        ([3.0, -1.0, 1.0], 0.75),  # 3, 3 and 5 of 3, 5, 1, 3 and their mirror images
+        ([0.0, 0.0], 1.0),
+        ([1.0, 0.0], 1.0),  # a zero has no sign
+        ([1.0, 1.0, -1.0, -1.0], 1.0),
+    ],
+)
+def test_sign_flips_worked_by_hand(differences: list[float], p: float) -> None:
+    """Every pattern of signs counted."""
+    assert sign_flip_p(differences) == p
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=9))
+def test_sign_flips_are_those_of_a_full_enumeration(differences: list[float]) -> None:
+    """Written out plainly, for up to 512 patterns."""
+    sums = [abs(np.dot(s, differences)) for s in product((1, -1), repeat=len(differences))]
+    observed = abs(sum(differences))
+    plain = np.mean([total >= observed - 1e-12 * np.abs(differences).sum() for total in sums])
+
+    assert sign_flip_p(differences) == pytest.approx(plain, abs=1e-12)
+
+
+def test_sign_flips_are_scipys() -> None:
+    """Its permutation test of paired samples, exact at eight pairs."""
+    x = np.random.default_rng(3).normal(0.4, 1, 8)
+    theirs = stats.permutation_test(
+        (x,), np.mean, permutation_type="samples", n_resamples=np.inf
+    ).pvalue
+
+    assert sign_flip_p(x) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_many_pairs_are_sampled_and_repeat() -> None:
+    """Thirty pairs: near Student's p, the same with the same generator, refused without one."""
+    x = np.random.default_rng(5).normal(0.4, 1, 30)
+    drawn = [sign_flip_p(x, np.random.default_rng(1)) for _ in range(2)]
+
+    assert drawn[0] == drawn[1]
+    assert drawn[0] == pytest.approx(stats.ttest_1samp(x, 0).pvalue, abs=0.01)
+    with pytest.raises(ValueError, match="too many"):
+        sign_flip_p(x)
+
+
+def test_the_interval_is_scipys() -> None:
+    """Student's, of a mean."""
+    x = np.random.default_rng(0).normal(1, 2, 10)
+    theirs = stats.ttest_1samp(x, 0).confidence_interval()
+
+    assert student_interval(x) == pytest.approx((x.mean(), theirs.low, theirs.high))
+
+
+def test_one_value_has_no_interval_and_equal_values_a_point() -> None:
+    """Nothing is known of the spread of one; none was seen in three."""
+    assert student_interval([2.0]) == (2.0, None, None)
+    assert student_interval([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
+
+
+def test_intervals_cover_and_tests_keep_their_size() -> None:
+    """4,000 samples of ten: 95 % and 5 %, within four standard errors (0.0034 each)."""
+    samples = np.random.default_rng(11).normal(0, 1, (4000, 10))
+    intervals = [student_interval(x) for x in samples]
+    covered = np.mean([i.low <= 0 <= i.high for i in intervals])
+    found = np.mean([sign_flip_p(x) < 0.05 for x in samples])
+
+    assert covered == pytest.approx(0.95, abs=0.014)
+    assert found <= 0.05 + 0.014
+    assert found > 0.03
+
+
+def test_the_detectable_effect_is_detected_four_times_in_five() -> None:
+    """By statsmodels' power of the paired t test, and by 3,000 simulated sign-flip tests."""
+    effect = detectable_effect(1.0, pairs=10)
+    theirs = TTestPower().solve_power(nobs=10, alpha=0.05, power=0.8)
+    samples = np.random.default_rng(2).normal(effect, 1, (3000, 10))
+
+    assert effect == pytest.approx(theirs, rel=1e-3)
+    assert np.mean([sign_flip_p(x) < 0.05 for x in samples]) == pytest.approx(0.8, abs=0.04)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_statsmodels(p_values: list[float]) -> None:
+    """For any p-values, in any order."""
+    theirs = multipletests(p_values, method="holm")[1]
+
+    assert holm(p_values) == pytest.approx(list(theirs), abs=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.2, 0.9, -0.9])
+def test_equivalence_is_statsmodels(shift: float) -> None:
+    """Two one-sided tests of a paired mean."""
+    x = np.random.default_rng(4).normal(shift, 0.5, 12)
+    theirs = DescrStatsW(x).ttost_mean(-0.5, 0.5)[0]
+
+    assert equivalence_p(x, 0.5) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_equivalence_of_constants() -> None:
+    """Without spread, inside is certain and outside is out; one value decides nothing."""
+    assert equivalence_p([0.1, 0.1, 0.1], 0.5) == 0.0
+    assert equivalence_p([0.9, 0.9, 0.9], 0.5) == 1.0
+    assert equivalence_p([0.1], 0.5) == 1.0
+
+
+def test_correlation_is_numpys_where_there_is_one() -> None:
+    """And None for two pairs or a constant."""
+    assert correlation([1, 2, 3], [1, 2, 4]) == pytest.approx(0.98198, abs=1e-5)
+    assert correlation([1, 2], [1, 2]) is None
+    assert correlation([1, 1, 1], [1, 2, 3]) is None
+
+
+@pytest.mark.parametrize("bad", [[], [1.0, float("nan")], [float("inf")], [[1.0]]])
+def test_what_is_not_a_list_of_numbers_is_refused(bad: list[float]) -> None:
+    """A missing run must be left out by whoever calls."""
+    for function in (student_interval, sign_flip_p):
+        with pytest.raises(ValueError, match=r"not finite|expected a list"):
+            function(bad)
+
+
+def test_nothing_can_be_shown_with_one_pair() -> None:
+    """Nor can anything be equivalent within nothing."""
+    with pytest.raises(ValueError, match="at least 2"):
+        detectable_effect(1.0, pairs=1)
+    with pytest.raises(ValueError, match="margin"):
+        equivalence_p([1.0, 2.0], 0.0)

@@ -1,0 +1,180 @@
+"""Training: what repeats bit by bit, what ends a run, and that it learns."""
+
+import pytest
+import torch
+
+from alexnet.config import Config, GiveUp, Until
+from alexnet.data.images import Dataset
+from alexnet.evaluation import clean_sample, evaluate, measure
+from alexnet.model import AlexNet, build
+from alexnet.optim import Momentum
+from alexnet.progress import Epoch, running_curve, time_to
+from alexnet.training import DivergedError, fit, over
+
+
+def train(
+    config: Config, images: Dataset, seed: int = 0, precision: str = "float32"
+) -> tuple[AlexNet, list[Epoch]]:
+    """Return a trained network and its epochs."""
+    network = build(config, seed)
+    optimizer = Momentum(network, config.training.optimizer)
+    return network, list(fit(network, optimizer, images, config, seed, precision))  # type: ignore[arg-type]
+
+
+def counted(epochs: list[Epoch]) -> list[tuple[object, ...]]:
+    """Return epochs without their seconds."""
+    return [(e.number, e.errors, e.images, e.loss) for e in epochs]
+
+
+def same(one: AlexNet, other: AlexNet) -> bool:
+    """Return whether two networks have the same bits."""
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_same_seed_gives_the_same_bits(config: Config, images: Dataset, precision: str) -> None:
+    """Weights and counts, with every part and augmentation at work."""
+    torch.manual_seed(1)
+    one, first = train(config, images, 4, precision)
+    torch.manual_seed(2)  # nothing of ours draws from the global stream
+    other, second = train(config, images, 4, precision)
+
+    assert same(one, other)
+    assert counted(first) == counted(second)
+
+
+def test_another_seed_gives_another_network(config: Config, images: Dataset) -> None:
+    """Or ten seeds would be one."""
+    assert not same(train(config, images, 0)[0], train(config, images, 1)[0])
+
+
+def test_a_run_taken_up_again_is_the_same_run(config: Config, images: Dataset) -> None:
+    """After each epoch: weights, velocities and the epochs done are all there is to save."""
+    config = config.but(training={"epochs": 3})
+    whole, epochs = train(config, images)
+
+    network = build(config, 0)
+    optimizer = Momentum(network, config.training.optimizer)
+    done: list[Epoch] = []
+    for _ in range(3):
+        fresh = build(config, 0)
+        fresh_optimizer = Momentum(fresh, config.training.optimizer)
+        fresh.load_state_dict(network.state_dict())
+        for ours, theirs in zip(fresh_optimizer.velocities, optimizer.velocities, strict=True):
+            ours.copy_(theirs)
+        network, optimizer = fresh, fresh_optimizer
+        done.append(next(fit(network, optimizer, images, config, 0, "float32", done)))
+
+    assert same(whole, network)
+    assert counted(epochs) == counted(done)
+
+
+def test_it_learns(config: Config, images: Dataset) -> None:
+    """Ten looks in noise are told apart in 20 epochs, training and held-out images alike."""
+    learning = config.but(
+        training={"epochs": 20, "optimizer": {"rate": 0.003}},
+        network={"parts": {"dropout": None}},
+        inputs={"random_crops": False, "flips": False},  # the looks are noise, not shapes
+    )
+    network, epochs = train(learning, images)
+    measures, scores = evaluate(network, images, learning, "float32", see_test=True)
+
+    assert epochs[0].error > 0.5
+    assert measures.train.top1_error < 0.1
+    assert measures.test is not None
+    assert measures.test.top1_error < 0.2
+    assert scores is not None
+    assert scores.shape == (50, 10)
+
+
+def test_counts_add_up(config: Config, images: Dataset) -> None:
+    """Seven batches in ten tenths: some are empty, all images are counted once."""
+    _, epochs = train(config, images)
+
+    assert sum(epochs[0].images) == 200
+    assert all(0 <= e <= n for e, n in zip(epochs[0].errors, epochs[0].images, strict=True))
+
+
+def test_a_run_ends_after_the_epoch_that_crosses(config: Config, images: Dataset) -> None:
+    """Not before, and not one later."""
+    config = config.but(
+        training={"epochs": 30, "optimizer": {"rate": 0.003}, "until": Until(training_error=0.5)},
+        network={"parts": {"dropout": None}},
+    )
+    _, epochs = train(config, images)
+
+    assert len(epochs) < 30
+    assert time_to(0.5, running_curve(epochs)) is not None
+    assert time_to(0.5, running_curve(epochs[:-1])) is None
+
+
+def test_a_run_that_learns_nothing_gives_up(config: Config, images: Dataset) -> None:
+    """At a rate of 1e-9 the first epoch stays at chance, 90 %."""
+    config = config.but(
+        training={"epochs": 9, "optimizer": {"rate": 1e-9}, "give_up": GiveUp(within=0.1)}
+    )
+
+    assert len(train(config, images)[1]) == 1
+
+
+def test_a_run_that_learned_something_does_not_give_up(config: Config) -> None:
+    """70 % after the first epoch is twenty points from chance."""
+    config = config.but(training={"epochs": 9, "give_up": GiveUp(within=0.05)})
+    learned = Epoch(number=1, errors=(7,) * 10, images=(10,) * 10, loss=2.0, seconds=1.0)
+    stuck = Epoch(number=1, errors=(9,) * 10, images=(10,) * 10, loss=2.3, seconds=1.0)
+
+    assert not over([learned], config)
+    assert over([stuck], config)
+
+
+def test_a_loss_that_is_not_finite_is_a_divergence(config: Config, images: Dataset) -> None:
+    """At a rate of a million."""
+    with pytest.raises(DivergedError, match="not finite"):
+        train(config.but(training={"optimizer": {"rate": 1e6}}), images)
+
+
+def test_fewer_images_are_the_first_ones(config: Config, images: Dataset) -> None:
+    """A smoke run sees so many and no more."""
+    _, epochs = train(config.but(training={"images": 64}), images)
+
+    assert sum(epochs[0].images) == 64
+
+
+def test_measures_worked_by_hand() -> None:
+    """Four images of ten classes: right, second, sixth, and tied for first, which is wrong."""
+    scores = torch.zeros(4, 10)
+    scores[0, 3] = 1
+    scores[1, :2] = torch.tensor([2.0, 1.0])
+    scores[2] = torch.arange(10.0)
+    labels = torch.tensor([3, 1, 4, 7])
+
+    found = measure(scores, labels)
+
+    assert found.top1_error == 0.75
+    assert found.top5_error == 0.5  # ranks 1, 2, 6 and 10: ten classes tie
+    expected = torch.nn.functional.cross_entropy(scores, labels).item()
+    assert found.loss == pytest.approx(expected)
+
+
+def test_scores_that_are_not_numbers_are_wrong() -> None:
+    """Never right by accident; and JSON has no NaN."""
+    found = measure(torch.full((2, 10), float("nan")), torch.tensor([0, 1]))
+
+    assert (found.top1_error, found.top5_error, found.loss) == (1.0, 1.0, None)
+
+
+def test_the_clean_sample_is_stratified_and_fixed(images: Dataset) -> None:
+    """The first five images of each class, in stored order."""
+    sample = clean_sample(images.train, 50)
+
+    assert sample.labels.bincount().tolist() == [5] * 10
+    assert torch.equal(sample.pixels, images.train.pixels[:50])
+
+
+def test_a_tuning_run_does_not_see_the_test_images(config: Config, images: Dataset) -> None:
+    """Not even to be measured on them."""
+    measures, scores = evaluate(build(config, 0), images, config, "float32", see_test=False)
+
+    assert measures.test is None
+    assert scores is None
