@@ -120,4 +120,7 @@ def prepare(
 @task
 def bench(c: Context) -> None:
     """Time against each other, in one process, what speed depends on."""
-    c.run("pytest -q tests/benchmarks --benchmark-only", echo=True)
+    from ablations.executors import KEEP_MEMORY
+
+    columns = "--benchmark-columns=min,median --benchmark-sort=mean"
+    c.run(f"pytest -q tests/benchmarks --benchmark-only {columns}", echo=True, env=KEEP_MEMORY)

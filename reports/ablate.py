@@ -28,10 +28,10 @@ from alexnet.data.catalogue import DatasetError, Manifest, describe, read_manife
 from reports import statistics, words
 from reports.comparison import Comparison, compare
 from reports.figures import figure_1, save
+from reports.readme import EVIDENCE
 from reports.tables import arms_table
 from reports.terminal import Progress, say
 
-EVIDENCE = Path(__file__).parent / "evidence"
 FAILED, INTERRUPTED = 1, 130
 WARM_STEPS, TIMED_STEPS = 8, 30
 SELDOM = 40  # at most a fortieth of the time goes into drawing
@@ -123,6 +123,7 @@ def _work(
                 if isinstance(event, Chosen):
                     _say_what_can_be_shown(console, plan, store)
                 redrawing.on(event, plan, store)
+        say(console, "took", progress.summary(count))
         if not progress.failures and not plan.timings:
             plan = _time_alone(workers, plan, probe)
             store.write_plan(plan)
@@ -232,7 +233,7 @@ def _introduce(console: Console, study: Study, dataset: str) -> None:
         say(console, "PRACTICE DATA", f"{here.name}: {here.title}.")
         say(console, "", f"The paper used {paper.title}.")
         say(console, "", "What follows rehearses the method; the claim itself stays open.")
-        say(console, "", "The paper's own experiment, in one command:")
+        say(console, "", f"The paper's own experiment, in one command ({paper.cost}):")
         say(console, "", f"    {_own_experiment(study)}")
         console.print()
 

@@ -53,6 +53,7 @@ class Progress:
         self._start = time.monotonic()
         self._curves: dict[str, list[Epoch]] = {}
         self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._trained = 0.0
         self.failures: list[Failed] = []
 
     def __enter__(self) -> Self:
@@ -76,6 +77,7 @@ class Progress:
         match event:
             case Progressed(run=run, epoch=epoch):
                 self._curves.setdefault(run.id, []).append(epoch)
+                self._trained += epoch.seconds
             case Finished(run=run):
                 self._finished(run)
             case Chosen(arm=arm, choice=choice, plan=plan):
@@ -89,6 +91,14 @@ class Progress:
                 self._line("failed", f"run {name}: {reason.splitlines()[0]}")
         if self._console.is_terminal:
             self._live.update(self._arms())
+
+    def summary(self, workers: int) -> str:
+        """Return how long it took and how much of that the workers were training."""
+        elapsed = time.monotonic() - self._start
+        busy = self._trained / workers / elapsed
+        return (
+            f"{clock(elapsed)}, in which {workers} workers trained {100 * busy:.0f} % of the time"
+        )
 
     def _finished(self, run: Run) -> None:
         record = self._store.find(run)

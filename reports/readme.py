@@ -1,0 +1,58 @@
+"""The part of the README that states results, written from the shipped evidence.
+
+``python -m reports.readme`` rewrites it, and the figures beside the evidence; a test fails when
+they are not current.
+"""
+
+from pathlib import Path
+
+from ablations.store import Store, write_atomically
+from reports.figures import figure_1, save
+from reports.page import sections
+from reports.tables import arms_table, markdown
+from reports.words import verdict_line
+
+EVIDENCE = Path(__file__).parent / "evidence"
+README = Path(__file__).parent.parent / "README.md"
+START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"
+
+
+def evidence_text(store: Store) -> str:
+    """Return, for every study in the evidence, its headline, what follows, and its table."""
+    blocks = []
+    for section in sections(store):
+        if section.comparison.done == 0:
+            continue
+        effect = section.comparison.effects[0]
+        blocks += [
+            f"**{section.headline}**",
+            _sentence(verdict_line(effect, section.comparison)),
+            markdown(arms_table(section.plan, section.comparison)).rstrip(),
+        ]
+    return "\n\n".join(blocks)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def with_evidence(readme: str, text: str) -> str:
+    """Return the README with the text between its two markers replaced."""
+    before, rest = readme.split(START)
+    _, after = rest.split(END)
+    return f"{before}{START}\n{text}\n{END}{after}"
+
+
+def main() -> None:
+    """Rewrite the README's results and the figures of the evidence."""
+    store = Store(EVIDENCE)
+    for section in sections(store):
+        figure = figure_1(section.plan, store)
+        if figure is not None:
+            save(figure, EVIDENCE, f"figure1-{section.name}")
+    readme = with_evidence(README.read_text(), evidence_text(store))
+    write_atomically(README, readme.encode())
+
+
+if __name__ == "__main__":
+    main()

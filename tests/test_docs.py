@@ -1,0 +1,70 @@
+"""What the README promises, checked against the commands and the evidence."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from ablations.store import Store
+from reports.cli import main
+from reports.readme import EVIDENCE, evidence_text, with_evidence
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = sorted(set(re.findall(r"invoke (?:ablate|report|prepare)[^`\n&|]*", README)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_in_the_readme_exists(command: str) -> None:
+    """Tasks, options and values; chained tasks too."""
+    words = command.split()[1:]
+    current: click.Command | None = None
+    for word in words:
+        if word in main.commands:
+            current = main.commands[word]
+        elif word.startswith("--"):
+            assert current is not None
+            assert word in {option for p in current.params for option in p.opts}, word
+
+
+def test_the_readmes_results_are_those_of_the_evidence() -> None:
+    """If not: python -m reports.readme."""
+    assert with_evidence(README, evidence_text(Store(EVIDENCE))) == README
+
+
+def test_the_evidence_is_whole_and_small() -> None:
+    """Every record reads, none has weights, all of it is under a megabyte."""
+    store = Store(EVIDENCE)
+    files = [path for path in EVIDENCE.rglob("*") if path.is_file() and "report" not in path.parts]
+
+    assert store.plans()
+    assert store.records()
+    assert store.problems == []
+    assert not [path for path in files if path.suffix == ".safetensors"]
+    assert sum(path.stat().st_size for path in files if path.suffix == ".json") < 1e6
+
+
+def test_the_evidence_has_no_trace_of_a_machines_paths() -> None:
+    """Nor of a user."""
+    for path in EVIDENCE.rglob("*.json"):
+        assert not re.search(r"/(home|root|tmp|Users|work)/", path.read_text()), path
+
+
+def test_the_package_ships_what_it_reads() -> None:
+    """Templates, practice images, licence and evidence are named in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    data = project["tool"]["setuptools"]["package-data"]
+    packages = set(project["tool"]["setuptools"]["packages"])
+    on_disk = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for top in ("alexnet", "ablations", "reports")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+
+    assert packages == on_disk
+    for package, patterns in data.items():
+        folder = ROOT / package.replace(".", "/")
+        for pattern in patterns:
+            assert list(folder.glob(pattern)), (package, pattern)
