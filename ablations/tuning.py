@@ -2,7 +2,7 @@
 
 Rates are tried from the largest down, each with the tuning seeds. A run that learns nothing in
 its first epoch ends there. Once a rate has reached the threshold of a time-to-threshold study
-with every seed, the rates after it get a tenth more epochs than its mean time, rounded up, and
+with every seed, the rates after it get the epochs that a tenth more than its mean time takes, and
 never more than the horizon: whoever needs longer would not be chosen. All arms follow one rule.
 """
 
@@ -111,7 +111,8 @@ def _epochs(trials: Sequence[Trial], metric: Metric, horizon: int) -> int:
     reached = [trial.mean for trial in trials if trial.reached]
     if not reached or not isinstance(metric, TimeTo):
         return horizon
-    return min(horizon, math.ceil(1.1 * min(reached)))
+    # The window's centre is half an epoch behind, so to see time t takes t + 1/2 epochs.
+    return min(horizon, math.ceil(1.1 * min(reached) + 0.5))
 
 
 def _outcome(record: Record, metric: Metric) -> Outcome:

@@ -51,13 +51,26 @@ def test_the_fastest_mean_wins() -> None:
 
 
 def test_rates_after_a_fast_one_get_a_tenth_more_epochs() -> None:
-    """0.01 crosses half way from 0.5 (at 0.5) to 0 (at 1.5), at 1.0: the others get 2 epochs."""
+    """0.01 crosses half way from 0.5 (at 0.5) to 0 (at 1.5), at 1.0; 1.1 is seen after 1.6."""
     _, asked = tune_until_chosen(
         {0.01: [[0.5, 0.0]] * 2, 0.003: [[0.5, 0.4]] * 2, 0.001: [[0.5, 0.45]] * 2}
     )
     given = {run.config.training.optimizer.rate: run.config.training.epochs for run in asked}
 
     assert given == {0.01: 9, 0.003: 2, 0.001: 2}
+
+
+def test_a_rate_a_little_slower_than_the_best_is_still_seen_to_cross() -> None:
+    """A best time of 2.0 gives the others 1.1 x 2.0 + 0.5 = 2.7 epochs: three.
+
+    0.01 falls from 0.5 at 0.5 to 0.3 at 1.5 and to 0.2 at 2.5: 25 % at 2.0. 0.003 is faster.
+    """
+    choice, asked = tune_until_chosen(
+        {0.01: [[0.5, 0.3, 0.2]] * 2, 0.003: [[0.5, 0.26, 0.1]] * 2, 0.001: [[0.5] * 3] * 2}
+    )
+
+    assert choice.rate == 0.003
+    assert [run.config.training.epochs for run in asked] == [9, 9, 3, 3, 3, 3]
 
 
 def test_a_rate_at_the_edge_says_so() -> None:
