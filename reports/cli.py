@@ -2,6 +2,7 @@
 
 import functools
 import re
+import signal
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,6 @@ from alexnet.data.catalogue import DatasetError, default_data_dir
 from reports.terminal import say
 
 REFUSED = (UnknownStudyError, DatasetError, PlanError, StoreError, WorkerError)
-INTERRUPTED = 130
 
 
 class Refused(click.ClickException):
@@ -100,6 +100,7 @@ def ablate(**options: Any) -> int:
     """Run what a study still lacks, and print what it comes to."""
     from reports.ablate import Request, run
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
     return run(Request(**options), Console(highlight=False))
 
 

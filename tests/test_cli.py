@@ -189,8 +189,9 @@ def test_killed_anywhere_it_ends_with_the_same_weights(
     assert not list(tmp_path.glob("runs/*/checkpoint.safetensors"))
 
 
-def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
-    """Exit code 130, one line, no traceback."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, how: signal.Signals) -> None:
+    """Exit code 130, one line, no traceback; the same for what a cluster's scheduler sends."""
     process = start(tmp_path, *SMOKE)
     assert process.stdout is not None
     lines = []
@@ -199,7 +200,7 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
         if line.startswith("time"):
             break
     time.sleep(2)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     rest = process.communicate()[0]
 
     assert process.returncode == 130, rest
