@@ -143,7 +143,7 @@ class LocalWorkers:
         """Yield what has happened, waiting up to ``timeout`` seconds for something.
 
         Raises:
-            WorkerError: If a worker dies before it was ever ready.
+            WorkerError: If a worker dies, or fails, before it could train anything.
         """
         pipes = {worker.pipe: worker for worker in self._workers}
         for pipe in wait(list(pipes), timeout):
@@ -163,9 +163,9 @@ class LocalWorkers:
     def _died(self, worker: _Worker) -> Iterator[Event]:
         worker.process.join(5)
         code = worker.process.exitcode
-        if not worker.ready:
-            raise WorkerError(f"a worker ended before it was ready (exit code {code})")
         job = worker.job
+        if not worker.ready or isinstance(job, TimeStep):
+            raise WorkerError(f"a worker ended before it could train (exit code {code})")
         self._workers[self._workers.index(worker)] = self._start()
         if isinstance(job, Run):
             killed = "killed by the system, perhaps for memory" if code == -9 else f"ended ({code})"
@@ -225,7 +225,9 @@ def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:
+        if isinstance(job, TimeStep):
+            return Failed(None, f"{type(error).__name__}: {error}")
         reason = explain(error)
         with contextlib.suppress(OSError):
-            bench.store.add_failure(job, reason)  # type: ignore[arg-type]
-        return Failed(job if isinstance(job, Run) else None, reason)
+            bench.store.add_failure(job, reason)
+        return Failed(job, reason)

@@ -106,6 +106,18 @@ class Plan(Frozen):
                 f"{path} cannot be read as a plan; restore it, or move it away to register anew"
             ) from error
 
+    def merged(self, later: "Plan") -> "Plan":
+        """Return this plan with what ``later`` adds to it; what is here is never replaced."""
+        looks = {look.seeds: look for look in (*later.second_looks, *self.second_looks)}
+        return self.model_copy(
+            update={
+                "about": later.about,
+                "choices": later.choices | self.choices,
+                "second_looks": tuple(sorted(looks.values(), key=lambda look: look.seeds)),
+                "timings": later.timings | self.timings,
+            }
+        )
+
     @property
     def name(self) -> str:
         """What the plan's files are called: study@dataset, and whether it is a smoke plan."""

@@ -23,19 +23,24 @@ class Work(NamedTuple):
 
     choices: dict[str, Choice]  # of every arm whose tuning is complete
     runs: list[Run]  # that can start now, the most urgent first
+    untried: float  # the fraction of all arms' rates that is not tried yet
 
 
 def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     """Return the runs a plan needs next: tuning first, then seed by seed, all arms together."""
-    tuned = {arm: plan.tuned(arm, store.find) for arm in plan.definition.arms}
+    one = plan.definition
+    # A rate once registered stands, whatever becomes of the records it was chosen from.
+    tuned = {arm: plan.choices.get(arm) or plan.tuned(arm, store.find) for arm in one.arms}
     choices = {arm: found for arm, found in tuned.items() if isinstance(found, Choice)}
-    tuning = [run for found in tuned.values() if isinstance(found, Pending) for run in found.runs]
-    tuning.sort(key=lambda run: run.seed)
+    pending = [found for found in tuned.values() if isinstance(found, Pending)]
+    tuning = sorted((run for found in pending for run in found.runs), key=lambda run: run.seed)
+    rates = len(one.rates)
+    untried = sum(rates - found.tried for found in pending) / (rates * len(one.arms))
     chosen = plan.model_copy(update={"choices": choices})
     compared = [
         run for seed in seeds for arm in choices if store.find(run := chosen.run(arm, seed)) is None
     ]
-    return Work(choices, tuning + compared)
+    return Work(choices, tuning + compared, untried)
 
 
 def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:

@@ -96,9 +96,19 @@ class Store:
     def add(self, record: Record) -> None:
         """Commit a run: from the moment this returns, it is finished. Its files come before it."""
         folder = self.folder(record.run)
+        self._set_aside(folder / "record.json")
         write_atomically(folder / "record.json", record.to_json().encode())
         (folder / "checkpoint.safetensors").unlink(missing_ok=True)
         self._records[record.run.id] = record
+
+    def _set_aside(self, path: Path) -> None:
+        """Keep under another name a record that cannot be read: it may be of a later version."""
+        if path.exists():
+            try:
+                Record.read(path)
+            except RecordError:
+                number = len(list(path.parent.glob("record-set-aside-*.json"))) + 1
+                path.rename(path.with_name(f"record-set-aside-{number}.json"))
 
     def add_failure(self, run: Run, reason: str) -> Path:
         """Leave the reason why a run did not finish; it will be tried again."""
@@ -137,8 +147,13 @@ class Store:
         return Plan.read(path) if path.exists() else None
 
     def write_plan(self, plan: Plan) -> None:
-        """Write a plan, new or added to."""
-        write_atomically(self.results / "plans" / f"{plan.name}.json", plan.to_json().encode())
+        """Write a plan, new or added to; what another process has added meanwhile stays."""
+        path = self.results / "plans" / f"{plan.name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock")):
+            if path.exists():
+                plan = Plan.read(path).merged(plan)
+            write_atomically(path, plan.to_json().encode())
 
     def plans(self) -> list[Plan]:
         """Return every plan that can be read, by name; the others are named in ``problems``."""
@@ -147,5 +162,6 @@ class Store:
             try:
                 found.append(Plan.read(path))
             except PlanError as error:
-                self.problems.append(str(error))
+                if str(error) not in self.problems:
+                    self.problems.append(str(error))
         return found

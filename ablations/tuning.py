@@ -3,7 +3,8 @@
 Rates are tried from the largest down, each with the tuning seeds. A run that learns nothing in
 its first epoch ends there. Once a rate has reached the threshold of a time-to-threshold study
 with every seed, the rates after it get the epochs that a tenth more than its mean time takes, and
-never more than the horizon: whoever needs longer would not be chosen. All arms follow one rule.
+never more than the horizon. A rate that a seed does not bring there in that time is not chosen,
+even if another seed was so fast that their mean would win. All arms follow one rule.
 """
 
 import math
@@ -47,6 +48,7 @@ class Pending(NamedTuple):
     """Tuning is not done; these runs are needed next."""
 
     runs: list[Run]
+    tried: int  # rates that are done
 
 
 def tune(
@@ -75,7 +77,7 @@ def tune(
         runs = [make_run(changed, seed) for seed in TUNING_SEEDS]
         records = [find(run) for run in runs]
         if missing := [run for run, record in zip(runs, records, strict=True) if record is None]:
-            return Pending(missing)
+            return Pending(missing, len(trials))
         outcomes = [_outcome(record, judged) for record in records if record is not None]
         trials.append(
             Trial(

@@ -34,6 +34,7 @@ from reports.terminal import Progress, say
 
 FAILED, INTERRUPTED = 1, 130
 WARM_STEPS, TIMED_STEPS = 8, 30
+TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
 SELDOM = 40  # at most a fortieth of the time goes into drawing
 
 
@@ -75,10 +76,10 @@ def run(request: Request, console: Console) -> int:
     if plan is not None:
         plan = _same_or_refused(request, study, manifest, plan, store)
         seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
-        if not remaining(plan, store, seeds).runs:
-            done = compare(plan, store)
-            say(console, "nothing to do", f"{done.done} of {done.planned} runs here")
-            _conclude(console, plan, store)
+        if not remaining(plan, store, seeds).runs and plan.timings:
+            done, total = counts(plan, store, seeds)
+            say(console, "nothing to do", f"{done} of {total} runs here")
+            _conclude(console, plan, store, draw=not request.dry_run)
             return 0
     if not request.dry_run:
         store.ensure_writable()
@@ -297,11 +298,14 @@ def _time(
     config = next(iter(one.arms.values()))
     images = config.training.images or describe(one.dataset.name).images
     pass_seconds = images / config.training.batch * sum(step.values()) / len(step)
-    comparison = len(one.arms) * len(seeds)
-    tuning = len(one.arms) * len(one.rates) * len(one.tuning_seeds)
-    passes = (comparison + tuning) * config.training.epochs if one.smoke else plan.about.passes
-    left = len(remaining(plan, store, seeds).runs)
-    share = left / comparison if len(plan.choices) == len(one.arms) else 1.0
+    work = remaining(plan, store, seeds)
+    here, total = counts(plan, store, seeds)
+    passes = plan.about.passes
+    if one.smoke:
+        runs = len(one.arms) * (len(one.seeds) + len(one.rates) * len(one.tuning_seeds))
+        passes = runs * config.training.epochs
+    pairs = (total - here) / (len(one.arms) * len(one.seeds))
+    share = TUNING_SHARE * work.untried + (1 - TUNING_SHARE) * pairs
     text = f"about {words.duration(share * passes * pass_seconds / workers)}"
     study = find_study(one.study)
     if one.setting == "stand-in" and not one.smoke:
@@ -348,7 +352,7 @@ class _Redrawing:
                 self._next = start + SELDOM * (time.monotonic() - start)
 
 
-def _conclude(console: Console, plan: Plan, store: Store) -> None:
+def _conclude(console: Console, plan: Plan, store: Store, draw: bool = True) -> None:
     """Print the comparison, the verdict in its setting, and where the figure is."""
     comparison = compare(plan, store)
     console.print()
@@ -375,7 +379,7 @@ def _conclude(console: Console, plan: Plan, store: Store) -> None:
         say(console, "second look", words.effect_sentence(again.effects[0]))
     console.print()
     _say_verdicts(console, plan, comparison)
-    figure = figure_1(plan, store)
+    figure = figure_1(plan, store) if draw else None
     if figure is not None:
         paths = save(figure, store.results, f"figure1-{plan.name}")
         say(console, "figure", str(paths[1]))

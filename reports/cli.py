@@ -6,7 +6,7 @@ import signal
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 import click
 from pydantic import ValidationError
@@ -29,16 +29,18 @@ class Refused(click.ClickException):
 
 
 P = ParamSpec("P")
-R = TypeVar("R")
+INTERRUPTED = 130
 
 
-def refusing(command: Callable[P, R]) -> Callable[P, R]:
+def refusing(command: Callable[P, int]) -> Callable[P, int]:
     """Turn what the packages raise for bad input into one sentence and exit code 2."""
 
     @functools.wraps(command)
-    def wrapped(*arguments: P.args, **options: P.kwargs) -> R:
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> int:
         try:
-            return command(*arguments, **options)
+            code = command(*arguments, **options)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
@@ -49,6 +51,9 @@ def refusing(command: Callable[P, R]) -> Callable[P, R]:
             raise Refused(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from (
                 error
             )
+        if code:
+            click.get_current_context().exit(code)
+        return code
 
     return wrapped
 
@@ -112,17 +117,19 @@ def ablate(**options: Any) -> int:
 def report(study: str | None, show: bool, results: Path) -> int:
     """Write page, tables and figures of everything in a results folder."""
     from ablations.store import Store
-    from ablations.studies import find_study
     from reports.page import write_report
 
     console = Console(highlight=False)
-    if study is not None:
-        find_study(study)
     store = Store(results)
-    if not store.plans():
+    names = sorted({plan.definition.study for plan in store.plans()})
+    if not names:
+        damaged = "".join(f"\n{problem}" for problem in store.problems)
         raise Refused(
-            f"no study has been run in {results}; start with:  invoke ablate --study relu_vs_tanh"
+            f"no study has been run in {results}; start with:  "
+            f"invoke ablate --study relu_vs_tanh{damaged}"
         )
+    if study is not None and study not in names:
+        raise Refused(f"{study} has not been run in {results}; there is {', '.join(names)}")
     page, *others = write_report(store, results / "report", study)
     for problem in store.problems:
         say(console, "set aside", problem)
@@ -140,19 +147,20 @@ def report(study: str | None, show: bool, results: Path) -> int:
 @refusing
 def prepare(dataset: str, source: Path | None, data_dir: Path) -> int:
     """Download or import images, check them, and write the form that training reads."""
-    from alexnet.data.catalogue import describe, folder_of, read_manifest
+    from alexnet.data.catalogue import describe, folder_of, whole
     from alexnet.data.preparation import prepare as prepare_dataset
 
     console = Console(highlight=False)
     description = describe(dataset)
-    if (folder_of(dataset, data_dir) / "manifest.json").exists():
-        manifest = read_manifest(dataset, data_dir)
-        say(console, dataset, f"already prepared in {folder_of(dataset, data_dir)}")
+    folder = folder_of(dataset, data_dir)
+    manifest = whole(dataset, data_dir)
+    if manifest is not None:
+        say(console, dataset, f"already prepared in {folder}, every file as its digest says")
     else:
         say(console, dataset, description.title)
         say(console, "from", str(source) if source else f"its authors' server, {description.cost}")
         manifest = prepare_dataset(dataset, source, data_dir)
-        say(console, "written to", str(folder_of(dataset, data_dir)))
+        say(console, "written to", str(folder))
     counts = ", ".join(f"{count:,} {part}" for part, count in manifest.counts.items())
     say(console, "images", counts)
     say(console, "digest", manifest.digest[:12])

@@ -38,7 +38,7 @@ class ArmRow(Frozen):
 
 
 class AtThreshold(Frozen):
-    """The speed-up at another threshold, over the pairs that both reached it."""
+    """The speed-up at another threshold, where every run crossed it."""
 
     training_error: float
     estimate: float
@@ -141,8 +141,9 @@ def verdict(effect: Effect, setting: Setting, complete: bool, ratio: bool) -> Ve
     stand_in = setting == "stand-in"
     if effect.equivalence_p is not None and effect.equivalence_p < ALPHA:
         return "no effect" if stand_in else "absent"
-    undone = ("upper", "both") if size > 0 else ("lower", "both")  # bounds that could undo it
-    if effect.p_adjusted >= ALPHA or size == 0 or effect.bound in undone:
+    too_large = "upper" if towards > 0 else "lower"  # the bound that makes size look too large
+    undone = too_large if size > 0 else {"upper": "lower", "lower": "upper"}[too_large]
+    if effect.p_adjusted >= ALPHA or size == 0 or effect.bound in (undone, "both"):
         return "open"
     if size < 0:
         return "other way" if stand_in else "reversed"
@@ -217,7 +218,9 @@ def _effect(
             [against[seed] for seed in seeds],
             plan.about.thresholds if ratio else (),
         ),
-        seconds_ratio=_seconds_ratio(plan, contrast, estimate) if ratio else None,
+        seconds_ratio=_seconds_ratio(plan, contrast, estimate)
+        if ratio and bound == "none"
+        else None,
     )
 
 
@@ -239,9 +242,10 @@ def speed_ups(
     found = []
     for error in thresholds:
         times = [[time_to(error, curve) for curve in side] for side in curves]
-        from_the_start = any(curve.errors[0] < error for side in curves for curve in side)
-        if from_the_start or any(time is None for side in times for time in side):
-            continue  # no time was measured
+        if any(time is None for side in times for time in side):
+            continue
+        if any(curve.errors[0] < error for side in curves for curve in side):
+            continue  # below it from the start: no time was measured
         x, y = (np.array(side, dtype=float) for side in times)
         interval = statistics.student_interval(np.log(y / x))
         bounds = (None if b is None else math.exp(b) for b in (interval.low, interval.high))
@@ -282,7 +286,8 @@ def _caveats(plan: Plan, rows: Sequence[ArmRow]) -> tuple[str, ...]:
                 f"speed it up further (rates= in ablations/studies/{plan.definition.study}.py)"
             )
         if row.diverged:
-            caveats.append(f"{row.diverged} runs of {row.arm} diverged and count as the horizon")
+            runs = "1 run" if row.diverged == 1 else f"{row.diverged} runs"
+            caveats.append(f"{runs} of {row.arm} diverged, counted as the horizon")
     return tuple(caveats)
 
 

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store, write_atomically
-from ablations.tuning import at_rate
 from alexnet.progress import Curve, running_curve
 from reports.comparison import Effect, compare, speed_ups
 from reports.words import effect_sentence
@@ -74,23 +73,23 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 def _comparison_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
     found: dict[str, list[Curve]] = {}
     for arm in plan.definition.arms:
-        seeds = plan.seeds if arm in plan.choices else ()
+        seeds = plan.definition.seeds if arm in plan.choices else ()
         records = [store.find(plan.run(arm, seed)) for seed in seeds]
-        found[arm] = [running_curve(record.curve) for record in records if record is not None]
+        found[arm] = [running_curve(record.curve) for record in records if record and record.curve]
     return found
 
 
 def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
-    """Every tuning run that has a record, of the arm whose config it has but for the rate."""
-    found: dict[str, list[Curve]] = {arm: [] for arm in plan.definition.arms}
+    """Return the curves of every tuning run that has a record and went beyond one epoch."""
+    one = plan.definition
+    found: dict[str, list[Curve]] = {arm: [] for arm in one.arms}
     for record in store.records():
-        for arm, config in plan.definition.arms.items():
-            theirs = record.run.config
-            same = (
-                at_rate(theirs, config.training.optimizer.rate).network == config.network
-                and record.run.dataset.digest == plan.definition.dataset.digest
-            )
-            if same and not record.run.sees_test and len(record.curve) > 1:
+        run = record.run
+        for arm, config in one.arms.items():
+            own = config.training
+            back = {"optimizer": own.optimizer, "epochs": own.epochs, "give_up": own.give_up}
+            same = run.config.but(training=back) == config and run.precision == one.precision
+            if same and run.dataset == one.dataset and not run.sees_test and len(record.curve) > 1:
                 found[arm].append(running_curve(record.curve))
     return found
 
@@ -186,7 +185,7 @@ def _paired_records(plan: Plan, store: Store, effect: Effect) -> tuple[list[Reco
         for seed in plan.definition.seeds:
             one = store.find(plan.run(effect.contrast.arm, seed))
             other = store.find(plan.run(effect.contrast.against, seed))
-            if one and other:
+            if one and other and one.curve and other.curve:
                 arms.append(one)
                 against.append(other)
     return arms, against

@@ -24,7 +24,9 @@ def evidence_text(store: Store) -> str:
         if section.comparison.done == 0:
             continue
         effect = section.comparison.effects[0]
+        picture = f"reports/evidence/figure1-{section.name}.svg"
         blocks += [
+            f"![Training error against epochs, and the speed-up at every error]({picture})",
             f"**{section.headline}**",
             _sentence(verdict_line(effect, section.comparison)),
             markdown(arms_table(section.plan, section.comparison)).rstrip(),

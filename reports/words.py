@@ -55,16 +55,19 @@ def clock(seconds: float) -> str:
 
 
 def estimate(effect: Effect, is_ratio: bool = True) -> str:
-    """Return the size of an effect; a bound is marked as one."""
+    """Return the size of an effect; of a bound, the end of its interval that can be relied on."""
     if effect.bound == "both":
         return "unknown"
-    mark = {"lower": "at least ", "upper": "at most "}.get(effect.bound, "")
-    return mark + (times if is_ratio else points)(effect.estimate)
+    if effect.bound == "lower":
+        return f"at least {times(effect.estimate if effect.low is None else effect.low)}"
+    if effect.bound == "upper":
+        return f"at most {times(effect.estimate if effect.high is None else effect.high)}"
+    return (times if is_ratio else points)(effect.estimate)
 
 
 def interval(effect: Effect, is_ratio: bool = True) -> str:
     """Return the 95 % interval of an effect, or a dash with a single pair."""
-    if effect.low is None or effect.high is None or effect.bound == "both":
+    if effect.low is None or effect.high is None or effect.bound != "none":
         return "-"
     show = times if is_ratio else points
     return f"{show(effect.low)} to {show(effect.high)}"
@@ -76,7 +79,8 @@ def effect_sentence(effect: Effect) -> str:
         return "no pair of runs yet"
     if effect.bound == "both":
         return f"neither arm got there in every run; the paper: {effect.contrast.paper:g}"
-    bounds = f" [{times(effect.low)}, {times(effect.high)}]" if effect.low is not None else ""
+    known = effect.low is not None and effect.bound == "none"
+    bounds = f" [{times(effect.low)}, {times(effect.high)}]" if known else ""
     pairs = "" if effect.pairs == effect.planned else f", {effect.pairs} of {effect.planned} seeds"
     return f"{estimate(effect)} times{bounds}{pairs}; the paper: {effect.contrast.paper:g}"
 
@@ -92,13 +96,15 @@ def headline(plan: Plan, comparison: Comparison) -> str:
         return f"{where} {comparison.study} has no pair of finished runs yet."
     if not isinstance(plan.definition.metric, TimeTo):
         text = f"{where} {arm} changed the error by {points(effect.estimate)} points"
+    elif effect.bound == "both":
+        text = f"{where} neither {arm} nor {against} reached the threshold in every run"
     else:
         error = percent(plan.definition.metric.training_error)
         text = (
             f"{where} {arm} reached {error} training error {estimate(effect)} times as fast "
             f"as {against}"
         )
-    if effect.low is not None:
+    if effect.low is not None and effect.bound == "none":
         text += f" (95 % interval {interval(effect)}, {effect.pairs} seeds)"
     if comparison.done < comparison.planned:
         return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."

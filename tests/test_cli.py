@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from test_comparison import filled
+from test_data import picture
 
 from ablations.executors import LocalWorkers
 from ablations.record import Record
@@ -34,7 +35,7 @@ def call(*arguments: str | Path) -> tuple[int, str]:
 
 def start(results: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start a command as a process of its own, in its own group."""
-    code = "import sys; from reports.cli import main; sys.exit(main(standalone_mode=False))"
+    code = "from reports.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments, "--results", str(results)],
         stdout=subprocess.PIPE,
@@ -73,7 +74,6 @@ def smoked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         (["prepare", "--dataset", "cifar10_jpeg", "--source", "no.tar"], "no file or folder"),
         (["prepare", "--dataset", "imagenet21k"], "there is no dataset 'imagenet21k'"),
         (["report", "--results", "nothing-here"], "no study has been run in nothing-here"),
-        (["report", "--study", "relu"], "did you mean relu_vs_tanh?"),
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_in_a_sentence(
@@ -261,6 +261,53 @@ def test_a_plan_of_another_definition_is_refused(results: Path) -> None:
 
     assert code == 2
     assert "was registered with dataset.digest" in output
+
+
+def test_a_study_that_is_not_in_the_folder_is_refused(smoked: tuple[Path, str]) -> None:
+    """Rather than a page that says nothing."""
+    code, output = call("report", "--study", "lrn", "--results", smoked[0])
+
+    assert code == 2
+    assert "lrn has not been run in" in output
+    assert "there is relu_vs_tanh" in output
+
+
+def test_a_damaged_dataset_is_refused_and_prepared_again(tmp_path: Path) -> None:
+    """One bit of the training images: a sentence, exit code 2, no worker left hanging."""
+    source = tmp_path / "pictures"
+    for number in range(200):
+        part = "train" if number < 150 else "test"
+        path = source / part / str(number % 10) / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number))
+    prepare = ["prepare", "--dataset", "cifar10_jpeg", "--source", source, "--data-dir", tmp_path]
+    assert call(*prepare)[0] == 0
+    images = tmp_path / "cifar10_jpeg" / "train_images.npy"
+    good = images.read_bytes()
+    images.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    ablate = [*SMOKE, "--dataset", "cifar10_jpeg", "--data-dir", str(tmp_path)]
+
+    with start(tmp_path / "results", *ablate) as process:
+        output = process.communicate(timeout=60)[0]
+    again = call(*prepare)
+
+    assert process.returncode == 2, output
+    assert "train_images.npy is damaged or missing; prepare cifar10_jpeg again" in output
+    assert "already prepared" not in again[1]
+    assert images.read_bytes() == good
+    assert "already prepared" in call(*prepare)[1]
+
+
+def test_the_console_script_passes_exit_codes_on(
+    smoked: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the mode that a shell meets: a failed study is 1, an interruption 130."""
+    for code in (0, 1, 130):
+        monkeypatch.setattr("reports.ablate.run", lambda *_, code=code: code)
+        with pytest.raises(SystemExit) as ended:
+            main(["ablate", "--study", "relu_vs_tanh", "--results", str(tmp_path)])
+
+        assert ended.value.code == code
 
 
 def test_invoke_passes_exit_codes_on(tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ import math
 
 import pytest
 from conftest import record_of
-from test_plan import plan_of
+from test_plan import chosen, plan_of
 
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Contrast, Setting
-from ablations.tuning import Choice, Trial
 from reports.comparison import Effect, compare, verdict
 from reports.figures import figure_1, mean_curve
 from reports.tables import arms_table
@@ -76,13 +75,6 @@ def test_a_claim_of_a_lower_error(estimate: float, low: float, high: float, word
     assert verdict(effect, "paper", complete=True, ratio=False) == word
 
 
-def chosen(plan: Plan) -> Plan:
-    """Return the plan with a rate for every arm."""
-    trial = Trial(rate=0.001, epochs=16, outcomes=(2.0, 2.0), reached=True, runs=("a", "b"))
-    choice = Choice(rate=0.001, trials=(trial,), none_reached=False, edge=False)
-    return plan.model_copy(update={"choices": dict.fromkeys(plan.definition.arms, choice)})
-
-
 def filled(results, seeds: int, tanh: list[float], relu: list[float]) -> tuple[Plan, Store]:
     """Return a plan of three seeds and a store with records of the first so many."""
     plan, store = chosen(plan_of(seeds=3)), Store(results)
@@ -123,6 +115,7 @@ def test_a_run_that_never_got_there_makes_the_speed_up_a_bound(results) -> None:
     assert [row.reached for row in comparison.rows] == [0, 3]
     assert arms_table(plan, comparison)["epochs"].tolist() == ["> 16.0", "1.00"]
     assert "at least 16.0 times" in headline(plan, comparison)
+    assert "interval" not in headline(plan, comparison)
 
 
 def test_a_partial_study_says_how_much_is_there(results) -> None:
@@ -134,6 +127,22 @@ def test_a_partial_study_says_how_much_is_there(results) -> None:
     assert (comparison.done, comparison.planned) == (4, 6)
     assert comparison.effects[0].verdict == "incomplete"
     assert "incomplete, 4 of 6 runs" in headline(plan, comparison)
+
+
+def test_a_run_that_diverged_at_once_counts_as_the_horizon_and_still_draws(results) -> None:
+    """It has no epoch to draw; its arm is then bounded by its horizon, 16 epochs."""
+    plan, store = filled(results, 2, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
+    store.add(record_of(plan.run("tanh", 2), [], status="diverged"))
+    store.add(record_of(plan.run("relu", 2), [0.4, 0.0]))
+
+    comparison = compare(plan, store)
+    effect = comparison.effects[0]
+
+    assert effect.estimate == pytest.approx((2 * 2 * 16) ** (1 / 3))
+    assert effect.bound == "lower"
+    assert effect.at_thresholds == ()
+    assert "1 run of tanh diverged, counted as the horizon" in comparison.caveats
+    assert figure_1(plan, store) is not None
 
 
 def test_a_seed_with_one_arm_is_no_pair(results) -> None:

@@ -93,7 +93,7 @@ def test_a_tenth_of_each_class_is_held_out_whatever_the_order() -> None:
 
 def picture(number: int) -> bytes:
     """Return a small JPEG that is like no other."""
-    pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "JPEG", quality=95)
     return content.getvalue()

@@ -4,8 +4,10 @@ import pytest
 from conftest import PROVENANCE, REF
 
 from ablations.plan import Plan, PlanError, about, define, refuse_difference
+from ablations.runner import remaining
 from ablations.store import Store
 from ablations.studies import STUDIES, UnknownStudyError, find_study
+from ablations.tuning import Choice, Trial
 from alexnet.data.catalogue import CATALOGUE, Manifest
 
 STUDY = find_study("relu_vs_tanh")
@@ -96,6 +98,52 @@ def test_a_smoke_plan_shares_no_run_with_the_real_one() -> None:
 
     assert not ids[0] & ids[1]
     assert real.name != smoke.name
+
+
+def test_two_processes_may_add_to_one_plan(results) -> None:
+    """What the other has added stays; what is registered is never replaced."""
+    trial = Trial(rate=0.001, epochs=16, outcomes=(2.0, 2.0), reached=True, runs=("a", "b"))
+    slow, fast = (
+        Choice(rate=rate, trials=(trial,), none_reached=False, edge=False) for rate in (1e-3, 1e-2)
+    )
+    store, plan = Store(results), plan_of()
+    store.write_plan(plan)
+    store.write_plan(plan.model_copy(update={"choices": {"relu": slow}}))
+    store.write_plan(plan.model_copy(update={"choices": {"relu": fast, "tanh": fast}}))
+
+    found = store.read_plan("relu_vs_tanh", "fashion_mini", smoke=False)
+
+    assert found is not None
+    assert found.choices == {"relu": slow, "tanh": fast}
+
+
+def test_a_registered_rate_stands_without_the_records_it_was_chosen_from(results) -> None:
+    """A merge that lost tuning runs must not start them again, nor move the rate."""
+    plan, store = chosen(plan_of(seeds=3)), Store(results)
+
+    work = remaining(plan, store, plan.seeds)
+
+    assert [run.seed for run in work.runs] == [0, 0, 1, 1, 2, 2]
+    assert {run.config.training.optimizer.rate for run in work.runs} == {0.001}
+    assert work.untried == 0
+
+
+def test_a_new_plan_starts_with_the_tuning_of_all_arms(results) -> None:
+    """Both arms at the largest rate, seed by seed, so that both curves exist early."""
+    plan, store = plan_of(), Store(results)
+
+    work = remaining(plan, store, plan.seeds)
+
+    assert [run.seed for run in work.runs] == [1000, 1000, 1001, 1001]
+    assert {run.config.training.optimizer.rate for run in work.runs} == {0.03}
+    assert work.untried == 1
+
+
+def chosen(plan: Plan) -> Plan:
+    """Return the plan with a rate for every arm."""
+    trial = Trial(rate=0.001, epochs=16, outcomes=(2.0, 2.0), reached=True, runs=("a", "b"))
+    choice = Choice(rate=0.001, trials=(trial,), none_reached=False, edge=False)
+    return plan.model_copy(update={"choices": dict.fromkeys(plan.definition.arms, choice)})
 
 
 def test_a_misspelt_study_is_answered_with_the_nearest() -> None:

@@ -66,6 +66,21 @@ def test_a_record_of_an_unknown_schema_is_not_guessed_at(tmp_path: Path) -> None
         Record.read(tmp_path / "record.json")
 
 
+def test_a_record_that_cannot_be_read_is_kept_when_its_run_is_trained_again(
+    results: Path,
+) -> None:
+    """It may be of a later version of this program."""
+    store, run = Store(results), run_of(tiny())
+    store.add(record_of(run, [0.5]))
+    path = results / "runs" / run.short / "record.json"
+    path.write_text("of the future")
+
+    Store(results).add(record_of(run, [0.4]))
+
+    assert (path.parent / "record-set-aside-1.json").read_text() == "of the future"
+    assert Record.read(path).curve[0].errors == (40,) * 10
+
+
 def test_a_folders_name_is_only_a_name(results: Path) -> None:
     """Who moves a run's folder loses nothing."""
     run = run_of(tiny())

@@ -10,6 +10,7 @@ import platformdirs
 from pydantic import PositiveInt
 
 from alexnet.config import Frozen
+from alexnet.data.digests import file_digest
 
 EMBEDDED = Path(__file__).parent
 
@@ -126,3 +127,17 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
         return Manifest.model_validate(json.loads(path.read_text()))
     except ValueError as error:
         raise DatasetError(f"{path} cannot be read; prepare {name} again") from error
+
+
+def whole(name: str, data_dir: Path) -> Manifest | None:
+    """Return the manifest of a dataset if it and every file it names are there and unchanged."""
+    try:
+        manifest = read_manifest(name, data_dir)
+    except DatasetError:
+        return None
+    folder = folder_of(name, data_dir)
+    damaged = (
+        not (folder / file).exists() or file_digest(folder / file) != digest
+        for file, digest in manifest.files.items()
+    )
+    return None if any(damaged) else manifest
