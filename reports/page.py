@@ -98,7 +98,7 @@ def _first_run(plan: Plan, store: Store) -> datetime | None:
     return min(dates, default=None)
 
 
-def _order(section: Section) -> tuple[bool, bool, str]:
-    """Real studies before smoke, the paper's data before practice data."""
+def _order(section: Section) -> tuple[bool, bool, bool, str]:
+    """Real studies before smoke, results before none, the paper's data before practice data."""
     one = section.comparison
-    return one.smoke, one.setting == "stand-in", f"{one.study}@{one.dataset}"
+    return one.smoke, one.done == 0, one.setting == "stand-in", section.name

@@ -18,6 +18,8 @@ from ablations.store import Store
 from alexnet.progress import Epoch
 from reports.words import clock
 
+QUIET = 60
+"""Seconds without a line after which a log is told how a run is doing."""
 BARS = "▁▂▃▄▅▆▇█"
 LABEL = 16
 """Columns of the label at the start of a line."""
@@ -54,6 +56,7 @@ class Progress:
         self._curves: dict[str, list[Epoch]] = {}
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._trained = 0.0
+        self._spoke = self._start
         self.failures: list[Failed] = []
 
     def __enter__(self) -> Self:
@@ -78,6 +81,7 @@ class Progress:
             case Progressed(run=run, epoch=epoch):
                 self._curves.setdefault(run.id, []).append(epoch)
                 self._trained += epoch.seconds
+                self._heartbeat(run)
             case Finished(run=run):
                 self._finished(run)
             case Chosen(arm=arm, choice=choice, plan=plan):
@@ -100,6 +104,15 @@ class Progress:
             f"{clock(elapsed)}, in which {workers} workers trained {100 * busy:.0f} % of the time"
         )
 
+    def _heartbeat(self, run: Run) -> None:
+        """Without live lines, say now and then how far a long run is."""
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._spoke < QUIET:
+            return
+        errors = [epoch.error for epoch in self._curves[run.id]]
+        state = f"{100 * errors[-1]:.1f} % after {_epochs(self._curves[run.id][-1].number)}"
+        self._line(self._arm(run), f"{sparkline(errors):<14}  seed {run.seed}: {state}, goes on")
+
     def _finished(self, run: Run) -> None:
         record = self._store.find(run)
         if record is None:
@@ -116,7 +129,8 @@ class Progress:
         self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}")
 
     def _line(self, label: str, text: str) -> None:
-        elapsed = clock(time.monotonic() - self._start)
+        self._spoke = time.monotonic()
+        elapsed = clock(self._spoke - self._start)
         say(self._console, label, f"{text:<64} {elapsed:>7}")
 
     def _arm(self, run: Run) -> str:
