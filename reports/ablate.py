@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from ablations.executors import (
@@ -21,20 +20,15 @@ from ablations.plan import Plan, SecondLook, Timing, about, define, refuse_diffe
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.studies import find_study
-from ablations.study import Study, TimeTo
-from ablations.tuning import Choice
+from ablations.study import Study
 from alexnet.config import Precision
 from alexnet.data.catalogue import DatasetError, Manifest, describe, read_manifest
-from reports import statistics, words
-from reports.comparison import Comparison, compare
+from reports import narration
 from reports.figures import figure_1, save
-from reports.readme import EVIDENCE
-from reports.tables import arms_table
 from reports.terminal import Progress, say
 
 FAILED, INTERRUPTED = 1, 130
 WARM_STEPS, TIMED_STEPS = 8, 30
-TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
 SELDOM = 40  # at most a fortieth of the time goes into drawing
 
 
@@ -70,7 +64,7 @@ def run(request: Request, console: Console) -> int:
     manifest = read_manifest(dataset, request.data_dir)
     store = Store(request.results)
     plan = store.read_plan(study.name, dataset, request.smoke)
-    _introduce(console, study, dataset)
+    narration.introduce(console, study, dataset)
     for problem in store.problems:
         say(console, "set aside", problem)
     if plan is not None:
@@ -79,7 +73,7 @@ def run(request: Request, console: Console) -> int:
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
             say(console, "nothing to do", f"{done} of {total} runs here")
-            _conclude(console, plan, store, draw=not request.dry_run)
+            narration.conclude(console, plan, store, draw=not request.dry_run)
             return 0
     if not request.dry_run:
         store.ensure_writable()
@@ -110,7 +104,7 @@ def _work(
             plan = _new_plan(request, study, manifest, probe.precision)
         seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
         step = _seconds_per_step(workers, plan, WARM_STEPS)
-        _announce(console, plan, store, seeds, probe, count, step)
+        narration.announce(console, plan, store, seeds, probe, count, step)
         if request.dry_run:
             say(console, "dry run", "nothing was written and nothing trained")
             return 0
@@ -122,7 +116,7 @@ def _work(
                 progress.show(event)
                 plan = event.plan if isinstance(event, Chosen) else plan
                 if isinstance(event, Chosen):
-                    _say_what_can_be_shown(console, plan, store)
+                    narration.say_what_can_be_shown(console, plan, store)
                 redrawing.on(event, plan, store)
         say(console, "took", progress.summary(count))
         if not progress.failures and not plan.timings:
@@ -133,7 +127,7 @@ def _work(
         return INTERRUPTED
     finally:
         workers.close()
-    _conclude(console, plan, store)
+    narration.conclude(console, plan, store)
     for failure in progress.failures:
         name = failure.run.short if failure.run else "worker"
         say(console, "FAILED", f"run {name}: {failure.reason.splitlines()[0]}")
@@ -224,118 +218,6 @@ def _time_alone(workers: LocalWorkers, plan: Plan, probe: Probe) -> Plan:
     return plan.model_copy(update={"timings": timings})
 
 
-def _introduce(console: Console, study: Study, dataset: str) -> None:
-    console.print()
-    say(console, study.name, f"claim {study.claim}, section {study.section}")
-    say(console, study.question)
-    console.print()
-    if study.bases[dataset].setting == "stand-in":
-        here, paper = describe(dataset), describe(study.paper_dataset)
-        say(console, "PRACTICE DATA", f"{here.name}: {here.title}.")
-        say(console, "", f"The paper used {paper.title}.")
-        say(console, "", "What follows rehearses the method; the claim itself stays open.")
-        say(console, "", f"The paper's own experiment, in one command ({paper.cost}):")
-        say(console, "", f"    {_own_experiment(study)}")
-        console.print()
-
-
-def _own_experiment(study: Study) -> str:
-    paper = describe(study.paper_dataset)
-    return f"{paper.how} ablate --study {study.name} --dataset {paper.name}"
-
-
-def _announce(
-    console: Console,
-    plan: Plan,
-    store: Store,
-    seeds: tuple[int, ...],
-    probe: Probe,
-    workers: int,
-    step: dict[str, float],
-) -> None:
-    """Say what will be done and how long it should take, before it is done."""
-    one = plan.definition
-    here, total = counts(plan, store, seeds)
-    horizon = max(config.training.epochs for config in one.arms.values())
-    until = (
-        f"until {words.percent(one.metric.training_error)} training error or {horizon} epochs"
-        if isinstance(one.metric, TimeTo)
-        else f"{horizon} epochs each"
-    )
-    there = f", {here} of them here" if here else ""
-    say(
-        console, "plan", f"{len(one.arms)} arms x {len(seeds)} seeds = {total} runs{there}, {until}"
-    )
-    tuning = f"{len(one.arms)} arms x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
-    say(console, "before that", f"{tuning}, to choose each arm's rate")
-    new = (
-        "new"
-        if store.read_plan(one.study, one.dataset.name, one.smoke) is None
-        else (f"registered {plan.registered.at:%Y-%m-%d %H:%M} UTC")
-    )
-    say(console, "registered", f"plan {plan.short}, {new}")
-    f = probe.fingerprint
-    device = f.processor if f.device == "cpu" else f.device
-    say(
-        console,
-        "machine",
-        f"{workers} workers on {device}, {f.capability}, {one.precision}, "
-        f"torch {f.torch.split('+')[0]}",
-    )
-    say(console, "time", _time(plan, store, seeds, workers, step))
-    console.print()
-
-
-def _time(
-    plan: Plan,
-    store: Store,
-    seeds: tuple[int, ...],
-    workers: int,
-    step: dict[str, float],
-) -> str:
-    """Estimate from steps timed here and the passes that the whole study took before."""
-    one = plan.definition
-    config = next(iter(one.arms.values()))
-    images = config.training.images or describe(one.dataset.name).images
-    pass_seconds = images / config.training.batch * sum(step.values()) / len(step)
-    work = remaining(plan, store, seeds)
-    here, total = counts(plan, store, seeds)
-    passes = plan.about.passes
-    if one.smoke:
-        runs = len(one.arms) * (len(one.seeds) + len(one.rates) * len(one.tuning_seeds))
-        passes = runs * config.training.epochs
-    pairs = (total - here) / (len(one.arms) * len(one.seeds))
-    share = TUNING_SHARE * work.untried + (1 - TUNING_SHARE) * pairs
-    text = f"about {words.duration(share * passes * pass_seconds / workers)}"
-    study = find_study(one.study)
-    if one.setting == "stand-in" and not one.smoke:
-        paper = study.bases[study.paper_dataset]
-        images = describe(study.paper_dataset).images
-        seconds = paper.passes * images / config.training.batch * sum(step.values()) / len(step)
-        text += f" (the paper's own experiment: about {words.duration(seconds / workers)})"
-    return text + "; Ctrl-C loses nothing"
-
-
-def _say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
-    """Once all rates are chosen, say how small a speed-up the planned seeds can show."""
-    one = plan.definition
-    if len(plan.choices) < len(one.arms) or not isinstance(one.metric, TimeTo) or one.smoke:
-        return
-    contrast = one.contrasts[0]
-    spread = [_tuning_values(plan.choices[arm]) for arm in (contrast.arm, contrast.against)]
-    if any(value is None for value in spread) or len(one.seeds) < 2:
-        return
-    differences = np.log(spread[1]) - np.log(spread[0])  # type: ignore[arg-type]
-    smallest = statistics.detectable_effect(float(differences.std(ddof=1)), len(one.seeds))
-    text = f"a speed-up of {words.times(float(np.exp(smallest)))} or more"
-    say(console, "can show", f"{text} (80 % power, by the spread of the two tuning seeds)")
-
-
-def _tuning_values(choice: Choice) -> tuple[float, ...] | None:
-    trial = next(trial for trial in choice.trials if trial.rate == choice.rate)
-    return trial.outcomes if trial.reached else None
-
-
 class _Redrawing:
     """Draws the figure again as runs finish, but seldom: drawing takes a core from training."""
 
@@ -350,64 +232,3 @@ class _Redrawing:
             if figure is not None:
                 save(figure, store.results, f"figure1-{plan.name}")
                 self._next = start + SELDOM * (time.monotonic() - start)
-
-
-def _conclude(console: Console, plan: Plan, store: Store, draw: bool = True) -> None:
-    """Print the comparison, the verdict in its setting, and where the figure is."""
-    comparison = compare(plan, store)
-    console.print()
-    table = arms_table(plan, comparison)
-    lines = table.to_string(index=False, justify="left").splitlines()
-    for line in lines:
-        say(console, "", line.rstrip())
-    for effect in comparison.effects:
-        shown = [
-            f"{words.percent(at.training_error)} {words.times(at.estimate)}"
-            for at in effect.at_thresholds
-        ]
-        if shown:
-            say(console, "elsewhere", "at " + "   ".join(shown))
-        if effect.seconds_ratio is not None:
-            on_clock = words.times(effect.seconds_ratio)
-            say(console, "on the clock", f"{on_clock} times (steps timed alone; not judged)")
-    for caveat in comparison.caveats:
-        say(console, "caveat", caveat)
-    for text in comparison.made_by:
-        say(console, "made by", text)
-    if plan.second_looks:
-        again = compare(plan, store, plan.seeds)
-        say(console, "second look", words.effect_sentence(again.effects[0]))
-    console.print()
-    _say_verdicts(console, plan, comparison)
-    figure = figure_1(plan, store) if draw else None
-    if figure is not None:
-        paths = save(figure, store.results, f"figure1-{plan.name}")
-        say(console, "figure", str(paths[1]))
-    say(console, "page", f"invoke report{_results(store)}")
-
-
-def _results(store: Store) -> str:
-    return "" if store.results == Path("results") else f" --results {store.results}"
-
-
-def _say_verdicts(console: Console, plan: Plan, comparison: Comparison) -> None:
-    stand_in = comparison.setting == "stand-in"
-    for effect in comparison.effects:
-        label = "PRACTICE DATA" if stand_in else "VERDICT"
-        say(console, label, words.verdict_line(effect, comparison))
-    if not stand_in:
-        return
-    study = find_study(plan.definition.study)
-    say(console, f"CLAIM {study.claim}", "stays open: these are not the paper's images.")
-    say(console, "", _shipped(study))
-    say(console, "", f"The paper's own experiment: {_own_experiment(study)}")
-
-
-def _shipped(study: Study) -> str:
-    """Return what the evidence in the package says of a study."""
-    store = Store(EVIDENCE)
-    for plan in store.plans():
-        if plan.definition.study == study.name and plan.definition.setting != "stand-in":
-            found = compare(plan, store)
-            return f"Shipped with the package: {words.headline(plan, found)}"
-    return "No evidence on it is shipped with the package yet."

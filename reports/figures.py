@@ -15,7 +15,8 @@ from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store, write_atomically
 from alexnet.progress import Curve, running_curve
-from reports.comparison import Effect, compare, speed_ups
+from reports.comparison import compare, speed_ups
+from reports.effect import Effect
 from reports.words import effect_sentence
 
 mpl.use("Agg")

@@ -2,7 +2,8 @@
 
 from ablations.plan import Plan
 from ablations.study import TimeTo
-from reports.comparison import ArmRow, Comparison, Effect
+from reports.comparison import ArmRow, Comparison
+from reports.effect import Effect
 
 
 def times(value: float | None) -> str:

@@ -44,7 +44,7 @@ def test_planning_and_reporting_never_load_pytorch(module: str) -> None:
 
 def test_the_report_reads_no_study_code() -> None:
     """Pages are made from plans and records alone, so they can be rebuilt for ever."""
-    readers = ("comparison", "figures", "page", "statistics", "tables", "words")
+    readers = ("comparison", "effect", "figures", "page", "statistics", "tables", "words")
     for name in readers:
         text = (ROOT / "reports" / f"{name}.py").read_text()
 

@@ -9,7 +9,8 @@ from test_plan import chosen, plan_of
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Contrast, Setting
-from reports.comparison import Effect, compare, verdict
+from reports.comparison import compare
+from reports.effect import Effect, verdict
 from reports.figures import figure_1, mean_curve
 from reports.tables import arms_table
 from reports.words import headline
