@@ -48,11 +48,11 @@ def figure_1(plan: Plan, store: Store) -> Figure | None:
         return None
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.2), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
-        _draw_curves(left, plan, drawn, tuning)
         if tuning:
-            right.set_axis_off()
+            _draw_curves(figure.subplots(), plan, drawn, tuning)
         else:
+            left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
+            _draw_curves(left, plan, drawn, tuning)
             _draw_speed_ups(right, plan, store)
         sns.despine(figure)
     return figure

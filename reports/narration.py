@@ -6,6 +6,7 @@ import numpy as np
 from rich.console import Console
 
 from ablations.executors import Probe
+from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.runner import counts, remaining
 from ablations.store import Store
@@ -42,6 +43,13 @@ def introduce(console: Console, study: Study, dataset: str) -> None:
 def _own_experiment(study: Study) -> str:
     paper = describe(study.paper_dataset)
     return f"{paper.how} ablate --study {study.name} --dataset {paper.name}"
+
+
+def _own_time(study: Study, steps: list[float], workers: int) -> str:
+    """Say how long the paper's own experiment should take here, from seconds per step."""
+    base, images = study.bases[study.paper_dataset], describe(study.paper_dataset).images
+    seconds = base.passes * images / base.config.training.batch * sum(steps) / len(steps)
+    return f"about {words.duration(seconds / workers)}"
 
 
 def announce(
@@ -107,12 +115,9 @@ def _time(
     pairs = (total - here) / (len(one.arms) * len(one.seeds))
     share = TUNING_SHARE * work.untried + (1 - TUNING_SHARE) * pairs
     text = f"about {words.duration(share * passes * pass_seconds / workers)}"
-    study = find_study(one.study)
     if one.setting == "stand-in" and not one.smoke:
-        paper = study.bases[study.paper_dataset]
-        images = describe(study.paper_dataset).images
-        seconds = paper.passes * images / config.training.batch * sum(step.values()) / len(step)
-        text += f" (the paper's own experiment: about {words.duration(seconds / workers)})"
+        own = _own_time(find_study(one.study), list(step.values()), workers)
+        text += f" (the paper's own experiment: {own})"
     return text + "; Ctrl-C loses nothing"
 
 
@@ -184,7 +189,13 @@ def _say_verdicts(console: Console, plan: Plan, comparison: Comparison) -> None:
     study = find_study(plan.definition.study)
     say(console, f"CLAIM {study.claim}", "stays open: these are not the paper's images.")
     say(console, "", _shipped(study))
-    say(console, "", f"The paper's own experiment: {_own_experiment(study)}")
+    cost = describe(study.paper_dataset).cost
+    if plan.timings:
+        steps = [timing.seconds_per_step for timing in plan.timings.values()]
+        workers = max(1, cores() // study.bases[study.paper_dataset].threads)
+        cost += f", {_own_time(study, steps, workers)} here"
+    say(console, "", f"The paper's own experiment ({cost}):")
+    say(console, "", f"    {_own_experiment(study)}")
 
 
 def _shipped(study: Study) -> str:
