@@ -85,6 +85,7 @@ def ablate(
     auto_shortflags=False,
     help={
         "study": "only this study",
+        "out": "folder to write to (default: report, in the results folder)",
         "open": "show the page in a browser",
         "results": "folder of plans and records (default: results)",
     },
@@ -92,11 +93,12 @@ def ablate(
 def report(
     c: Context,
     study: str | None = None,
+    out: str | None = None,
     open: bool = False,
     results: str | None = None,
 ) -> None:
     """Write page, tables and figures of everything in a results folder."""
-    call("report", study=study, open=open, results=results)
+    call("report", study=study, out=out, open=open, results=results)
 
 
 @task(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ablations.machine import Fingerprint
 from ablations.run import Run
 from alexnet.config import Config, Precision
+from alexnet.data.catalogue import DatasetError
 from alexnet.progress import Epoch
 
 if TYPE_CHECKING:
@@ -204,11 +205,17 @@ def _serve(pipe: Connection, place: Place) -> None:
         bench = Workbench(place)
         pipe.send(Probe(bench.precision(), bench.fingerprint()))
     except Exception as error:
-        pipe.send(Failed(None, f"{type(error).__name__}: {error}"))
+        pipe.send(Failed(None, _sentence(error)))
         return
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             pipe.send(_answer(bench, pipe.recv(), pipe))
+
+
+def _sentence(error: Exception) -> str:
+    """Return our own sentences as they are, others with what kind of error they are."""
+    ours = isinstance(error, DatasetError | WorkerError)
+    return str(error) if ours else f"{type(error).__name__}: {error}"
 
 
 def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
@@ -226,7 +233,7 @@ def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
         raise
     except Exception as error:
         if isinstance(job, TimeStep):
-            return Failed(None, f"{type(error).__name__}: {error}")
+            return Failed(None, _sentence(error))
         reason = explain(error)
         with contextlib.suppress(OSError):
             bench.store.add_failure(job, reason)

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.executors import Place
+from ablations.executors import Place, WorkerError
 from ablations.machine import Fingerprint, processor, provenance
 from ablations.record import Record, Seconds
 from ablations.run import Run
@@ -37,6 +37,8 @@ class Workbench:
         torch.backends.cudnn.benchmark = False
         self.place = place
         found = "cuda" if torch.cuda.is_available() else "cpu"
+        if place.device.startswith("cuda") and found == "cpu":
+            raise WorkerError("PyTorch finds no CUDA device here; use --device cpu")
         self.device = torch.device(found if place.device == "auto" else place.device)
         self.store = Store(place.results)
         self._data: dict[str, Dataset] = {}

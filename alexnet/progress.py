@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.config import Frozen
+from alexnet.config import Config, Frozen
 
 PARTS = 10
 """An epoch is counted in tenths."""
@@ -73,3 +73,20 @@ def time_to(error: float, curve: Curve) -> float | None:
     step = (curve.errors[before] - error) / (curve.errors[before] - curve.errors[after])
     x = curve.epochs
     return round(float(x[before] + step * (x[after] - x[before])), 9)
+
+
+def over(epochs: Sequence[Epoch], config: Config) -> bool:
+    """Return whether a run with these epochs behind it is finished."""
+    if len(epochs) >= config.training.epochs or gave_up(epochs, config):
+        return True
+    until = config.training.until
+    return until is not None and time_to(until.training_error, running_curve(epochs)) is not None
+
+
+def gave_up(epochs: Sequence[Epoch], config: Config) -> bool:
+    """Return whether a run was still so close to chance that its config ends it."""
+    rule = config.training.give_up
+    if rule is None or len(epochs) < rule.epoch:
+        return False
+    chance = 1 - 1 / config.network.classes
+    return epochs[rule.epoch - 1].error > chance - rule.within

@@ -13,7 +13,7 @@ from alexnet.data.images import Dataset, training_batches
 from alexnet.layers import DropoutLayer
 from alexnet.model import AlexNet, arithmetic
 from alexnet.optim import Momentum, rate_factor
-from alexnet.progress import PARTS, Epoch, running_curve, time_to
+from alexnet.progress import PARTS, Epoch, over
 
 
 class DivergedError(ArithmeticError):
@@ -57,20 +57,6 @@ def fit(
         counts = _train(network, optimizer, batches, total, config, number, precision)
         epochs.append(Epoch(number=number, **counts, seconds=time.perf_counter() - start))
         yield epochs[-1]
-
-
-def over(epochs: Sequence[Epoch], config: Config) -> bool:
-    """Return whether a run with these epochs behind it is finished."""
-    training = config.training
-    if len(epochs) >= training.epochs:
-        return True
-    if training.give_up and len(epochs) >= training.give_up.epoch:
-        chance = 1 - 1 / config.network.classes
-        judged = epochs[training.give_up.epoch - 1]
-        if judged.error > chance - training.give_up.within:
-            return True
-    until = training.until
-    return until is not None and time_to(until.training_error, running_curve(epochs)) is not None
 
 
 def give_dropout_its_chance(network: AlexNet, config: Config, seed: int, epoch: int) -> None:

@@ -123,7 +123,7 @@ def _work(
             plan = _time_alone(workers, plan, probe)
             store.write_plan(plan)
     except KeyboardInterrupt:
-        say(console, "stopped", "nothing finished is lost; the same command goes on")
+        say(console, "stopped", "only epochs under way are lost; the same command goes on")
         return INTERRUPTED
     finally:
         workers.close()

@@ -17,7 +17,7 @@ from ablations.plan import PlanError
 from ablations.store import StoreError
 from ablations.studies import UnknownStudyError
 from alexnet.data.catalogue import DatasetError, default_data_dir
-from reports.terminal import say
+from reports.terminal import as_typed, say
 
 REFUSED = (UnknownStudyError, DatasetError, PlanError, StoreError, WorkerError)
 
@@ -46,11 +46,10 @@ def refusing(command: Callable[P, int]) -> Callable[P, int]:
             where = ".".join(map(str, first["loc"]))
             raise Refused(f"{where}: {first['msg']}") from error
         except REFUSED as error:
-            raise Refused(str(error)) from error
+            raise Refused(as_typed(str(error))) from error
         except OSError as error:
-            raise Refused(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from (
-                error
-            )
+            place = f" in {Path(error.filename).parent}" if error.filename else ""
+            raise Refused(f"{error.strerror or error}{place}") from error
         if code:
             click.get_current_context().exit(code)
         return code
@@ -111,10 +110,15 @@ def ablate(**options: Any) -> int:
 
 @main.command()
 @click.option("--study", help="Only this study.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to (default: report, in the results folder).",
+)
 @click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
 @results_option
 @refusing
-def report(study: str | None, show: bool, results: Path) -> int:
+def report(study: str | None, out: Path | None, show: bool, results: Path) -> int:
     """Write page, tables and figures of everything in a results folder."""
     from ablations.store import Store
     from reports.page import write_report
@@ -125,12 +129,14 @@ def report(study: str | None, show: bool, results: Path) -> int:
     if not names:
         damaged = "".join(f"\n{problem}" for problem in store.problems)
         raise Refused(
-            f"no study has been run in {results}; start with:  "
-            f"invoke ablate --study relu_vs_tanh{damaged}"
+            as_typed(
+                f"no study has been run in {results}; start with:  "
+                f"invoke ablate --study relu_vs_tanh{damaged}"
+            )
         )
     if study is not None and study not in names:
         raise Refused(f"{study} has not been run in {results}; there is {', '.join(names)}")
-    page, *others = write_report(store, results / "report", study)
+    page, *others = write_report(store, out or results / "report", study)
     for problem in store.problems:
         say(console, "set aside", problem)
     say(console, "page", str(page))
@@ -157,6 +163,10 @@ def prepare(dataset: str, source: Path | None, data_dir: Path) -> int:
     if manifest is not None:
         say(console, dataset, f"already prepared in {folder}, every file as its digest says")
     else:
+        if source is None and description.kind == "folders":
+            raise Refused(as_typed(f"{dataset} needs --source:  {description.how}"))
+        if source is not None and not source.exists():
+            raise Refused(f"there is no file or folder {source}")
         say(console, dataset, description.title)
         say(console, "from", str(source) if source else f"its authors' server, {description.cost}")
         manifest = prepare_dataset(dataset, source, data_dir)

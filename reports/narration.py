@@ -188,7 +188,8 @@ def _say_verdicts(console: Console, plan: Plan, comparison: Comparison) -> None:
         return
     study = find_study(plan.definition.study)
     say(console, f"CLAIM {study.claim}", "stays open: these are not the paper's images.")
-    say(console, "", _shipped(study))
+    if shipped := _shipped(study):
+        say(console, "", shipped)
     cost = describe(study.paper_dataset).cost
     if plan.timings:
         steps = [timing.seconds_per_step for timing in plan.timings.values()]
@@ -198,11 +199,12 @@ def _say_verdicts(console: Console, plan: Plan, comparison: Comparison) -> None:
     say(console, "", f"    {_own_experiment(study)}")
 
 
-def _shipped(study: Study) -> str:
-    """Return what the evidence in the package says of a study."""
+def _shipped(study: Study) -> str | None:
+    """Return what the evidence in the package says of a study on the paper's data, if it does."""
     store = Store(EVIDENCE)
     for plan in store.plans():
         if plan.definition.study == study.name and plan.definition.setting != "stand-in":
             found = compare(plan, store)
-            return f"Shipped with the package: {words.headline(plan, found)}"
-    return "No evidence on it is shipped with the package yet."
+            if found.done:
+                return f"Shipped with the package: {words.headline(plan, found)}"
+    return None

@@ -7,10 +7,12 @@ they are not current.
 from pathlib import Path
 
 from ablations.store import Store, write_atomically
+from reports.comparison import Comparison
+from reports.effect import Effect
 from reports.figures import figure_1, save
 from reports.page import sections
 from reports.tables import arms_table, markdown
-from reports.words import verdict_line
+from reports.words import percent, times, verdict_line
 
 EVIDENCE = Path(__file__).parent / "evidence"
 README = Path(__file__).parent.parent / "README.md"
@@ -30,8 +32,20 @@ def evidence_text(store: Store) -> str:
             f"**{section.headline}**",
             _sentence(verdict_line(effect, section.comparison)),
             markdown(arms_table(section.plan, section.comparison)).rstrip(),
+            *_beside(effect, section.comparison),
         ]
     return "\n\n".join(blocks)
+
+
+def _beside(effect: Effect, comparison: Comparison) -> list[str]:
+    """Return what a reader of the headline must not miss: other thresholds, and caveats."""
+    elsewhere = [
+        f"{times(at.estimate)} to {percent(at.training_error)}"
+        + (f" [{times(at.low)}, {times(at.high)}]" if at.low is not None else "")
+        for at in effect.at_thresholds
+    ]
+    lines = [f"At other training errors: {', '.join(elsewhere)}."] if elsewhere else []
+    return lines + [_sentence(caveat) for caveat in comparison.caveats]
 
 
 def _sentence(text: str) -> str:

@@ -1,10 +1,12 @@
 """What a person sees while a study runs: plain lines, and a live line per arm in a terminal."""
 
+import re
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+import click
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -15,9 +17,11 @@ from ablations.plan import Plan
 from ablations.run import Run
 from ablations.runner import Chosen
 from ablations.store import Store
-from alexnet.progress import Epoch
+from ablations.tuning import Choice
+from alexnet.progress import Epoch, gave_up
 from reports.words import clock
 
+CONSOLE_SCRIPT = "alexnet-ablations"
 QUIET = 60
 """Seconds without a line after which a log is told how a run is doing."""
 BARS = "▁▂▃▄▅▆▇█"
@@ -25,13 +29,35 @@ LABEL = 16
 """Columns of the label at the start of a line."""
 
 
+def as_typed(text: str) -> str:
+    """Return text whose commands are spelled for the program in use.
+
+    Texts are written for `invoke`; who installed a wheel has only the console script, which
+    knows no chained tasks.
+    """
+    context = click.get_current_context(silent=True)
+    program = context.find_root().info_name if context else None
+    if program != CONSOLE_SCRIPT:
+        return text
+    text = re.sub(r"invoke (prepare .*?) (ablate .*)", r"invoke \1 && invoke \2", text)
+    return re.sub(r"\binvoke (?=ablate|report|prepare)", f"{CONSOLE_SCRIPT} ", text)
+
+
 def say(console: Console, label: str, text: str = "") -> None:
     """Print one line with its label; no markup, no wrapping within words."""
-    console.print(Text(f"{label:<{LABEL}}{text}".rstrip()), soft_wrap=True)
+    console.print(Text(f"{label:<{LABEL}}{as_typed(text)}".rstrip()), soft_wrap=True)
 
 
 def _epochs(count: int) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def _how_chosen(choice: Choice) -> str:
+    tried = len(choice.trials)
+    if choice.none_reached:
+        return f"none of {tried} reached the threshold with every seed; the smallest is taken"
+    edge = "at the edge of the grid" if choice.edge else "not at the edge"
+    return f"best of {tried}, {edge}"
 
 
 def sparkline(errors: Sequence[float], width: int = 14) -> str:
@@ -86,9 +112,7 @@ class Progress:
                 self._finished(run)
             case Chosen(arm=arm, choice=choice, plan=plan):
                 self._plan = plan
-                edge = "at the edge of the grid" if choice.edge else "not at the edge"
-                what = f"{arm} {choice.rate:g}   best of {len(choice.trials)}, {edge}"
-                self._line("rate", what)
+                self._line("rate", f"{arm} {choice.rate:g}   {_how_chosen(choice)}")
             case Failed(run=run, reason=reason):
                 self.failures.append(event)
                 name = run.short if run else "worker"
@@ -126,6 +150,8 @@ class Progress:
         errors = [epoch.error for epoch in record.curve]
         end = f"{100 * errors[-1]:.1f} % after {_epochs(len(errors))}" if errors else "no epoch"
         how = "" if record.status == "finished" else "  diverged"
+        if gave_up(record.curve, run.config):
+            how = ", still at chance: given up"
         self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}")
 
     def _line(self, label: str, text: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from test_comparison import filled
@@ -19,6 +20,7 @@ from ablations.executors import LocalWorkers
 from ablations.record import Record
 from ablations.store import Store
 from reports.cli import main
+from reports.terminal import as_typed
 
 ROOT = Path(__file__).parent.parent
 SMOKE = ["ablate", "--study", "relu_vs_tanh", "--smoke"]
@@ -204,7 +206,7 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, how: signal.Signals) -
     rest = process.communicate()[0]
 
     assert process.returncode == 130, rest
-    assert "nothing finished is lost" in rest
+    assert "only epochs under way are lost" in rest
     assert "Traceback" not in rest
 
 
@@ -296,6 +298,30 @@ def test_a_damaged_dataset_is_refused_and_prepared_again(tmp_path: Path) -> None
     assert "already prepared" not in again[1]
     assert images.read_bytes() == good
     assert "already prepared" in call(*prepare)[1]
+
+
+def test_the_console_script_speaks_of_itself(tmp_path: Path) -> None:
+    """Who installed a wheel has no `invoke` tasks, and click knows no chains."""
+    arguments = ["report", "--results", str(tmp_path)]
+    told = CliRunner().invoke(main, arguments, prog_name="alexnet-ablations").output
+
+    assert "alexnet-ablations ablate --study relu_vs_tanh" in told
+    assert "invoke" not in told
+    with click.Context(main, info_name="alexnet-ablations"):
+        chain = as_typed("invoke prepare --dataset cifar10 ablate --study s")
+    assert chain == (
+        "alexnet-ablations prepare --dataset cifar10 && alexnet-ablations ablate --study s"
+    )
+
+
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """With the way out, whatever PyTorch would have said."""
+    with start(tmp_path, *SMOKE, "--device", "cuda:7") as process:
+        output = process.communicate(timeout=60)[0]
+
+    assert process.returncode == 2
+    assert "use --device cpu" in output or "invalid device ordinal" in output
+    assert "Traceback" not in output
 
 
 def test_the_console_script_passes_exit_codes_on(

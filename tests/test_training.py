@@ -11,8 +11,8 @@ from alexnet.data.images import Dataset
 from alexnet.evaluation import clean_sample, evaluate, measure
 from alexnet.model import AlexNet, build
 from alexnet.optim import Momentum
-from alexnet.progress import Epoch, running_curve, time_to
-from alexnet.training import DivergedError, fit, over
+from alexnet.progress import Epoch, over, running_curve, time_to
+from alexnet.training import DivergedError, fit
 
 
 def train(

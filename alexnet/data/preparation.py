@@ -90,7 +90,8 @@ def _files(source: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
                     if file is not None:
                         yield PurePosixPath(member.name), file.read()
     except tarfile.TarError as error:
-        raise DatasetError(f"{source} is not a tar that can be read: {error}") from error
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{source} is not a tar that can be read: {reason}") from error
 
 
 def from_cifar10(source: Path | None, work: Path) -> Iterator[Example]:
@@ -125,7 +126,7 @@ def prepare(name: str, source: Path | None, data_dir: Path) -> Manifest:
     if description.kind == "embedded":
         raise DatasetError(f"{name} is in the package and needs no preparation")
     if description.kind == "folders" and source is None:
-        raise DatasetError(f"{name} needs --source: {description.how}")
+        raise DatasetError(f"{name} needs --source:  {description.how}")
     target, beside = data_dir / name, data_dir / f"{name}.partial"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
