@@ -222,18 +222,19 @@ def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
     from ablations.store import BusyError
     from ablations.worker import explain
 
-    try:
-        if isinstance(job, TimeStep):
+    if isinstance(job, TimeStep):
+        try:
             return Timed(bench.seconds_per_step(job.config, job.dataset, job.precision, job.steps))
+        except Exception as error:
+            return Failed(None, _sentence(error))
+    try:
         bench.execute(job, lambda epoch: pipe.send(Progressed(job, epoch)))
         return Finished(job)
     except BusyError:
-        return Elsewhere(job)  # type: ignore[arg-type]
+        return Elsewhere(job)
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:
-        if isinstance(job, TimeStep):
-            return Failed(None, _sentence(error))
         reason = explain(error)
         with contextlib.suppress(OSError):
             bench.store.add_failure(job, reason)

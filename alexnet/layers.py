@@ -47,8 +47,9 @@ def local_response_norm(
     below, above = size // 2, size - 1 - size // 2
     padded = functional.pad(squares, (0, 0, 0, 0, below, above))
     width = channels // groups
-    energy = sum(padded[:, :, shift : shift + width] for shift in range(size))
-    scale = (k + alpha * energy).pow(-beta).flatten(1, 2)  # type: ignore[union-attr]
+    shifted = (padded[:, :, shift : shift + width] for shift in range(size))
+    energy = sum(shifted, start=torch.zeros_like(squares))
+    scale = (k + alpha * energy).pow(-beta).flatten(1, 2)
     return (images * scale).to(images.dtype)
 
 

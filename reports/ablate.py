@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -41,7 +42,7 @@ class Request:
     seeds: int | None
     workers: int | None
     device: str
-    precision: str
+    precision: Literal["auto"] | Precision
     smoke: bool
     dry_run: bool
     results: Path
@@ -151,7 +152,7 @@ def _same_or_refused(
     """Return the registered plan, with more seeds as a second look if more were asked for."""
     one = plan.definition
     precision = one.precision if request.precision == "auto" else request.precision
-    now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)  # type: ignore[arg-type]
+    now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)
     refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
     plan = plan.but(about=about(study, manifest.name).model_dump())
     if request.seeds is not None and request.seeds > len(plan.seeds):
@@ -165,7 +166,7 @@ def _same_or_refused(
 
 def _new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
     seeds = request.seeds or (2 if request.smoke else study.seeds)
-    precision: Precision = native if request.precision == "auto" else request.precision  # type: ignore[assignment]
+    precision: Precision = native if request.precision == "auto" else request.precision
     return Plan(
         definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),
         about=about(study, manifest.name),

@@ -127,10 +127,10 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
     if len(plan.choices) < len(one.arms) or not isinstance(one.metric, TimeTo) or one.smoke:
         return
     contrast = one.contrasts[0]
-    spread = [_tuning_values(plan.choices[arm]) for arm in (contrast.arm, contrast.against)]
-    if any(value is None for value in spread) or len(one.seeds) < 2:
+    arm, against = (_tuning_values(plan.choices[a]) for a in (contrast.arm, contrast.against))
+    if arm is None or against is None or len(one.seeds) < 2:
         return
-    differences = np.log(spread[1]) - np.log(spread[0])  # type: ignore[arg-type]
+    differences = np.log(against) - np.log(arm)
     smallest = statistics.detectable_effect(float(differences.std(ddof=1)), len(one.seeds))
     text = f"a speed-up of {words.times(float(np.exp(smallest)))} or more"
     say(console, "can show", f"{text} (80 % power, by the spread of the two tuning seeds)")
