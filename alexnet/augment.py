@@ -3,6 +3,9 @@
 Stored images have shape (n, h, w, 3); seen as (n, 3, h, w) they are in channels-last memory.
 """
 
+from collections import Counter
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -13,6 +16,32 @@ def centre(images: Tensor, size: int) -> Tensor:
     """Return the central square: (..., h, w, 3) to (..., size, size, 3)."""
     top, left = ((side - size) // 2 for side in images.shape[-3:-1])
     return images[..., top : top + size, left : left + size, :]
+
+
+class View(NamedTuple):
+    """A square seen at test time."""
+
+    top: int  # pixels
+    left: int  # pixels
+    mirrored: bool
+    share: float  # of the ten views that are this one
+
+
+def ten_views(side: int, size: int) -> list[View]:
+    """Return section 4.1's views: centre and corners of a square, then their reflections.
+
+    Views that coincide, as all five do when ``size`` is ``side``, are one with a larger share.
+
+    >>> [(view.top, view.left) for view in ten_views(256, 224)[:5]]
+    [(16, 16), (0, 0), (0, 32), (32, 0), (32, 32)]
+    """
+    end, middle = side - size, (side - size) // 2
+    corners = Counter([(middle, middle), (0, 0), (0, end), (end, 0), (end, end)])
+    return [
+        View(top, left, mirrored, count / 10)
+        for mirrored in (False, True)
+        for (top, left), count in corners.items()
+    ]
 
 
 def crop(images: Tensor, corners: Tensor, size: int) -> Tensor:

@@ -1,31 +1,102 @@
 """Every measure of a trained network, always all of them."""
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from alexnet.augment import View, centre, ten_views
 from alexnet.config import Config, Precision
-from alexnet.data.images import Dataset, Images, centre_batches
-from alexnet.measures import Measure, Measures
+from alexnet.data.images import Dataset, Images, view_batches
+from alexnet.layers import LocalResponseNorm, neighbours_energy
+from alexnet.measures import Measure, Measures, Neighbours
 from alexnet.model import AlexNet, arithmetic
+
+NEAREST = 6
+"""Training images shown beside each query in Figure 4."""
+QUERIES, AMONG = 1_000, 10_000
+"""The most images that neighbours are looked for, and among."""
+ACTIVITY_IMAGES = 100
+
+
+@dataclass(frozen=True)
+class Observer:
+    """A trained network and how images are shown to it."""
+
+    network: AlexNet
+    mean: Tensor  # (h, w, 3), grey levels
+    view: int  # pixels
+    precision: Precision
+
+    def views(self, images: Images) -> list[View]:
+        """Return the ten views of images, the centre first."""
+        return ten_views(images.pixels.shape[1], self.view)
+
+    def shown(self, images: Images) -> Iterator[Tensor]:
+        """Yield the centre views of images, float32 (n, 3, view, view)."""
+        return view_batches(images, self.mean, self.views(images)[0], self.view)
+
+    @torch.no_grad()
+    def scores(self, images: Images, view: View | None = None) -> Tensor:
+        """Return the class scores of images, float32 (n, classes); by the centre view if None."""
+        view = view or self.views(images)[0]
+        with arithmetic(images.pixels.device.type, self.precision):
+            batches = view_batches(images, self.mean, view, self.view)
+            return torch.cat([self.network(batch).float() for batch in batches])
+
+    def scores_of_ten(self, images: Images, centre: Tensor) -> Tensor:
+        """Return the logarithm of the probabilities averaged over ten views, (n, classes).
+
+        Args:
+            images: Shown by nine more views than the centre.
+            centre: The scores by the centre view.
+
+        Source:
+            Section 4.1; the 2012 code averages probabilities, not scores (LogregCostLayer).
+        """
+        middle, *others = self.views(images)
+        probability = middle.share * centre.softmax(1)
+        for view in others:
+            probability += view.share * self.scores(images, view).softmax(1)
+        return probability.log()
+
+    @torch.no_grad()
+    def hidden(self, images: Images) -> Tensor:
+        """Return the last hidden layer's activations by the centre view, float32 (n, units)."""
+        with arithmetic(images.pixels.device.type, self.precision):
+            return torch.cat([self.network.hidden(b).float() for b in self.shown(images)])
 
 
 def evaluate(
     network: AlexNet, data: Dataset, config: Config, precision: Precision, see_test: bool
 ) -> tuple[Measures, Tensor | None]:
     """Measure a trained network; return the measures and its scores on ``test`` (n, classes)."""
+    network.eval()
     limit = config.training.images
-    count = len(data.test.first(limit))
-    test, scores = None, None
-    if see_test:
-        scores = score(network, data.test.first(limit), data.mean, config, precision)
-        test = measure(scores, data.test.first(limit).labels)
-    parts = {"train": clean_sample(data.train, count), "valid": data.valid.first(limit)}
+    train, valid, test = (part.first(limit) for part in (data.train, data.valid, data.test))
+    sample = clean_sample(data.train, len(test))
+    observer = Observer(network, data.mean, config.network.view, precision)
+    on_valid = observer.scores(valid)
+    measures = Measures(
+        train=measure(observer.scores(sample), sample.labels),
+        valid=measure(on_valid, valid.labels),
+        valid_ten=measure(observer.scores_of_ten(valid, on_valid), valid.labels),
+        test=None,
+        norm_activity=norm_activity(observer, valid.first(ACTIVITY_IMAGES)),
+        colour_selectivity=colour_selectivity(_kernels(network)) if data.has_colour else None,
+    )
+    if not see_test:
+        return measures, None
+    on_test = observer.scores(test)
     seen = {
-        name: measure(score(network, images, data.mean, config, precision), images.labels)
-        for name, images in parts.items()
+        "test": measure(on_test, test.labels),
+        "test_ten": measure(observer.scores_of_ten(test, on_test), test.labels),
+        "neighbours": neighbours(observer, test, train) if data.has_colour else None,
     }
-    return Measures(train=seen["train"], valid=seen["valid"], test=test), scores
+    return measures.model_copy(update=seen), on_test
 
 
 def clean_sample(images: Images, count: int) -> Images:
@@ -36,17 +107,6 @@ def clean_sample(images: Images, count: int) -> Images:
     rank = (one_hot.cumsum(0) * one_hot).sum(1)  # 1 for the first image of its class
     chosen = rank <= per_class
     return Images(images.pixels[chosen], images.labels[chosen])
-
-
-@torch.no_grad()
-def score(
-    network: AlexNet, images: Images, mean: Tensor, config: Config, precision: Precision
-) -> Tensor:
-    """Return the class scores of images, float32 (n, classes), in evaluation mode."""
-    network.eval()
-    with arithmetic(images.pixels.device.type, precision):
-        views = centre_batches(images, mean, config.network.view)
-        return torch.cat([network(batch).float() for batch, _ in views])
 
 
 def measure(scores: Tensor, labels: Tensor) -> Measure:
@@ -60,7 +120,86 @@ def measure(scores: Tensor, labels: Tensor) -> Measure:
     loss = float(functional.cross_entropy(scores.double(), labels))
     return Measure(
         images=len(labels),
-        loss=loss if torch.isfinite(torch.tensor(loss)) else None,
+        loss=loss if math.isfinite(loss) else None,
         top1_error=float((rank > 1).double().mean()),
         top5_error=float((rank > 5).double().mean()) if scores.shape[1] >= 10 else None,
     )
+
+
+@torch.no_grad()
+def norm_activity(observer: Observer, images: Images) -> dict[str, float]:
+    """Return, for each response normalisation, the median of alpha S / k over all activations.
+
+    S is the sum of squares in the window. Far below 1, the layer multiplies by next to a
+    constant and cannot do what section 3.3 says of it.
+    """
+    found = {}
+    activations = next(observer.shown(images))
+    for name, module in observer.network.features.named_children():
+        if isinstance(module, LocalResponseNorm):
+            s = module.settings
+            energy = neighbours_energy(activations, s.size, s.groups)
+            found[name] = float((s.alpha / s.k * energy).median())
+        activations = module(activations)
+    return found
+
+
+def _kernels(network: AlexNet) -> Tensor:
+    first = next(network.features.children())
+    if not isinstance(first, nn.Conv2d):
+        raise TypeError(f"a network starts with a convolution, not {type(first).__name__}")
+    return first.weight.detach()
+
+
+def colour_selectivity(kernels: Tensor) -> tuple[float, ...]:
+    """Return for each kernel (maps, 3, h, w) the share of its energy that is not grey.
+
+    0 for a kernel that treats the channels alike, 1 for one that only compares them. A kernel
+    of zeros counts as 0.
+
+    >>> colour_selectivity(torch.tensor([[1.0, 1, 1], [1, -1, 0]]).reshape(2, 3, 1, 1))
+    (0.0, 1.0)
+    """
+    grey = kernels.shape[1] * kernels.mean(1).square().sum((1, 2))
+    energy = kernels.square().sum((1, 2, 3))
+    selectivity = 1 - grey / energy.clamp_min(torch.finfo(energy.dtype).tiny)
+    return tuple(round(max(0.0, value), 6) for value in selectivity.where(energy > 0, 0).tolist())
+
+
+def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
+    """Return how often near training images share a test image's class, section 6.1, Figure 4."""
+    queries, among = clean_sample(test, QUERIES), clean_sample(train, AMONG)
+
+    def rate(of: Tensor, near: Tensor) -> float:
+        return same_class_rate(of, queries.labels, near, among.labels)
+
+    pixels = (centre(images.pixels, observer.view).flatten(1) for images in (queries, among))
+    return Neighbours(
+        nearest=NEAREST,
+        queries=len(queries),
+        among=len(among),
+        hidden=rate(observer.hidden(queries), observer.hidden(among)),
+        pixels=rate(*pixels),
+    )
+
+
+def same_class_rate(queries: Tensor, classes: Tensor, near: Tensor, near_classes: Tensor) -> float:
+    """Return the share of each query's six nearest vectors that are of its class.
+
+    Args:
+        queries: Shape (n, d), any type.
+        classes: Shape (n,).
+        near: The vectors looked among, (m, d) with m at least 6; compared by Euclidean distance.
+        near_classes: Shape (m,).
+    """
+    queries = queries.float()
+    best = torch.full((len(queries), NEAREST), math.inf, device=queries.device)
+    found = torch.full_like(best, -1, dtype=near_classes.dtype)
+    for vectors, labels in zip(
+        torch.split(near, 1_000), torch.split(near_classes, 1_000), strict=True
+    ):
+        distances = torch.cat([best, torch.cdist(queries, vectors.float())], 1)
+        candidates = torch.cat([found, labels.expand(len(queries), -1)], 1)
+        best, which = distances.topk(NEAREST, largest=False)
+        found = candidates.gather(1, which)
+    return float((found == classes[:, None]).double().mean())

@@ -39,18 +39,33 @@ def local_response_norm(
     Source:
         Krizhevsky, Sutskever and Hinton (2012), section 3.3: n=5, alpha=1e-4, beta=0.75, k=2.
     """
-    channels = images.shape[1]
+    energy = neighbours_energy(images, size, groups)
+    return (images * (k + alpha * energy).pow(-beta)).to(images.dtype)
+
+
+def neighbours_energy(images: Tensor, size: int, groups: int = 1) -> Tensor:
+    """Return the sum of squares over the neighbouring channels of each activation.
+
+    Args:
+        images: Activations, shape (n, c, h, w).
+        size: Channels in the window.
+        groups: Windows do not cross them.
+
+    Returns:
+        The paper's sum in section 3.3, float32, shape (n, c, h, w).
+
+    Raises:
+        ValueError: If the channels do not divide into ``groups``.
+    """
+    n, channels, h, w = images.shape
     if channels % groups:
         raise ValueError(f"{channels} channels do not divide into {groups} groups")
-    n, _, h, w = images.shape
-    squares = images.float().square().reshape(n, groups, channels // groups, h, w)
+    width = channels // groups
+    squares = images.float().square().reshape(n, groups, width, h, w)
     below, above = size // 2, size - 1 - size // 2
     padded = functional.pad(squares, (0, 0, 0, 0, below, above))
-    width = channels // groups
     shifted = (padded[:, :, shift : shift + width] for shift in range(size))
-    energy = sum(shifted, start=torch.zeros_like(squares))
-    scale = (k + alpha * energy).pow(-beta).flatten(1, 2)
-    return (images * scale).to(images.dtype)
+    return sum(shifted, start=torch.zeros_like(squares)).flatten(1, 2)
 
 
 def dropout(activations: Tensor, keep: Tensor, rate: float, scale: str) -> Tensor:

@@ -29,11 +29,21 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(OrderedDict(_features(network)))
         width = _width(self.features, network)
         self.classifier = nn.Sequential(OrderedDict(_classifier(network, width)))
+        self._last = network.classifier[-1].name
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (n, channels, view, view) to class scores (n, classes)."""
         scores: Tensor = self.classifier(self.features(images).flatten(1))
         return scores
+
+    def hidden(self, images: Tensor) -> Tensor:
+        """Map images (n, channels, view, view) to what the last layer sees (n, units)."""
+        activations: Tensor = self.features(images).flatten(1)
+        for name, module in self.classifier.named_children():
+            if name == self._last:
+                break
+            activations = module(activations)
+        return activations
 
 
 def arithmetic(device: str, precision: Precision) -> AbstractContextManager[object]:

@@ -22,6 +22,7 @@ class Epoch(Frozen):
     errors: tuple[int, ...]  # images misclassified in each tenth
     images: tuple[int, ...]  # images seen in each tenth
     loss: float  # mean cross-entropy, nats
+    losses: tuple[float, ...] = ()  # the same in each tenth; records of old have none
     seconds: float
 
     @property
@@ -73,6 +74,22 @@ def time_to(error: float, curve: Curve) -> float | None:
     step = (curve.errors[before] - error) / (curve.errors[before] - curve.errors[after])
     x = curve.epochs
     return round(float(x[before] + step * (x[after] - x[before])), 9)
+
+
+def early_loss(epochs: Sequence[Epoch], tenths: int) -> float | None:
+    """Return the mean training loss, in nats, over the first so many tenths of an epoch.
+
+    None if they were not all trained, or not counted by tenths.
+
+    >>> epoch = Epoch(number=1, errors=(1, 1), images=(3, 1), loss=2.5, losses=(2, 4), seconds=1)
+    >>> early_loss([epoch], 2), early_loss([epoch], 3)
+    (2.5, None)
+    """
+    losses = [loss for epoch in epochs for loss in epoch.losses][:tenths]
+    images = [count for epoch in epochs for count in epoch.images][:tenths]
+    if len(losses) < tenths:
+        return None
+    return float(np.average(losses, weights=images))
 
 
 def over(epochs: Sequence[Epoch], config: Config) -> bool:

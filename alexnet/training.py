@@ -1,5 +1,6 @@
 """Training as a generator: it trains and says what happened; whoever iterates acts on it."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 
@@ -105,7 +106,7 @@ def _train(
 ) -> dict[str, object]:
     factor = rate_factor(config.training, number)
     errors, images = [0] * PARTS, [0] * PARTS
-    loss_sum = 0.0
+    sums = [0.0] * PARTS
     for part in range(PARTS):
         losses, wrong = [], []
         for _ in range(total * part // PARTS, total * (part + 1) // PARTS):
@@ -116,8 +117,14 @@ def _train(
             images[part] += len(labels)
         if losses:  # the device is read once per tenth, so that it is not kept waiting
             errors[part] = int(torch.stack(wrong).sum())
-            part_loss = float(torch.stack(losses).double().sum())
-            if not torch.isfinite(torch.tensor(part_loss)):
+            sums[part] = float(torch.stack(losses).double().sum())
+            if not math.isfinite(sums[part]):
                 raise DivergedError(f"the loss is not finite in epoch {number}")
-            loss_sum += part_loss
-    return {"errors": tuple(errors), "images": tuple(images), "loss": loss_sum / sum(images)}
+    return {
+        "errors": tuple(errors),
+        "images": tuple(images),
+        "loss": sum(sums) / sum(images),
+        "losses": tuple(
+            round(total / max(1, count), 6) for total, count in zip(sums, images, strict=True)
+        ),
+    }

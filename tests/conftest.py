@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from alexnet.config import Config
 from alexnet.data.catalogue import Manifest
 from alexnet.data.images import Dataset, Images
 from alexnet.data.preparation import statistics
+from alexnet.measures import Measure, Measures
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
 
@@ -69,20 +71,41 @@ def epochs_of(errors: list[float], images: int = 1000) -> tuple[Epoch, ...]:
             number=number,
             errors=(round(error * each),) * 10,
             images=(each,) * 10,
-            loss=1.0,
+            loss=0.55,
+            losses=tuple(round(1 - tenth / 10, 1) for tenth in range(10)),
             seconds=1.0,
         )
         for number, error in enumerate(errors, start=1)
     )
 
 
-def record_of(run: Run, errors: list[float], status: str = "finished") -> Record:
+def measures_of(train: float, valid: float, test: float) -> Measures:
+    """Return measures with these top-1 errors; ten views err a point less, top-5 a fifth."""
+
+    def measure(error: float) -> Measure:
+        return Measure(images=100, loss=1.0, top1_error=error, top5_error=error / 5)
+
+    return Measures(
+        train=measure(train),
+        valid=measure(valid),
+        valid_ten=measure(valid - 0.01),
+        test=measure(test),
+        test_ten=measure(test - 0.01),
+    )
+
+
+def record_of(
+    run: Run,
+    errors: list[float],
+    status: Literal["finished", "diverged"] = "finished",
+    measures: Measures | None = None,
+) -> Record:
     """Return the record that a run with these running errors would have left."""
     return Record(
         run=run,
         status=status,
         curve=epochs_of(errors),
-        measures=None,
+        measures=measures if status == "finished" else None,
         seconds=Seconds(training=1.0, evaluation=0.1),
         fingerprint=FINGERPRINT,
         provenance=PROVENANCE,

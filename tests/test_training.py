@@ -185,11 +185,3 @@ def test_the_clean_sample_is_stratified_and_fixed(images: Dataset) -> None:
 
     assert sample.labels.bincount().tolist() == [5] * 10
     assert torch.equal(sample.pixels, images.train.pixels[:50])
-
-
-def test_a_tuning_run_does_not_see_the_test_images(config: Config, images: Dataset) -> None:
-    """Not even to be measured on them."""
-    measures, scores = evaluate(build(config, 0), images, config, "float32", see_test=False)
-
-    assert measures.test is None
-    assert scores is None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from alexnet import augment
+from alexnet.augment import View
 from alexnet.chance import stream_seed
 from alexnet.config import Config, Stream
 from alexnet.data.catalogue import DatasetError, Manifest, folder_of, read_manifest
@@ -51,6 +52,11 @@ class Dataset:
     mean: Tensor  # float32 (h, w, 3), grey levels
     deviations: Tensor  # float32 (3,), along the axes, grey levels
     axes: Tensor  # float32 (3, 3), principal components of RGB, one a column
+
+    @property
+    def has_colour(self) -> bool:
+        """Whether the channels differ by more than rounding: grey images have one component."""
+        return float(self.deviations.sort().values[-2]) > 1.0  # grey levels
 
     def to(self, device: torch.device) -> Self:
         """Return this dataset on a device."""
@@ -144,9 +150,14 @@ def training_batches(
         yield batch.permute(0, 3, 1, 2), images.labels[which]
 
 
-def centre_batches(images: Images, mean: Tensor, view: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the centre views of images in their stored order, for evaluation."""
-    for start in range(0, len(images), EVALUATION_BATCH):
-        pixels = images.pixels[start : start + EVALUATION_BATCH]
-        batch = augment.centre(pixels, view).float() - augment.centre(mean, view)
-        yield batch.permute(0, 3, 1, 2), images.labels[start : start + EVALUATION_BATCH]
+def view_batches(images: Images, mean: Tensor, view: View, size: int) -> Iterator[Tensor]:
+    """Yield one view of images in their stored order, for evaluation: float32 (n, 3, size, size).
+
+    The centre of the mean image is subtracted whatever the view, as the 2012 code does.
+    """
+    rows, columns = slice(view.top, view.top + size), slice(view.left, view.left + size)
+    centre = augment.centre(mean, size)
+    for pixels in torch.split(images.pixels, EVALUATION_BATCH):
+        seen = pixels[:, rows, columns]
+        batch = (seen.flip(2) if view.mirrored else seen).float() - centre
+        yield batch.permute(0, 3, 1, 2)
