@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import integrate, optimize, stats
 
 MOST_ENUMERATED = 20
 """Pairs up to which every pattern of signs is tried; beyond, patterns are drawn."""
@@ -38,6 +38,29 @@ def student_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
         return Interval(mean, None, None)
     half = float(stats.t.ppf((1 + confidence) / 2, len(x) - 1) * _standard_error(x))
     return Interval(mean, mean - half, mean + half)
+
+
+def ratio_interval(
+    numerators: ArrayLike, denominators: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Return the geometric mean of paired ratios, both (n,), with its interval.
+
+    Student's interval of the differences of logarithms, turned back.
+
+    >>> ratio_interval([2.0, 8.0], [1.0, 1.0]).mean
+    4.0
+
+    Raises:
+        ValueError: If a value is not positive and finite, or the lengths differ.
+    """
+    above, below = _checked(numerators), _checked(denominators)
+    if above.shape != below.shape:
+        raise ValueError(f"{len(above)} numerators cannot be paired with {len(below)} denominators")
+    if min(above.min(), below.min()) <= 0:
+        raise ValueError("a ratio needs positive values")
+    mean, low, high = student_interval(np.log(above) - np.log(below), confidence)
+    back = (None if bound is None else float(np.exp(bound)) for bound in (low, high))
+    return Interval(float(np.exp(mean)), *back)
 
 
 def sign_flip_p(
@@ -107,6 +130,22 @@ def equivalence_p(differences: ArrayLike, margin: float) -> float:
     return float(max(above, below))
 
 
+def power_of(effect: float, pairs: int, alpha: float = 0.05) -> float:
+    """Return the probability that a two-sided paired test of size ``alpha`` finds ``effect``.
+
+    Finding it means on its own side: rejecting towards the wrong one is no success.
+
+    Args:
+        effect: Mean difference, in standard deviations of the differences.
+        pairs: At least 2.
+        alpha: Size of the test.
+    """
+    if pairs < 2:
+        raise ValueError(f"{pairs} pairs can show no effect; at least 2 are needed")
+    critical = stats.t.ppf(1 - alpha / 2, pairs - 1)
+    return float(stats.nct.sf(critical, pairs - 1, abs(effect) * np.sqrt(pairs)))
+
+
 def detectable_effect(
     deviation: float, pairs: int, alpha: float = 0.05, power: float = 0.8
 ) -> float:
@@ -121,16 +160,101 @@ def detectable_effect(
     >>> round(detectable_effect(1.0, pairs=10), 3)
     0.996
     """
+    return float(
+        deviation * optimize.brentq(lambda e: power_of(e, pairs, alpha) - power, 1e-6, 100.0)
+    )
+
+
+def seeds_needed(deviation: float, effect: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Return how many pairs find a mean difference of ``effect`` with the given power.
+
+    >>> seeds_needed(1.0, effect=1.0), seeds_needed(1.0, effect=0.1)
+    (10, 787)
+
+    Raises:
+        ValueError: If the effect is zero, which no number of seeds can show.
+    """
+    if effect == 0:
+        raise ValueError("no number of seeds shows an effect of zero")
+    if deviation == 0:
+        return 2
+    few, many = 1, 2
+    while power_of(effect / deviation, many, alpha) < power:
+        few, many = many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        enough = power_of(effect / deviation, middle, alpha) >= power
+        few, many = (few, middle) if enough else (middle, many)
+    return many
+
+
+def decidable_margin(
+    deviation: float, pairs: int, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Return the margin within which two means that do not differ are found equivalent.
+
+    Args:
+        deviation: Standard deviation of the paired differences.
+        pairs: How many there will be, at least 2.
+        alpha: Size of each one-sided test.
+        power: Probability that both reject.
+
+    >>> round(decidable_margin(1.0, pairs=10), 3)
+    1.005
+    """
     if pairs < 2:
-        raise ValueError(f"{pairs} pairs can show no effect; at least 2 are needed")
-    critical = stats.t.ppf(1 - alpha / 2, pairs - 1)
+        raise ValueError(f"{pairs} pairs decide no equivalence; at least 2 are needed")
+    freedom = pairs - 1
+    critical = stats.t.ppf(1 - alpha, freedom)
+    scale = 1 / np.sqrt(freedom)  # of the standard deviation that will be seen
+    seen, width = np.linspace(0, stats.chi.ppf(1 - 1e-12, freedom, scale=scale), 4001, retstep=True)
+    weight = stats.chi.pdf(seen, freedom, scale=scale)
 
-    def missing(effect: float) -> float:
-        shift = effect * np.sqrt(pairs)
-        found = stats.nct.sf(critical, pairs - 1, shift)
-        return float(found - power)
+    def found(margin: float) -> float:
+        inside = 2 * stats.norm.cdf(margin * np.sqrt(pairs) - critical * seen) - 1
+        return float(integrate.simpson(weight * np.maximum(0, inside), dx=width))
 
-    return float(deviation * optimize.brentq(missing, 1e-6, 100.0))
+    return float(deviation * optimize.brentq(lambda m: found(m) - power, 1e-6, 100.0))
+
+
+def deviation_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return the standard deviation of normal ``values`` (n,) with its chi-square interval.
+
+    >>> [round(bound, 3) for bound in deviation_interval([1.0, 2.0, 3.0])]
+    [1.0, 0.521, 6.285]
+
+    Raises:
+        ValueError: With fewer than two values, or if one is not finite.
+    """
+    x = _spread(values)
+    freedom, deviation = len(x) - 1, float(x.std(ddof=1))
+    low, high = (
+        deviation * float(np.sqrt(freedom / stats.chi2.ppf(share, freedom)))
+        for share in ((1 + confidence) / 2, (1 - confidence) / 2)
+    )
+    return Interval(deviation, low, high)
+
+
+def variance_ratio_interval(
+    values: ArrayLike, others: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Return the variance of ``values`` (n,) over that of ``others`` (m,), with its F interval.
+
+    Both normal, and independent of each other.
+
+    Raises:
+        ValueError: With fewer than two values on a side, one that is not finite, or no spread
+            among ``others``.
+    """
+    x, y = _spread(values), _spread(others)
+    if np.ptp(y) == 0:
+        raise ValueError("the variance below the line is zero")
+    ratio = float(x.var(ddof=1) / y.var(ddof=1))
+    low, high = (
+        ratio / float(stats.f.ppf(share, len(x) - 1, len(y) - 1))
+        for share in ((1 + confidence) / 2, (1 - confidence) / 2)
+    )
+    return Interval(ratio, low, high)
 
 
 def correlation(one: ArrayLike, other: ArrayLike) -> float | None:
@@ -143,6 +267,13 @@ def correlation(one: ArrayLike, other: ArrayLike) -> float | None:
 
 def _standard_error(x: NDArray[np.float64]) -> float:
     return float(x.std(ddof=1) / np.sqrt(len(x)))
+
+
+def _spread(values: ArrayLike) -> NDArray[np.float64]:
+    x = _checked(values)
+    if len(x) < 2:
+        raise ValueError("one value has no spread; at least 2 are needed")
+    return x
 
 
 def _checked(values: ArrayLike) -> NDArray[np.float64]:

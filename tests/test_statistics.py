@@ -13,11 +13,17 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from reports.statistics import (
     correlation,
+    decidable_margin,
     detectable_effect,
+    deviation_interval,
     equivalence_p,
     holm,
+    power_of,
+    ratio_interval,
+    seeds_needed,
     sign_flip_p,
     student_interval,
+    variance_ratio_interval,
 )
 
 NUMBERS = st.floats(-100, 100).map(lambda x: round(x, 3))
@@ -153,3 +159,121 @@ def test_nothing_can_be_shown_with_one_pair() -> None:
         detectable_effect(1.0, pairs=1)
     with pytest.raises(ValueError, match="margin"):
         equivalence_p([1.0, 2.0], 0.0)
+
+
+def test_a_ratios_interval_is_students_of_logarithms() -> None:
+    """By SciPy, turned back; worked: 2 and 8 have a geometric mean of 4."""
+    x, y = np.exp(np.random.default_rng(6).normal(1, 0.5, (2, 10)))
+    theirs = stats.ttest_rel(np.log(x), np.log(y)).confidence_interval()
+    found = ratio_interval(x, y)
+
+    assert found.low == pytest.approx(np.exp(theirs.low))
+    assert found.high == pytest.approx(np.exp(theirs.high))
+    assert ratio_interval([2.0, 8.0], [1.0, 1.0]).mean == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "message"),
+    [
+        ([1.0, 0.0], [1.0, 1.0], "positive"),
+        ([1.0], [-1.0], "positive"),
+        ([1.0, 2.0], [1.0], "cannot be paired"),
+        ([1.0, float("nan")], [1.0, 1.0], "not finite"),
+    ],
+)
+def test_a_ratio_needs_pairs_of_positive_numbers(above, below, message: str) -> None:
+    """A run that never got there comes as its horizon, not as zero or nothing."""
+    with pytest.raises(ValueError, match=message):
+        ratio_interval(above, below)
+
+
+def test_holm_keeps_the_chance_of_any_false_decision() -> None:
+    """25 contrasts of ten pairs without an effect, 400 families: at most 5 %, give or take.
+
+    Four standard errors are 0.044. All against one reference, so the contrasts are dependent,
+    as they are in a study.
+    """
+    rng = np.random.default_rng(8)
+    families = 0
+    for _ in range(400):
+        arms = rng.normal(size=(26, 10))
+        adjusted = holm([sign_flip_p(arm - arms[0]) for arm in arms[1:]])
+        families += min(adjusted) < 0.05
+
+    assert families / 400 <= 0.05 + 0.044
+
+
+@pytest.mark.parametrize("pairs", [2, 5, 10, 30])
+def test_power_is_statsmodels(pairs: int) -> None:
+    """Of the paired t test, but for rejections towards the wrong side."""
+    theirs = TTestPower().power(effect_size=1.0, nobs=pairs, alpha=0.05, alternative="two-sided")
+
+    assert power_of(1.0, pairs) == pytest.approx(theirs, abs=0.005)
+    assert power_of(-1.0, pairs) == power_of(1.0, pairs)
+
+
+@pytest.mark.parametrize(("deviation", "effect"), [(1.0, 1.0), (2.0, 0.3), (0.5, -0.2), (1.0, 9.0)])
+def test_the_seeds_needed_are_the_fewest_with_that_power(deviation: float, effect: float) -> None:
+    """One fewer is too few; statsmodels says the same to the next whole number."""
+    needed = seeds_needed(deviation, effect)
+
+    assert power_of(effect / deviation, needed) >= 0.8
+    assert needed == 2 or power_of(effect / deviation, needed - 1) < 0.8
+    if needed > 3:
+        theirs = TTestPower().solve_power(
+            effect_size=abs(effect) / deviation, alpha=0.05, power=0.8
+        )
+        assert needed == np.ceil(theirs)
+
+
+def test_no_number_of_seeds_shows_nothing_and_two_show_what_never_varies() -> None:
+    """The two ends."""
+    assert seeds_needed(0.0, 0.1) == 2
+    with pytest.raises(ValueError, match="effect of zero"):
+        seeds_needed(1.0, 0.0)
+
+
+@pytest.mark.parametrize("pairs", [3, 10, 20])
+def test_a_decidable_margin_is_decided_four_times_in_five(pairs: int) -> None:
+    """By 4,000 simulated pairs of equal means; four standard errors are 0.025."""
+    margin = decidable_margin(2.0, pairs)
+    samples = np.random.default_rng(9).normal(0, 2.0, (4000, pairs))
+
+    found = np.mean([equivalence_p(x, margin) < 0.05 for x in samples])
+
+    assert found == pytest.approx(0.8, abs=0.025)
+
+
+def test_a_standard_deviations_interval_covers_it() -> None:
+    """2,000 samples of eight; and by SciPy's chi-square for one of them."""
+    samples = np.random.default_rng(10).normal(0, 3.0, (2000, 8))
+    intervals = [deviation_interval(x) for x in samples]
+    low, high = np.sqrt(7 * samples[0].var(ddof=1) / stats.chi2.ppf([0.975, 0.025], 7))
+
+    assert np.mean([i.low <= 3.0 <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.02)
+    assert intervals[0] == pytest.approx((samples[0].std(ddof=1), low, high))
+
+
+def test_a_variance_ratios_interval_covers_it() -> None:
+    """2,000 pairs of samples with true ratio 4; turned over, the interval turns over."""
+    rng = np.random.default_rng(11)
+    pairs = [(rng.normal(0, 2, 9), rng.normal(0, 1, 12)) for _ in range(2000)]
+    intervals = [variance_ratio_interval(x, y) for x, y in pairs]
+    turned = variance_ratio_interval(*pairs[0][::-1])
+
+    assert np.mean([i.low <= 4 <= i.high for i in intervals]) == pytest.approx(0.95, abs=0.02)
+    assert (1 / turned.high, 1 / turned.low) == pytest.approx(intervals[0][1:])
+
+
+@pytest.mark.parametrize("function", [deviation_interval, lambda x: variance_ratio_interval(x, x)])
+@pytest.mark.parametrize("bad", [[], [1.0], [1.0, float("nan")]])
+def test_spread_needs_two_finite_values(function, bad: list[float]) -> None:
+    """One seed has none."""
+    with pytest.raises(ValueError, match=r"no spread|not finite|expected a list"):
+        function(bad)
+
+
+def test_a_ratio_to_no_variance_is_refused() -> None:
+    """Constants below the line."""
+    with pytest.raises(ValueError, match="below the line is zero"):
+        variance_ratio_interval([1.0, 2.0], [3.0, 3.0])
