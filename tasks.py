@@ -40,7 +40,7 @@ def check(c: Context) -> None:
 @task(
     auto_shortflags=False,
     help={
-        "study": "which study, for example relu_vs_tanh",
+        "study": "which study: a name, or a file defining STUDY",
         "dataset": "on which images; 'paper' for the paper's own",
         "seeds": "how many paired seeds (default 10)",
         "workers": "processes (default: one per core)",
@@ -48,6 +48,7 @@ def check(c: Context) -> None:
         "precision": "auto, float32 or bfloat16",
         "smoke": "seconds instead of minutes, to see that all works",
         "dry_run": "say what would be done, and do nothing",
+        "traceback": "show where a study of your own went wrong",
         "results": "folder of plans and records (default: results)",
         "data_dir": "folder of prepared datasets",
     },
@@ -62,6 +63,7 @@ def ablate(
     precision: str | None = None,
     smoke: bool = False,
     dry_run: bool = False,
+    traceback: bool = False,
     results: str | None = None,
     data_dir: str | None = None,
 ) -> None:
@@ -76,6 +78,7 @@ def ablate(
         precision=precision,
         smoke=smoke,
         dry_run=dry_run,
+        traceback=traceback,
         results=results,
         data_dir=data_dir,
     )

@@ -56,9 +56,10 @@ class TimeStep(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """The answer, in seconds."""
+    """The answer: how long a step takes, and how many weights and biases it moves."""
 
     seconds: float
+    parameters: int
 
 
 class Progressed(NamedTuple):
@@ -224,7 +225,7 @@ def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
 
     if isinstance(job, TimeStep):
         try:
-            return Timed(bench.seconds_per_step(job.config, job.dataset, job.precision, job.steps))
+            return bench.time_step(job)
         except Exception as error:
             return Failed(None, _sentence(error))
     try:

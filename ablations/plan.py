@@ -29,7 +29,7 @@ class Definition(Frozen):
     """What must not change once the first run has started."""
 
     study: str
-    claim: str
+    claim: str | None
     dataset: DatasetRef
     setting: Setting
     metric: Metric
@@ -45,8 +45,12 @@ class Definition(Frozen):
 
     @property
     def digest(self) -> str:
-        """The name of this definition: SHA-256 in hex."""
-        return hashlib.sha256(canonical(self.model_dump(mode="json")).encode()).hexdigest()
+        """The name of this definition: SHA-256, in hex, of what was registered.
+
+        Fields that a later version of this program has added are not part of it.
+        """
+        registered = self.model_dump(mode="json", exclude_unset=True)
+        return hashlib.sha256(canonical(registered).encode()).hexdigest()
 
 
 class About(Frozen):
@@ -56,10 +60,19 @@ class About(Frozen):
     section: str
     question: str
     paper_says: str
-    paper_dataset: str
+    paper_dataset: str | None
     left_open: tuple[str, ...]
     thresholds: tuple[float, ...]
-    passes: float
+    passes: float | None
+    source: str = ""  # the study's file
+
+
+class Amendment(Frozen):
+    """Words that were changed after the plan was made; its definition never is."""
+
+    at: datetime
+    commit: str | None
+    fields: tuple[str, ...]  # of `About`
 
 
 class SecondLook(Frozen):
@@ -85,12 +98,15 @@ class Plan(Frozen):
     about: About
     registered: Provenance
     choices: dict[str, Choice] = Field(default_factory=dict)
+    amendments: tuple[Amendment, ...] = ()
     second_looks: tuple[SecondLook, ...] = ()
     timings: dict[str, Timing] = Field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the plan as JSON."""
-        return json.dumps(self.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
+        """Return the plan as JSON, its definition as it was registered."""
+        content = self.model_dump(mode="json")
+        content["definition"] = self.definition.model_dump(mode="json", exclude_unset=True)
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -109,14 +125,25 @@ class Plan(Frozen):
     def merged(self, later: "Plan") -> "Plan":
         """Return this plan with what ``later`` adds to it; what is here is never replaced."""
         looks = {look.seeds: look for look in (*later.second_looks, *self.second_looks)}
+        amendments = {one.at: one for one in (*later.amendments, *self.amendments)}
         return self.model_copy(
             update={
                 "about": later.about,
+                "amendments": tuple(amendments[at] for at in sorted(amendments)),
                 "choices": later.choices | self.choices,
                 "second_looks": tuple(sorted(looks.values(), key=lambda look: look.seeds)),
                 "timings": later.timings | self.timings,
             }
         )
+
+    def amended(self, about: About, now: Provenance) -> "Plan":
+        """Return this plan with other words, and a note of which and when if a reader sees them."""
+        before, after = self.about.model_dump(), about.model_dump()
+        unseen = {"passes", "source"}
+        fields = tuple(f for f in after if after[f] != before[f] and f not in unseen)
+        note = Amendment(at=now.at, commit=now.commit, fields=fields)
+        amendments = (*self.amendments, note) if fields else self.amendments
+        return self.model_copy(update={"about": about, "amendments": amendments})
 
     @property
     def name(self) -> str:
@@ -180,7 +207,7 @@ def define(
         arms = {arm: config.but(training=cut) for arm, config in arms.items()}
         middle = len(rates) // 2
         rates = rates[max(0, middle - 1) : middle + 1]
-    return Definition(
+    definition = Definition(
         study=study.name,
         claim=study.claim,
         dataset=DatasetRef.of(manifest),
@@ -194,6 +221,7 @@ def define(
         threads=base.threads,
         smoke=smoke,
     )
+    return definition.but()  # every field written out: what is registered depends on no default
 
 
 def about(study: Study, dataset: str) -> About:
@@ -208,6 +236,7 @@ def about(study: Study, dataset: str) -> About:
         left_open=base.left_open,
         thresholds=base.thresholds,
         passes=base.passes,
+        source=study.source,
     )
 
 

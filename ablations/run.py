@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cached_property
 from typing import Any, Self
 
 from alexnet.config import EDITION, Config, Frozen, Precision
@@ -33,7 +34,7 @@ class Run(Frozen):
     precision: Precision
     edition: int = EDITION
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256, in hex, of all that decides the numbers; shown by its first twelve digits."""
         identity = self.model_dump(mode="json")

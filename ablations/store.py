@@ -13,6 +13,9 @@ from ablations.plan import Plan, PlanError, plan_name
 from ablations.record import Record, RecordError
 from ablations.run import Run
 
+LARGEST_WEIGHTS = 64 * 2**20
+"""Bytes; the weights of larger networks are not kept."""
+
 
 class StoreError(ValueError):
     """The results folder cannot be used; the message says why and the way out."""

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from ablations.metrics import Outcome, observe
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, Run
-from ablations.study import FinalError, Metric, TimeTo
+from ablations.study import FinalError, Gap, Metric, TimeTo
 from alexnet.config import Config, Frozen, GiveUp
+from alexnet.progress import gave_up
 
 GIVE_UP = GiveUp(epoch=1, within=0.05)
 
@@ -43,6 +44,11 @@ class Choice(Frozen):
     none_reached: bool  # no rate got a value; the smallest was taken
     edge: bool  # the best rate is the largest or smallest tried
 
+    @property
+    def chosen(self) -> Trial:
+        """The trial of the rate that was chosen."""
+        return next(trial for trial in self.trials if trial.rate == self.rate)
+
 
 class Pending(NamedTuple):
     """Tuning is not done; these runs are needed next."""
@@ -62,12 +68,12 @@ def tune(
 
     Args:
         config: The arm, at any rate.
-        metric: What the study compares; errors on ``test`` are judged on ``valid`` here.
+        metric: What the study compares; what needs ``test`` is judged on ``valid`` here.
         rates: The grid.
         make_run: Completes a config and a seed to a run.
         find: Returns the record of a run, or None.
     """
-    judged = FinalError(part="valid") if isinstance(metric, FinalError) else metric
+    judged = held_out(metric)
     trials: list[Trial] = []
     for rate in sorted(rates, reverse=True):
         epochs = _epochs(trials, judged, config.training.epochs)
@@ -89,6 +95,17 @@ def tune(
             )
         )
     return choose(trials)
+
+
+def held_out(metric: Metric) -> Metric:
+    """Return the metric that rates are chosen by: the study's own, unless it needs ``test``."""
+    match metric:
+        case FinalError(part="test"):
+            return metric.but(part="valid")
+        case Gap():
+            return FinalError(part="valid")
+        case _:
+            return metric
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
@@ -118,9 +135,6 @@ def _epochs(trials: Sequence[Trial], metric: Metric, horizon: int) -> int:
 
 
 def _outcome(record: Record, metric: Metric) -> Outcome:
-    """A run that gave up counts as worst, whatever it was measured at."""
-    outcome = observe(record, metric)
-    gave_up = len(record.curve) < record.run.config.training.epochs
-    if isinstance(metric, FinalError) and gave_up:
-        return Outcome(1.0, bound=True)
-    return outcome
+    """Flag a run that gave up as one that never got there, whatever it was measured at."""
+    outcome = observe(record, metric) or Outcome(1.0, bound=True)
+    return outcome._replace(bound=outcome.bound or gave_up(record.curve, record.run.config))

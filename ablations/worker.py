@@ -10,12 +10,12 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.executors import Place, WorkerError
+from ablations.executors import Place, Timed, TimeStep, WorkerError
 from ablations.machine import Fingerprint, processor, provenance
 from ablations.record import Record, Seconds
 from ablations.run import Run
-from ablations.store import Store, StoreError, write_atomically
-from alexnet.config import Config, Precision
+from ablations.store import LARGEST_WEIGHTS, Store, StoreError, write_atomically
+from alexnet.config import Precision
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load, training_batches
 from alexnet.evaluation import evaluate
@@ -23,8 +23,6 @@ from alexnet.model import AlexNet, build
 from alexnet.optim import Momentum
 from alexnet.progress import Epoch
 from alexnet.training import DivergedError, fit, step
-
-LARGEST_WEIGHTS = 64 * 2**20  # bytes; larger networks are not kept
 
 
 class Workbench:
@@ -74,20 +72,20 @@ class Workbench:
                 return "bfloat16"
         return "float32"
 
-    def seconds_per_step(
-        self, config: Config, dataset: str, precision: Precision, steps: int
-    ) -> float:
+    def time_step(self, job: TimeStep) -> Timed:
         """Return the median time of a training step on real images, after two to warm up."""
+        config = job.config
         network = build(config, seed=0).to(self.device)
         optimizer = Momentum(network, config.training.optimizer)
-        batches = training_batches(self.data(dataset), config, 0, 1)
+        batches = training_batches(self.data(job.dataset), config, 0, 1)
         network.train()
         times = []
-        for _, (images, labels) in zip(range(steps + 2), batches, strict=False):
+        for _, (images, labels) in zip(range(job.steps + 2), batches, strict=False):
             start = time.perf_counter()
-            float(step(network, optimizer, images, labels, precision)[0])
+            float(step(network, optimizer, images, labels, job.precision)[0])
             times.append(time.perf_counter() - start)
-        return sorted(times[2:])[len(times[2:]) // 2]
+        parameters = sum(parameter.numel() for parameter in network.parameters())
+        return Timed(sorted(times[2:])[len(times[2:]) // 2], parameters)
 
     def execute(self, run: Run, tell: Callable[[Epoch], None]) -> Record:
         """Train and measure one run, from its checkpoint if it has one, and commit its record.

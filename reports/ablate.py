@@ -25,7 +25,7 @@ from ablations.study import Study
 from alexnet.config import Precision
 from alexnet.data.catalogue import DatasetError, Manifest, describe, read_manifest
 from reports import narration
-from reports.figures import figure_1, save
+from reports.figures import draw, save
 from reports.terminal import Progress, say
 
 FAILED, INTERRUPTED = 1, 130
@@ -51,9 +51,10 @@ class Request:
     @property
     def command(self) -> str:
         """The command to paste, without places on this machine."""
+        study = Path(self.study).name if self.study.endswith(".py") else self.study
         given = {"dataset": self.dataset, "seeds": self.seeds, "precision": self.precision}
         shown = [f"--{k} {v}" for k, v in given.items() if v not in (None, "auto")]
-        return " ".join(["invoke ablate", f"--study {self.study}", *shown]) + (
+        return " ".join(["invoke ablate", f"--study {study}", *shown]) + (
             " --smoke" if self.smoke else ""
         )
 
@@ -74,7 +75,7 @@ def run(request: Request, console: Console) -> int:
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
             say(console, "nothing to do", f"{done} of {total} runs here")
-            narration.conclude(console, plan, store, draw=not request.dry_run)
+            narration.conclude(console, study, plan, store, figure=not request.dry_run)
             return 0
     if not request.dry_run:
         store.ensure_writable()
@@ -104,9 +105,19 @@ def _work(
         if plan is None:
             plan = _new_plan(request, study, manifest, probe.precision)
         seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
-        step = _seconds_per_step(workers, plan, WARM_STEPS)
-        narration.announce(console, plan, store, seeds, probe, count, step)
+        announcement = narration.Announcement(
+            study=study,
+            plan=plan,
+            store=store,
+            manifest=manifest,
+            seeds=seeds,
+            probe=probe,
+            workers=count,
+            step=_time_steps(workers, plan, WARM_STEPS),
+        )
+        narration.announce(console, announcement)
         if request.dry_run:
+            narration.list_runs(console, announcement)
             say(console, "dry run", "nothing was written and nothing trained")
             return 0
         if store.read_plan(study.name, manifest.name, request.smoke) != plan:
@@ -117,7 +128,7 @@ def _work(
                 progress.show(event)
                 plan = event.plan if isinstance(event, Chosen) else plan
                 if isinstance(event, Chosen):
-                    narration.say_what_can_be_shown(console, plan, store)
+                    narration.say_what_can_be_shown(console, plan)
                 redrawing.on(event, plan, store)
         say(console, "took", progress.summary(count))
         if not progress.failures and not plan.timings:
@@ -128,7 +139,7 @@ def _work(
         return INTERRUPTED
     finally:
         workers.close()
-    narration.conclude(console, plan, store)
+    narration.conclude(console, study, plan, store)
     for failure in progress.failures:
         name = failure.run.short if failure.run else "worker"
         say(console, "FAILED", f"run {name}: {failure.reason.splitlines()[0]}")
@@ -138,7 +149,10 @@ def _work(
 def _dataset(study: Study, name: str | None) -> str:
     if name is None:
         return next(iter(study.bases))
-    name = study.paper_dataset if name == "paper" else name
+    if name == "paper":
+        if study.paper_dataset is None:
+            raise DatasetError(f"{study.name} asks nothing of the paper; name a dataset")
+        name = study.paper_dataset
     describe(name)
     if name not in study.bases:
         known = ", ".join(study.bases)
@@ -154,7 +168,7 @@ def _same_or_refused(
     precision = one.precision if request.precision == "auto" else request.precision
     now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)
     refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
-    plan = plan.but(about=about(study, manifest.name).model_dump())
+    plan = plan.amended(about(study, manifest.name), provenance(request.command))
     if request.seeds is not None and request.seeds > len(plan.seeds):
         look = SecondLook(
             at=provenance(request.command).at,
@@ -165,7 +179,8 @@ def _same_or_refused(
 
 
 def _new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
-    seeds = request.seeds or (2 if request.smoke else study.seeds)
+    # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
+    seeds = (request.seeds or 2) if request.smoke else max(study.seeds, request.seeds or 0)
     precision: Precision = native if request.precision == "auto" else request.precision
     return Plan(
         definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),
@@ -194,23 +209,23 @@ def _ready(workers: LocalWorkers) -> Probe:
                 return event
 
 
-def _seconds_per_step(workers: LocalWorkers, plan: Plan, steps: int) -> dict[str, float]:
+def _time_steps(workers: LocalWorkers, plan: Plan, steps: int) -> dict[str, Timed]:
     """Time a training step of every arm, one after the other."""
-    one, seconds = plan.definition, {}
+    one, found = plan.definition, dict[str, Timed]()
     for arm, config in one.arms.items():
         workers.submit(TimeStep(config, one.dataset.name, one.precision, steps))
-        while arm not in seconds:
+        while arm not in found:
             for event in workers.events(timeout=60):
                 if isinstance(event, Timed):
-                    seconds[arm] = event.seconds
-    return seconds
+                    found[arm] = event
+    return found
 
 
 def _time_alone(workers: LocalWorkers, plan: Plan, probe: Probe) -> Plan:
-    seconds = _seconds_per_step(workers, plan, TIMED_STEPS)
+    step = _time_steps(workers, plan, TIMED_STEPS)
     timings = {
         arm: Timing(
-            seconds_per_step=seconds[arm],
+            seconds_per_step=step[arm].seconds,
             batch=config.training.batch,
             fingerprint=probe.fingerprint,
         )
@@ -229,7 +244,7 @@ class _Redrawing:
         """Draw if a run has finished and the last time is long enough ago."""
         if isinstance(event, Finished) and time.monotonic() >= self._next:
             start = time.monotonic()
-            figure = figure_1(plan, store)
+            figure = draw(plan, store)
             if figure is not None:
-                save(figure, store.results, f"figure1-{plan.name}")
+                save(figure, store.results, plan.name)
                 self._next = start + SELDOM * (time.monotonic() - start)

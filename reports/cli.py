@@ -3,6 +3,7 @@
 import functools
 import re
 import signal
+import traceback
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +16,11 @@ from rich.console import Console
 from ablations.executors import WorkerError
 from ablations.plan import PlanError
 from ablations.store import StoreError
-from ablations.studies import UnknownStudyError
+from ablations.studies import StudyError
 from alexnet.data.catalogue import DatasetError, default_data_dir
 from reports.terminal import as_typed, say
 
-REFUSED = (UnknownStudyError, DatasetError, PlanError, StoreError, WorkerError)
+REFUSED = (StudyError, DatasetError, PlanError, StoreError, WorkerError)
 
 
 class Refused(click.ClickException):
@@ -46,6 +47,8 @@ def refusing(command: Callable[P, int]) -> Callable[P, int]:
             where = ".".join(map(str, first["loc"]))
             raise Refused(f"{where}: {first['msg']}") from error
         except REFUSED as error:
+            if options.get("traceback"):
+                traceback.print_exception(error)
             raise Refused(as_typed(str(error))) from error
         except OSError as error:
             place = f" in {Path(error.filename).parent}" if error.filename else ""
@@ -84,7 +87,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--study", required=True, help="Which study, for example relu_vs_tanh.")
+@click.option("--study", required=True, help="Which study: a name, or a file defining STUDY.")
 @click.option("--dataset", help="On which images; 'paper' for the paper's own.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
@@ -97,6 +100,7 @@ def main() -> None:
 )
 @click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--traceback", is_flag=True, help="Show where a study of your own went wrong.")
 @results_option
 @data_option
 @refusing
@@ -105,6 +109,7 @@ def ablate(**options: Any) -> int:
     from reports.ablate import Request, run
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
+    del options["traceback"]
     return run(Request(**options), Console(highlight=False))
 
 

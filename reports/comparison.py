@@ -1,6 +1,7 @@
 """From a plan and its records to rows, effects and verdicts."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,15 +10,18 @@ from ablations.metrics import Outcome, observe
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store
-from ablations.study import Contrast, Setting, TimeTo
+from ablations.study import Contrast, Metric, NormActive, Overfits, Setting
 from alexnet.config import Frozen
 from alexnet.progress import running_curve, time_to
 from reports import statistics
 from reports.effect import AtThreshold, Bound, Effect, verdict
 
+Records = dict[str, dict[int, Record]]
+"""Comparison runs that have a record, by arm and seed."""
+
 
 class ArmRow(Frozen):
-    """One arm, over the seeds that have a record."""
+    """One arm by the study's primary metric, over the seeds that have a record."""
 
     arm: str
     rate: float | None  # chosen by tuning; None while it goes on
@@ -25,7 +29,7 @@ class ArmRow(Frozen):
     seeds: tuple[int, ...]
     reached: int
     diverged: int
-    mean: float | None  # geometric for times, arithmetic for errors
+    mean: float | None  # geometric for times
     is_bound: bool  # some seed never got there, so the mean is at least this
 
 
@@ -42,32 +46,15 @@ class Comparison(Frozen):
     effects: tuple[Effect, ...]
     caveats: tuple[str, ...]
     made_by: tuple[str, ...]  # torch and processor of the records, with how many
+    since: tuple[str, ...]  # what has changed since the plan was registered
 
 
 def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Comparison:
     """Return the comparison of a plan's arms over ``seeds``, the planned ones if None."""
     one = plan.definition
     seeds = one.seeds if seeds is None else seeds
-    records = {
-        arm: {seed: record for seed in seeds if (record := store.find(plan.run(arm, seed)))}
-        if arm in plan.choices
-        else {}
-        for arm in one.arms
-    }
+    records = find_records(plan, store, seeds)
     rows = tuple(_row(plan, arm, found) for arm, found in records.items())
-    effects = [_effect(plan, contrast, records, len(seeds)) for contrast in one.contrasts]
-    decided = [effect.p for effect in effects if effect.p is not None]
-    adjusted = iter(statistics.holm(decided))
-    complete = all(len(found) == len(seeds) for found in records.values())
-    judged = []
-    for effect in effects:
-        if effect.p is not None:
-            effect = effect.but(p_adjusted=next(adjusted))
-        if one.smoke:
-            judged.append(effect.but(verdict="incomplete" if effect.pairs else "not run"))
-        else:
-            word = verdict(effect, one.setting, complete, ratio=isinstance(one.metric, TimeTo))
-            judged.append(effect.but(verdict=word))
     everything = [record for found in records.values() for record in found.values()]
     return Comparison(
         study=one.study,
@@ -77,20 +64,45 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
         done=len(everything),
         planned=len(seeds) * len(one.arms),
         rows=rows,
-        effects=tuple(judged),
-        caveats=_caveats(plan, rows),
-        made_by=_made_by(everything),
+        effects=_judged(plan, records, len(seeds)),
+        caveats=(*_caveats(plan, rows), *_unmeasured(plan, everything)),
+        made_by=made_by(everything),
+        since=_since(plan, everything),
     )
+
+
+def find_records(plan: Plan, store: Store, seeds: Sequence[int]) -> Records:
+    """Return the records there are of a plan's comparison runs."""
+    return {
+        arm: {seed: record for seed in seeds if (record := store.find(plan.run(arm, seed)))}
+        if arm in plan.choices
+        else {}
+        for arm in plan.definition.arms
+    }
+
+
+def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
+    one = plan.definition
+    effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
+    adjusted = iter(statistics.holm([effect.p for effect in effects if effect.p is not None]))
+    # Holm's correction is over all contrasts, so none is judged before all are there.
+    complete = all(effect.pairs == planned for effect in effects) and all(
+        len(found) == planned for found in records.values()
+    )
+    judged = []
+    for effect in effects:
+        found = {} if effect.p is None else {"p_adjusted": next(adjusted)}
+        effect = effect.model_copy(update=found)
+        word = verdict(effect, one.setting, complete)
+        if one.smoke:
+            word = "incomplete" if effect.pairs else "not run"
+        judged.append(effect.model_copy(update={"verdict": word}))
+    return tuple(judged)
 
 
 def _row(plan: Plan, arm: str, records: dict[int, Record]) -> ArmRow:
     metric = plan.definition.metric
-    outcomes = [observe(record, metric) for record in records.values()]
-    values = np.array([outcome.value for outcome in outcomes])
-    mean = None
-    if len(values):
-        logarithmic = isinstance(metric, TimeTo)
-        mean = float(np.exp(np.log(values).mean()) if logarithmic else values.mean())
+    outcomes = [found for record in records.values() if (found := observe(record, metric))]
     choice = plan.choices.get(arm)
     return ArmRow(
         arm=arm,
@@ -99,53 +111,126 @@ def _row(plan: Plan, arm: str, records: dict[int, Record]) -> ArmRow:
         seeds=tuple(records),
         reached=sum(not outcome.bound for outcome in outcomes),
         diverged=sum(record.status == "diverged" for record in records.values()),
-        mean=mean,
+        mean=_mean([outcome.value for outcome in outcomes], metric) if outcomes else None,
         is_bound=any(outcome.bound for outcome in outcomes),
     )
 
 
-def _effect(
-    plan: Plan, contrast: Contrast, records: dict[str, dict[int, Record]], planned: int
-) -> Effect:
-    metric = plan.definition.metric
-    arms, against = records[contrast.arm], records[contrast.against]
-    seeds = [seed for seed in arms if seed in against]
+def _mean(values: Sequence[float], metric: Metric) -> float:
+    if metric.is_ratio:
+        return float(np.exp(np.log(values).mean()))
+    return float(np.mean(values))
+
+
+def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> Effect:
+    metric = contrast.metric or plan.definition.metric
+    ratio = metric.is_ratio
+    sides = [
+        {seed: seen for seed, record in records[arm].items() if (seen := observe(record, metric))}
+        for arm in (contrast.arm, contrast.against)
+    ]
+    seeds = [seed for seed in sides[0] if seed in sides[1]]
     if not seeds:
-        return Effect(contrast=contrast, pairs=0, planned=planned)
-    here = [observe(arms[seed], metric) for seed in seeds]
-    there = [observe(against[seed], metric) for seed in seeds]
+        return Effect(contrast=contrast, metric=metric, pairs=0, planned=planned)
+    here, there = ([side[seed] for seed in seeds] for side in sides)
     x, y = (np.array([outcome.value for outcome in outcomes]) for outcomes in (here, there))
-    ratio = isinstance(metric, TimeTo)
     differences = np.log(y / x) if ratio else x - y
-    back = math.exp if ratio else float
-    interval = statistics.student_interval(differences)
+    interval = (
+        statistics.ratio_interval(y, x) if ratio else statistics.student_interval(differences)
+    )
     bound = _bound(here, there) if ratio else "none"
     margin = math.log(contrast.margin) if ratio else contrast.margin
-    deviation = float(differences.std(ddof=1)) if len(seeds) > 1 else None
-    estimate = back(interval.mean)
+    paired = [[records[arm][seed] for seed in seeds] for arm in (contrast.arm, contrast.against)]
+    at_thresholds = speed_ups(paired[0], paired[1], plan.about.thresholds) if ratio else ()
     return Effect(
         contrast=contrast,
+        metric=metric,
         pairs=len(seeds),
         planned=planned,
-        estimate=estimate,
-        low=None if interval.low is None else back(interval.low),
-        high=None if interval.high is None else back(interval.high),
+        mean=_mean([float(value) for value in x], metric),
+        mean_against=_mean([float(value) for value in y], metric),
+        estimate=interval.mean,
+        low=interval.low,
+        high=interval.high,
         bound=bound,
         p=statistics.sign_flip_p(differences, np.random.default_rng(0)),
         equivalence_p=statistics.equivalence_p(differences, margin) if bound == "none" else None,
-        detectable=None
-        if deviation is None
-        else back(statistics.detectable_effect(deviation, max(2, planned))),
         pair_correlation=statistics.correlation(x, y),
-        at_thresholds=speed_ups(
-            [arms[seed] for seed in seeds],
-            [against[seed] for seed in seeds],
-            plan.about.thresholds if ratio else (),
-        ),
-        seconds_ratio=_seconds_ratio(plan, contrast, estimate)
+        unmet=_unmet(contrast, records),
+        at_thresholds=at_thresholds,
+        seconds_ratio=_seconds_ratio(plan, contrast, interval.mean)
         if ratio and bound == "none"
         else None,
+        **_planning(plan, contrast, metric, differences, planned),
     )
+
+
+def _planning(
+    plan: Plan, contrast: Contrast, metric: Metric, differences: np.ndarray, planned: int
+) -> dict[str, float | int | None]:
+    """Return what the planned seeds could show, by the spread here and by that in tuning."""
+    found: dict[str, float | int | None] = {}
+    back = math.exp if metric.is_ratio else float
+    if len(differences) > 1 and planned > 1:
+        deviation = float(differences.std(ddof=1))
+        found["detectable"] = back(statistics.detectable_effect(deviation, planned))
+        if contrast.paper is not None:
+            paper = math.log(contrast.paper) if metric.is_ratio else contrast.paper
+            found["seeds_for_paper"] = statistics.seeds_needed(deviation, paper) if paper else None
+    in_tuning = tuning_spread(plan, contrast)
+    if in_tuning is not None and planned > 1:
+        found["decidable_margin"] = back(statistics.decidable_margin(in_tuning, planned))
+    return found
+
+
+def tuning_spread(plan: Plan, contrast: Contrast) -> float | None:
+    """Return the standard deviation of paired differences between the chosen tuning runs.
+
+    On the scale of the test, logarithms for times. None for another metric than the one that
+    was tuned by, while rates are being chosen, and where a tuning run never got there.
+    """
+    one = plan.definition
+    if contrast.metric not in (None, one.metric):
+        return None
+    values = []
+    for arm in (contrast.arm, contrast.against):
+        trial = plan.choices[arm].chosen if arm in plan.choices else None
+        if trial is None or not trial.reached or len(trial.outcomes) < 2:
+            return None
+        values.append(np.log(trial.outcomes) if one.metric.is_ratio else np.array(trial.outcomes))
+    return float((values[0] - values[1]).std(ddof=1))
+
+
+def _unmet(contrast: Contrast, records: Records) -> str | None:
+    """Say why what the claim presupposes is not so, or None if it is."""
+    needed = contrast.precondition
+    if needed is None:
+        return None
+    measures = [record.measures for record in records[needed.arm].values() if record.measures]
+    match needed:
+        case Overfits(arm=arm, training_error=most, gap=least):
+            seen = [(m.train.top1_error, m.test.top1_error) for m in measures if m.test]
+            if not seen:
+                return f"whether {arm} overfits was not measured"
+            train, test = (float(np.mean(side)) for side in zip(*seen, strict=True))
+            if train < most and test - train > least:
+                return None
+            return (
+                f"{arm} does not overfit: {100 * train:.1f} % clean training error and "
+                f"{100 * test:.1f} % test error, where below {100 * most:g} % and a gap above "
+                f"{100 * least:g} points are needed"
+            )
+        case NormActive(arm=arm, activity=least):
+            seen_activity = [max(m.norm_activity.values()) for m in measures if m.norm_activity]
+            if not seen_activity:
+                return f"the activity of {arm}'s normalisation was not measured"
+            active = float(np.median(seen_activity))
+            if active >= least:
+                return None
+            return (
+                f"{arm}'s normalisation does next to nothing: alpha S / k is {active:.2g} in its "
+                f"most active layer, where {least:g} is needed"
+            )
 
 
 def _bound(here: Sequence[Outcome], there: Sequence[Outcome]) -> Bound:
@@ -171,15 +256,13 @@ def speed_ups(
         if any(curve.errors[0] < error for side in curves for curve in side):
             continue  # below it from the start: no time was measured
         x, y = (np.array(side, dtype=float) for side in times)
-        interval = statistics.student_interval(np.log(y / x))
-        bounds = (None if b is None else math.exp(b) for b in (interval.low, interval.high))
-        low, high = bounds
+        speed_up = statistics.ratio_interval(y, x)
         found.append(
             AtThreshold(
                 training_error=error,
-                estimate=math.exp(interval.mean),
-                low=low,
-                high=high,
+                estimate=speed_up.mean,
+                low=speed_up.low,
+                high=speed_up.high,
                 pairs=len(x),
             )
         )
@@ -194,34 +277,74 @@ def _seconds_ratio(plan: Plan, contrast: Contrast, estimate: float) -> float | N
     return estimate * step
 
 
-def _caveats(plan: Plan, rows: Sequence[ArmRow]) -> tuple[str, ...]:
+def _caveats(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
     caveats = []
-    rates = plan.definition.rates
+    ratio = plan.definition.metric.is_ratio
     for row in rows:
         choice = plan.choices.get(row.arm)
         if choice and choice.none_reached:
             caveats.append(
                 f"no rate brought {row.arm} to the threshold in tuning; {row.rate:g} used"
+                if ratio
+                else f"no rate trained {row.arm} in tuning; {row.rate:g} used"
             )
         elif row.at_edge:
-            side = "largest" if row.rate == max(rates) else "smallest"
+            side = "largest" if row.rate == max(plan.definition.rates) else "smallest"
+            better = "speed it up" if ratio else "improve it"
             caveats.append(
                 f"{row.arm} did best at {row.rate:g}, the {side} rate tried: a wider grid might "
-                f"speed it up further (rates= in ablations/studies/{plan.definition.study}.py)"
+                f"{better} further (rates= in {plan.about.source or 'its study'})"
             )
         if row.diverged:
-            runs = "1 run" if row.diverged == 1 else f"{row.diverged} runs"
-            caveats.append(f"{runs} of {row.arm} diverged, counted as the horizon")
-    return tuple(caveats)
+            runs = _runs(row.diverged)
+            counted = "the horizon" if ratio else "chance"
+            caveats.append(f"{runs} of {row.arm} diverged, counted as {counted}")
+    return caveats
 
 
-def _made_by(records: Sequence[Record]) -> tuple[str, ...]:
-    prints: dict[str, int] = {}
+def _unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
+    one = plan.definition
+    metrics = [one.metric, *(contrast.metric for contrast in one.contrasts if contrast.metric)]
+    missing = sum(any(observe(record, m) is None for m in metrics) for record in records)
+    if not missing:
+        return []
+    return [
+        f"{_runs(missing)} {'was' if missing == 1 else 'were'} recorded before all that this study "
+        "compares was measured, and missing there; another --results folder trains anew"
+    ]
+
+
+def made_by(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return with which releases and on which machines records were made, and how many."""
+    prints: Counter[str] = Counter()
     for record in records:
         f = record.fingerprint
         device = f.processor if f.device == "cpu" else f.device
-        name = f"torch {f.torch.split('+')[0]} on {device}, {f.capability}"
-        prints[name] = prints.get(name, 0) + 1
-    return tuple(
-        f"{count} {'run' if count == 1 else 'runs'} with {name}" for name, count in prints.items()
-    )
+        prints[f"torch {f.torch.split('+')[0]} on {device}, {f.capability}"] += 1
+    return tuple(f"{_runs(count)} with {name}" for name, count in prints.items())
+
+
+def _since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
+    """Say what differs between the plan as registered and the runs that answered it."""
+    registered = plan.registered
+    commits: Counter[str] = Counter()
+    for record in records:
+        made = record.provenance
+        if made.commit != registered.commit:
+            commits[f"at commit {made.commit}" if made.commit else "from an installed copy"] += 1
+        if made.clean is False:
+            commits["from a checkout with changes of its own"] += 1
+    notes = [f"{_runs(count)} trained {where}" for where, count in commits.items()]
+    notes += [
+        f"{note.at:%Y-%m-%d %H:%M} UTC: other words for {', '.join(note.fields)}"
+        for note in plan.amendments
+    ]
+    notes += [
+        f"{look.at:%Y-%m-%d %H:%M} UTC: a second look, {len(look.seeds)} seeds more"
+        for look in plan.second_looks
+    ]
+    return tuple(notes)
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"

@@ -3,16 +3,24 @@
 import math
 from typing import Literal
 
-from ablations.study import Contrast, Setting
+from ablations.study import ALPHA, Contrast, Direction, Metric, Setting
 from alexnet.config import Frozen
-
-ALPHA = 0.05
 
 Verdict = Literal[
     "not run", "incomplete", "absent", "reversed", "weaker", "stronger", "holds", "open",
     "same way", "other way", "no effect",
 ]  # fmt: skip
 Bound = Literal["lower", "upper", "both", "none"]
+
+ON_THE_PAPERS_DATA: tuple[Setting, ...] = ("paper", "closest reading")
+ELSEWHERE: dict[Verdict, Verdict] = {
+    "absent": "no effect",
+    "reversed": "other way",
+    "weaker": "same way",
+    "stronger": "same way",
+    "holds": "same way",
+}
+"""What a word of the paper's own data becomes on other data, where sizes are not judged."""
 
 
 class AtThreshold(Frozen):
@@ -26,12 +34,19 @@ class AtThreshold(Frozen):
 
 
 class Effect(Frozen):
-    """One contrast: how large, how sure, and what follows for the claim."""
+    """One contrast: how large, how sure, and what follows for the claim.
+
+    A ratio for times, a difference for all else, in the metric's unit. Fields are None where
+    there is too little to say.
+    """
 
     contrast: Contrast
+    metric: Metric
     pairs: int
     planned: int
-    estimate: float | None = None  # a ratio for times, a difference for errors
+    mean: float | None = None  # of the arm; geometric for times
+    mean_against: float | None = None
+    estimate: float | None = None
     low: float | None = None
     high: float | None = None
     bound: Bound = "none"
@@ -39,45 +54,75 @@ class Effect(Frozen):
     p_adjusted: float | None = None  # Holm over the study's contrasts
     equivalence_p: float | None = None
     detectable: float | None = None  # by the planned seeds, from the spread seen here
+    seeds_for_paper: int | None = None  # to detect the paper's effect, from the same spread
+    decidable_margin: float | None = None  # by the planned seeds, from the spread in tuning
     pair_correlation: float | None = None
+    unmet: str | None = None  # why the precondition is not met
     at_thresholds: tuple[AtThreshold, ...] = ()
     seconds_ratio: float | None = None  # the same speed-up on the clock
     verdict: Verdict = "not run"
 
+    @property
+    def predicted(self) -> Direction:
+        """Which way it should go."""
+        return self.contrast.predicts(self.metric)
 
-def verdict(effect: Effect, setting: Setting, complete: bool, ratio: bool) -> Verdict:
+
+def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
     """Return the one word for a claim in one setting; the first rule that applies.
 
-    ``not run``, ``incomplete``, ``absent`` (any difference is smaller than the margin),
-    ``reversed``, ``weaker`` or ``stronger`` (the interval wholly on one side of the paper's
-    number), ``holds`` (decided, the number not ruled out), ``open``. A stand-in says
+    ``not run``; ``incomplete``; ``open`` if the precondition is not met; ``absent`` (any
+    difference is smaller than the margin); ``reversed`` (decided against the claim); ``weaker``
+    or ``stronger`` (decided for it, the interval wholly on one side of the paper's number);
+    ``holds`` (decided, the number not ruled out, or none was given); ``open`` (nothing decides).
+    A claim of equality ``holds`` where another is ``absent``. Other data than the paper's says
     ``no effect``, ``other way``, ``same way`` or ``open``, and nothing of the size.
     """
     if effect.estimate is None or effect.p_adjusted is None:
         return "not run" if effect.pairs == 0 else "incomplete"
     if not complete:
         return "incomplete"
-    paper = effect.contrast.paper
-    scale = math.log if ratio else float
-    towards = math.copysign(1, scale(paper))
-    size = towards * scale(effect.estimate)  # positive: the way the paper says
-    paper_size = towards * scale(paper)
-    stand_in = setting == "stand-in"
-    if effect.equivalence_p is not None and effect.equivalence_p < ALPHA:
-        return "no effect" if stand_in else "absent"
-    too_large = "upper" if towards > 0 else "lower"  # the bound that makes size look too large
-    undone = too_large if size > 0 else {"upper": "lower", "lower": "upper"}[too_large]
-    if effect.p_adjusted >= ALPHA or size == 0 or effect.bound in (undone, "both"):
+    word = _of_equality(effect) if effect.predicted == "equal" else _of_direction(effect)
+    return word if setting in ON_THE_PAPERS_DATA else ELSEWHERE.get(word, word)
+
+
+def _of_equality(effect: Effect) -> Verdict:
+    if effect.unmet:
+        return "open"
+    if _is_equivalent(effect):
+        return "holds"
+    return "reversed" if _differs(effect) and effect.bound == "none" else "open"
+
+
+def _of_direction(effect: Effect) -> Verdict:
+    if effect.unmet:
+        return "open"
+    if _is_equivalent(effect):
+        return "absent"
+    towards = 1 if effect.predicted == "higher" else -1
+    scale = math.log if effect.metric.is_ratio else float
+    size, low, high, paper = (
+        None if value is None else towards * scale(value)
+        for value in (effect.estimate, effect.low, effect.high, effect.contrast.paper)
+    )
+    # A bound on the side of zero leaves the sign open: at most so much, or at least so little.
+    too_large, too_small = ("upper", "lower") if towards > 0 else ("lower", "upper")
+    if not _differs(effect) or not size or effect.bound == "both":
+        return "open"
+    if effect.bound == (too_large if size > 0 else too_small):
         return "open"
     if size < 0:
-        return "other way" if stand_in else "reversed"
-    if stand_in:
-        return "same way"
-    if effect.low is None or effect.high is None:
+        return "reversed"
+    if paper is None or low is None or high is None:
         return "holds"
-    smallest, largest = sorted((towards * scale(effect.low), towards * scale(effect.high)))
-    if largest < paper_size and effect.bound == "none":
+    if max(low, high) < paper and effect.bound == "none":
         return "weaker"
-    if smallest > paper_size:
-        return "stronger"
-    return "holds"
+    return "stronger" if min(low, high) > paper else "holds"
+
+
+def _is_equivalent(effect: Effect) -> bool:
+    return effect.equivalence_p is not None and effect.equivalence_p < ALPHA
+
+
+def _differs(effect: Effect) -> bool:
+    return effect.p_adjusted is not None and effect.p_adjusted < ALPHA

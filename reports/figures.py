@@ -11,13 +11,15 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store, write_atomically
+from ablations.study import TimeTo
 from alexnet.progress import Curve, running_curve
 from reports.comparison import compare, speed_ups
 from reports.effect import Effect
-from reports.words import effect_sentence
+from reports.words import effect_sentence, unit
 
 mpl.use("Agg")
 
@@ -34,8 +36,11 @@ POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
 
-def figure_1(plan: Plan, store: Store) -> Figure | None:
-    """Draw running training error against epochs and, beside it, the speed-up at every threshold.
+def draw(plan: Plan, store: Store) -> Figure | None:
+    """Draw running training error against epochs and, beside it, what the study compares.
+
+    After the paper's Figure 1: for times, the speed-up at every threshold; for all else, every
+    contrast with its seeds, its interval and the paper's number.
 
     Until the first comparison runs exist, the runs that choose the rates are drawn, and said to
     be that. None if there are no runs at all.
@@ -53,7 +58,11 @@ def figure_1(plan: Plan, store: Store) -> Figure | None:
         else:
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
             _draw_curves(left, plan, drawn, tuning)
-            _draw_speed_ups(right, plan, store)
+            effects = compare(plan, store).effects
+            if isinstance(effects[0].metric, TimeTo):
+                _draw_speed_ups(right, plan, store, effects[0], effects[0].metric.training_error)
+            else:
+                _draw_contrasts(right, plan, store, effects)
         sns.despine(figure)
     return figure
 
@@ -117,16 +126,7 @@ def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: 
             axes.plot(mean.epochs, 100 * mean.errors, linewidth=2.2, label=label, **look)
     threshold = getattr(one.metric, "training_error", None)
     if threshold is not None:
-        axes.axhline(100 * threshold, color="0.35", linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.annotate(
-            f"{100 * threshold:g} %",
-            (1, 100 * threshold),
-            xycoords=("axes fraction", "data"),
-            xytext=(-2, 3),
-            textcoords="offset points",
-            ha="right",
-            color="0.35",
-        )
+        _mark(axes, 100 * threshold, f"{100 * threshold:g} %", dashes=(1, 2))
     axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
     highest = max(100 * curve.errors[0] for curves in drawn.values() for curve in curves)
     axes.set_ylim(None, min(100, highest + 3))
@@ -141,27 +141,33 @@ def mean_curve(curves: Sequence[Curve]) -> Curve:
     return Curve(curves[0].epochs[:length], errors)
 
 
-def _draw_speed_ups(axes: Axes, plan: Plan, store: Store) -> None:
-    effect = compare(plan, store).effects[0]
-    pairs = _paired_records(plan, store, effect)
-    threshold = getattr(plan.definition.metric, "training_error", None)
-    axes.set_title(effect_sentence(effect), wrap=True)
-    paper = effect.contrast.paper
-    axes.axhline(paper, color="0.35", linewidth=0.8, linestyle=(0, (4, 2)))
+def _mark(axes: Axes, height: float, text: str, dashes: tuple[int, int]) -> None:
+    """Draw a quiet line across, with what it stands for at its right end."""
+    axes.axhline(height, color="0.35", linewidth=0.8, linestyle=(0, dashes))
     axes.annotate(
-        f"the paper: {paper:g}",
-        (1, paper),
+        text,
+        (1, height),
         xycoords=("axes fraction", "data"),
         xytext=(-2, 3),
         textcoords="offset points",
         ha="right",
         color="0.35",
     )
+
+
+def _draw_speed_ups(axes: Axes, plan: Plan, store: Store, effect: Effect, threshold: float) -> None:
+    """Draw the speed-up at every training error down to the threshold, and the paper's."""
+    pairs = _paired_records(plan, store, effect)
+    axes.set_title(effect_sentence(effect), wrap=True)
+    paper = effect.contrast.paper or 1.0
+    if effect.contrast.paper is not None:
+        _mark(axes, paper, f"the paper: {paper:g}", dashes=(4, 2))
     axes.axhline(1, color="0.75", linewidth=0.8)
     axes.set(xlabel="training error reached, %", ylabel=f"{effect.contrast.arm}'s speed-up, times")
-    if not pairs[0] or threshold is None:
+    if not pairs[0]:
         return
-    first = min(running_curve(record.curve).errors[0] for side in pairs for record in side)
+    curves = [running_curve(record.curve) for side in pairs for record in side if record.curve]
+    first = min((curve.errors[0] for curve in curves), default=1.0)
     thresholds = np.linspace(first, threshold, POINTS)
     found = speed_ups(*pairs, [float(t) for t in thresholds])
     x = [100 * point.training_error for point in found]
@@ -180,13 +186,57 @@ def _draw_speed_ups(axes: Axes, plan: Plan, store: Store) -> None:
     axes.invert_xaxis()
 
 
+def _draw_contrasts(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effect]) -> None:
+    """Draw a row for each contrast: seeds as points, mean and interval, paper, margin.
+
+    Contrasts in another unit than the first are left to the table.
+    """
+    measured_in = unit(effects[0].metric)
+    drawn = [effect for effect in effects if unit(effect.metric) == measured_in]
+    scale = 100 if measured_in == "points" else 1
+    color = sns.color_palette("colorblind")[0]
+    for row, effect in enumerate(drawn):
+        contrast = effect.contrast
+        axes.fill_betweenx(
+            [row - 0.4, row + 0.4],
+            -scale * contrast.margin,
+            scale * contrast.margin,
+            color="0.9",
+            linewidth=0,
+        )
+        arms, against = _paired_records(plan, store, effect)
+        seen = [
+            (observe(one, effect.metric), observe(other, effect.metric))
+            for one, other in zip(arms, against, strict=True)
+        ]
+        differences = [scale * (x.value - y.value) for x, y in seen if x and y]
+        axes.plot(differences, [row + 0.18] * len(differences), "o", color="0.6", markersize=3)
+        if contrast.paper is not None:
+            axes.plot([scale * contrast.paper], [row], "D", color="0.2", markersize=5)
+        if effect.estimate is not None:
+            spread = None
+            if effect.low is not None and effect.high is not None:
+                ends = (effect.estimate - effect.low, effect.high - effect.estimate)
+                spread = [[scale * end] for end in ends]
+            axes.errorbar(
+                [scale * effect.estimate], [row], xerr=spread, fmt="o", color=color, capsize=3
+            )
+    axes.axvline(0, color="0.75", linewidth=0.8, zorder=0)
+    axes.set_yticks(
+        range(len(drawn)), [f"{e.contrast.arm}\nagainst {e.contrast.against}" for e in drawn]
+    )
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
+    axes.set_xlabel(f"change, {measured_in}")
+    axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
+
+
 def _paired_records(plan: Plan, store: Store, effect: Effect) -> tuple[list[Record], list[Record]]:
     arms, against = [], []
     if {effect.contrast.arm, effect.contrast.against} <= plan.choices.keys():
         for seed in plan.definition.seeds:
             one = store.find(plan.run(effect.contrast.arm, seed))
             other = store.find(plan.run(effect.contrast.against, seed))
-            if one and other and one.curve and other.curve:
+            if one and other:
                 arms.append(one)
                 against.append(other)
     return arms, against

@@ -12,8 +12,16 @@ from ablations.store import Store, write_atomically
 from alexnet.config import Frozen
 from reports import words
 from reports.comparison import Comparison, compare
-from reports.figures import figure_1, save
-from reports.tables import arms_table, thresholds_table, tuning_table, write_tables
+from reports.figures import draw, save
+from reports.ledger import Row, ledger, ledger_table, numbers
+from reports.tables import (
+    arms_table,
+    contrasts_table,
+    thresholds_table,
+    tuning_table,
+    write_table,
+    write_tables,
+)
 
 
 class Section(Frozen):
@@ -54,21 +62,28 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
     written: list[Path] = []
     pictures = {}
     for section in found:
-        figure = figure_1(section.plan, store)
+        figure = draw(section.plan, store)
         if figure is not None:
-            paths = save(figure, out, f"figure1-{section.name}")
+            paths = save(figure, out, section.name)
             pictures[section.name] = Markup(_svg_element(paths[0].read_text()))
             written += paths
         written += write_tables(section.plan, section.comparison, out, section.name)
+    claims = ledger([(section.plan, section.comparison) for section in found])
+    written += write_table(ledger_table(claims), out, "ledger")
     page = out / "index.html"
-    write_atomically(page, _render(found, pictures, store.problems).encode())
+    write_atomically(page, _render(found, claims, pictures, store.problems).encode())
     data = out / "report.json"
-    content = [section.model_dump(mode="json") for section in found]
+    content = {
+        "studies": [section.model_dump(mode="json") for section in found],
+        "ledger": [row.model_dump(mode="json") for row in claims],
+    }
     write_atomically(data, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
     return [page, data, *written]
 
 
-def _render(found: list[Section], pictures: dict[str, Markup], problems: list[str]) -> str:
+def _render(
+    found: list[Section], claims: list[Row], pictures: dict[str, Markup], problems: list[str]
+) -> str:
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -79,11 +94,13 @@ def _render(found: list[Section], pictures: dict[str, Markup], problems: list[st
     environment.globals |= {
         "words": words,
         "arms_table": arms_table,
+        "contrasts_table": contrasts_table,
+        "numbers": numbers,
         "thresholds_table": thresholds_table,
         "tuning_table": tuning_table,
     }
     return environment.get_template("page.html").render(
-        sections=found, pictures=pictures, problems=problems
+        sections=found, claims=claims, pictures=pictures, problems=problems
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ablations.store import Store, write_atomically
 from reports.comparison import Comparison
 from reports.effect import Effect
-from reports.figures import figure_1, save
+from reports.figures import draw, save
 from reports.page import sections
 from reports.tables import arms_table, markdown
 from reports.words import percent, times, verdict_line
@@ -26,9 +26,10 @@ def evidence_text(store: Store) -> str:
         if section.comparison.done == 0:
             continue
         effect = section.comparison.effects[0]
-        picture = f"reports/evidence/figure1-{section.name}.svg"
+        picture = f"reports/evidence/{section.name}.svg"
         blocks += [
-            f"![Training error against epochs, and the speed-up at every error]({picture})",
+            f"![{section.plan.about.title}: training error against epochs, and what is compared]"
+            f"({picture})",
             f"**{section.headline}**",
             _sentence(verdict_line(effect, section.comparison)),
             markdown(arms_table(section.plan, section.comparison)).rstrip(),
@@ -63,9 +64,9 @@ def main() -> None:
     """Rewrite the README's results and the figures of the evidence."""
     store = Store(EVIDENCE)
     for section in sections(store):
-        figure = figure_1(section.plan, store)
+        figure = draw(section.plan, store)
         if figure is not None:
-            save(figure, EVIDENCE, f"figure1-{section.name}")
+            save(figure, EVIDENCE, section.name)
     readme = with_evidence(README.read_text(), evidence_text(store))
     write_atomically(README, readme.encode())
 

@@ -6,27 +6,58 @@ import pandas as pd
 
 from ablations.plan import Plan
 from ablations.store import write_atomically
-from ablations.study import TimeTo
+from ablations.tuning import held_out
 from reports.comparison import Comparison
-from reports.words import arm_cells, estimate, interval
+from reports.words import (
+    arm_cells,
+    estimate,
+    interval,
+    margin,
+    metric_name,
+    paper_number,
+    unit,
+    value,
+)
 
 
 def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
-    """Return one row per arm, every cell as it is read."""
-    ratio = isinstance(plan.definition.metric, TimeTo)
-    effects = {effect.contrast.arm: effect for effect in comparison.effects}
+    """Return one row per arm by the primary metric, every cell as it is read."""
+    metric = plan.definition.metric
+    effects = {e.contrast.arm: e for e in comparison.effects if e.metric == metric}
     rows = []
     for row in comparison.rows:
-        effect = effects.get(row.arm)
-        of_effect = ["1" if ratio else "0", "", ""]
-        if effect is not None:
-            paper = f"{effect.contrast.paper:g}"
-            shown = "-" if effect.estimate is None else estimate(effect, ratio)
-            of_effect = [shown, interval(effect, ratio), paper]
-        rows.append([*arm_cells(row, ratio), *of_effect])
-    size = "speed-up" if ratio else "change, points"
-    columns = ["arm", "rate", "seeds", "reached", "epochs" if ratio else "error"]
+        of_effect = ["1" if metric.is_ratio else "0", "", ""]
+        if effect := effects.get(row.arm):
+            of_effect = [estimate(effect), interval(effect), paper_number(effect)]
+        rows.append([*arm_cells(row, metric), *of_effect])
+    size = "speed-up" if metric.is_ratio else f"change, {unit(metric)}"
+    columns = ["arm", "rate", "seeds", "reached", "epochs" if metric.is_ratio else "value"]
     return pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
+
+
+def contrasts_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row per contrast: what, how large, how sure, and the word for it."""
+    rows = []
+    for effect in comparison.effects:
+        rows.append(
+            [
+                f"{effect.contrast.arm} against {effect.contrast.against}",
+                metric_name(effect.metric),
+                effect.pairs,
+                f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",
+                interval(effect),
+                paper_number(effect),
+                margin(effect),
+                "-" if effect.p_adjusted is None else f"{effect.p_adjusted:.2g}",
+                "-" if effect.equivalence_p is None else f"{effect.equivalence_p:.2g}",
+                effect.verdict,
+            ]
+        )
+    return pd.DataFrame(
+        rows,
+        columns=["contrast", "by", "pairs", "effect", "95 % interval", "paper", "nothing within",
+                 "p (Holm)", "p (equivalence)", "verdict"],
+    )  # fmt: skip
 
 
 def thresholds_table(comparison: Comparison) -> pd.DataFrame:
@@ -48,18 +79,26 @@ def thresholds_table(comparison: Comparison) -> pd.DataFrame:
 
 def tuning_table(plan: Plan) -> pd.DataFrame:
     """Return every rate that was tried, with what each tuning seed got and which was chosen."""
+    metric = held_out(plan.definition.metric)
     rows = []
     for arm, choice in plan.choices.items():
         for trial in choice.trials:
-            got = [f"{value:.2f}" for value in trial.outcomes] if trial.reached else ["not reached"]
+            got = ", ".join(value(outcome, metric) for outcome in trial.outcomes)
+            reached = got if trial.reached else "not reached"
             chosen = "chosen" if trial.rate == choice.rate else ""
-            rows.append([arm, f"{trial.rate:g}", trial.epochs, ", ".join(got), chosen])
-    return pd.DataFrame(rows, columns=["arm", "rate", "epochs given", "outcome by seed", ""])
+            rows.append([arm, f"{trial.rate:g}", trial.epochs, reached, chosen])
+    by_seed = f"{metric_name(metric)}, by seed"
+    return pd.DataFrame(rows, columns=["arm", "rate", "epochs given", by_seed, ""])
 
 
 def write_tables(plan: Plan, comparison: Comparison, folder: Path, name: str) -> list[Path]:
-    """Write the comparison as Markdown, CSV and LaTeX; return the paths."""
-    table = arms_table(plan, comparison)
+    """Write arms and contrasts as Markdown, CSV and LaTeX; return the paths."""
+    tables = {name: arms_table(plan, comparison), f"{name}.contrasts": contrasts_table(comparison)}
+    return [path for stem, table in tables.items() for path in write_table(table, folder, stem)]
+
+
+def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write a table as Markdown, CSV and LaTeX; return the paths."""
     contents = {
         "md": markdown(table),
         "csv": table.to_csv(index=False, lineterminator="\n"),

@@ -1,7 +1,7 @@
 """Numbers as people read them, and the sentences that carry them; percent appears only here."""
 
 from ablations.plan import Plan
-from ablations.study import TimeTo
+from ablations.study import EarlyLoss, FinalError, Gap, Metric, TimeTo
 from reports.comparison import ArmRow, Comparison
 from reports.effect import Effect
 
@@ -24,11 +24,6 @@ def percent(fraction: float) -> str:
     ('25 %', '12.5 %')
     """
     return f"{100 * fraction:.4g} %"
-
-
-def points(difference: float | None) -> str:
-    """Return a difference of errors in percentage points, with its sign."""
-    return "-" if difference is None else f"{100 * difference:+.2f}"
 
 
 def duration(seconds: float) -> str:
@@ -55,7 +50,75 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def estimate(effect: Effect, is_ratio: bool = True) -> str:
+def metric_name(metric: Metric) -> str:
+    """Return what is compared, as it stands after "its" or above a column.
+
+    >>> metric_name(TimeTo(training_error=0.25)), metric_name(FinalError(views="ten"))
+    ('epochs to 25 % training error', 'top-1 test error, ten views')
+    """
+    match metric:
+        case TimeTo(training_error=error):
+            return f"epochs to {percent(error)} training error"
+        case FinalError(part=part, views=views, top=top):
+            named = {"train": "clean training", "valid": "held-out", "test": "test"}[part]
+            return f"top-{top} {named} error" + (", ten views" if views == "ten" else "")
+        case Gap():
+            return "test error minus clean training error"
+        case EarlyLoss(share=share):
+            return f"mean loss over the first {percent(share)} of training"
+
+
+def value(number: float | None, metric: Metric) -> str:
+    """Return one run's or arm's value of a metric: epochs, percent or nats."""
+    if number is None:
+        return "-"
+    if metric.is_ratio:
+        return times(number)
+    return f"{number:.3f}" if isinstance(metric, EarlyLoss) else f"{100 * number:.2f} %"
+
+
+def change(number: float | None, metric: Metric) -> str:
+    """Return an effect without its unit: a factor, signed points, or signed nats."""
+    if number is None:
+        return "-"
+    if metric.is_ratio:
+        return times(number)
+    return f"{number:+.3f}" if isinstance(metric, EarlyLoss) else f"{100 * number:+.2f}"
+
+
+def unit(metric: Metric) -> str:
+    """Return the unit of an effect."""
+    if metric.is_ratio:
+        return "times"
+    return "nats" if isinstance(metric, EarlyLoss) else "points"
+
+
+def paper_number(effect: Effect) -> str:
+    """Return the paper's effect as it is printed, or a dash where it gives none."""
+    number = effect.contrast.paper
+    if number is None:
+        return "-"
+    percents = not effect.metric.is_ratio and not isinstance(effect.metric, EarlyLoss)
+    return f"{100 * number if percents else number:.4g}"
+
+
+def size(number: float, metric: Metric) -> str:
+    """Return how large an effect is, whichever way it goes.
+
+    >>> size(1.25, TimeTo(training_error=0.25)), size(0.005, FinalError())
+    ('a factor of 1.25', '0.50 points')
+    """
+    if metric.is_ratio:
+        return f"a factor of {times(number)}"
+    return f"{change(abs(number), metric).lstrip('+')} {unit(metric)}"
+
+
+def margin(effect: Effect) -> str:
+    """Return how large a difference may be and still count as none."""
+    return size(effect.contrast.margin, effect.metric)
+
+
+def estimate(effect: Effect) -> str:
     """Return the size of an effect; of a bound, the end of its interval that can be relied on."""
     if effect.bound == "both":
         return "unknown"
@@ -63,78 +126,86 @@ def estimate(effect: Effect, is_ratio: bool = True) -> str:
         return f"at least {times(effect.estimate if effect.low is None else effect.low)}"
     if effect.bound == "upper":
         return f"at most {times(effect.estimate if effect.high is None else effect.high)}"
-    return (times if is_ratio else points)(effect.estimate)
+    return change(effect.estimate, effect.metric)
 
 
-def interval(effect: Effect, is_ratio: bool = True) -> str:
+def interval(effect: Effect) -> str:
     """Return the 95 % interval of an effect, or a dash with a single pair."""
     if effect.low is None or effect.high is None or effect.bound != "none":
         return "-"
-    show = times if is_ratio else points
-    return f"{show(effect.low)} to {show(effect.high)}"
+    return f"{change(effect.low, effect.metric)} to {change(effect.high, effect.metric)}"
 
 
 def effect_sentence(effect: Effect) -> str:
-    """Return the effect in a line: how many times, its interval, the paper's number."""
+    """Return the effect in a line: its size, its interval, the paper's number."""
     if effect.estimate is None:
         return "no pair of runs yet"
+    paper = "" if effect.contrast.paper is None else f"; the paper: {paper_number(effect)}"
     if effect.bound == "both":
-        return f"neither arm got there in every run; the paper: {effect.contrast.paper:g}"
+        return f"neither arm got there in every run{paper}"
     known = effect.low is not None and effect.bound == "none"
-    bounds = f" [{times(effect.low)}, {times(effect.high)}]" if known else ""
+    low, high = change(effect.low, effect.metric), change(effect.high, effect.metric)
+    bounds = f" [{low}, {high}]" if known else ""
     pairs = "" if effect.pairs == effect.planned else f", {effect.pairs} of {effect.planned} seeds"
-    return f"{estimate(effect)} times{bounds}{pairs}; the paper: {effect.contrast.paper:g}"
+    return f"{estimate(effect)} {unit(effect.metric)}{bounds}{pairs}{paper}"
 
 
 def headline(plan: Plan, comparison: Comparison) -> str:
     """Return the one sentence that a comparison comes to; no adjective without a number."""
-    effect, setting = comparison.effects[0], comparison.setting
-    arm, against = effect.contrast.arm, effect.contrast.against
+    effect = comparison.effects[0]
     where = f"On {comparison.dataset}"
     if comparison.smoke:
         return f"A smoke run of {comparison.study}: the machinery works; its numbers mean nothing."
     if effect.estimate is None:
         return f"{where} {comparison.study} has no pair of finished runs yet."
-    if not isinstance(plan.definition.metric, TimeTo):
-        text = f"{where} {arm} changed the error by {points(effect.estimate)} points"
-    elif effect.bound == "both":
-        text = f"{where} neither {arm} nor {against} reached the threshold in every run"
-    else:
-        error = percent(plan.definition.metric.training_error)
-        text = (
-            f"{where} {arm} reached {error} training error {estimate(effect)} times as fast "
-            f"as {against}"
-        )
+    text = f"{where} {_finding(effect)}"
     if effect.low is not None and effect.bound == "none":
         text += f" (95 % interval {interval(effect)}, {effect.pairs} seeds)"
     if comparison.done < comparison.planned:
         return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."
-    if setting == "stand-in":
+    if effect.contrast.paper is None:
+        return f"{text}."
+    if comparison.setting == "stand-in":
         return (
-            f"{text}. The paper's claim ({effect.contrast.paper:g} times, on "
+            f"{text}. The paper's claim ({paper_number(effect)} {unit(effect.metric)}, on "
             f"{plan.about.paper_dataset}) is not judged on practice data."
         )
-    return f"{text}; the paper says {effect.contrast.paper:g}."
+    return f"{text}; the paper says {paper_number(effect)}."
+
+
+def _finding(effect: Effect) -> str:
+    arm, against, metric = effect.contrast.arm, effect.contrast.against, effect.metric
+    if not isinstance(metric, TimeTo):
+        size = f"{estimate(effect)} {unit(metric)}"
+        return f"{arm} changed the {metric_name(metric)} by {size} against {against}"
+    if effect.bound == "both":
+        return f"neither {arm} nor {against} reached the threshold in every run"
+    error = percent(metric.training_error)
+    return f"{arm} reached {error} training error {estimate(effect)} times as fast as {against}"
 
 
 def verdict_line(effect: Effect, comparison: Comparison) -> str:
     """Return what follows for the claim, in the words of its setting."""
-    claim, p = effect.contrast.claim, effect.p_adjusted
+    p = effect.p_adjusted
+    claim = effect.contrast.claim or "prediction"
     test = "" if p is None else f" (exact p {p:.2g})"
-    faster = f"{effect.contrast.arm} against {effect.contrast.against}"
+    which = f"{effect.contrast.arm} against {effect.contrast.against}"
+    says = "as the paper says" if effect.contrast.claim else "as predicted"
+    small = f"any difference is smaller than {margin(effect)}"
     if comparison.smoke:
         return "smoke run: no verdict"
     match effect.verdict:
+        case "same way" if effect.predicted == "equal":
+            return f"same way: {which} makes no difference, {says}; {small}"
         case "same way":
-            return f"same way: {faster} goes as the paper says{test}; its size is not judged here"
+            judged = "; its size is not judged here" if effect.contrast.claim else ""
+            return f"same way: {which} goes {says}{test}{judged}"
         case "other way":
-            return f"other way: {faster} goes against what the paper says{test}"
+            return f"other way: {which} does not go {says}{test}"
         case "no effect":
-            return "no effect: any difference is smaller than the margin"
+            return f"no effect: {which}, {small}"
         case "absent":
-            return f"{claim} absent: any difference is smaller than a factor of " + times(
-                effect.contrast.margin
-            )
+            return f"{claim} absent: {small}"
         case "incomplete":
             return (
                 f"incomplete, {comparison.done} of {comparison.planned} runs: no verdict before "
@@ -143,23 +214,32 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
         case "not run":
             return f"{claim} not run"
         case "open":
-            return f"open: nothing decides{test}; {what_would_decide(effect)}"
+            return f"open: {which}, {what_would_decide(effect, test)}"
+        case "holds" if effect.predicted == "equal":
+            return f"{claim} holds: {small}"
         case word:
             return f"{claim} {word}: {effect_sentence(effect)}{test}"
 
 
-def what_would_decide(effect: Effect) -> str:
-    """Return what an undecided comparison lacks."""
+def what_would_decide(effect: Effect, test: str = "") -> str:
+    """Return why a comparison is undecided, and what it lacks."""
+    if effect.unmet:
+        return f"{effect.unmet}; without that, nothing follows for the claim"
     if effect.bound != "none":
-        return "some runs never reached the threshold; a longer horizon would decide"
+        return (
+            f"nothing decides{test}; some runs never reached the threshold; a longer horizon would"
+        )
     if effect.detectable is None:
-        return "more seeds would"
-    return f"{effect.planned} seeds could show a factor of {times(effect.detectable)}"
+        return f"nothing decides{test}; more seeds would"
+    shown = size(effect.detectable, effect.metric)
+    text = f"nothing decides{test}; {effect.planned} seeds could show {shown}"
+    if effect.seeds_for_paper is not None and effect.seeds_for_paper > effect.planned:
+        text += f", and the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
+    return text
 
 
-def arm_cells(row: ArmRow, is_ratio: bool) -> list[str]:
-    """Return the cells of one arm: name, seeds, reached, its mean."""
-    shown = times(row.mean) if is_ratio else ("-" if row.mean is None else percent(row.mean))
-    bound = "> " if row.is_bound and is_ratio else ""
+def arm_cells(row: ArmRow, metric: Metric) -> list[str]:
+    """Return the cells of one arm: name, rate, seeds, reached, its mean."""
+    bound = "> " if row.is_bound and metric.is_ratio else ""
     rate = "-" if row.rate is None else f"{row.rate:g}"
-    return [row.arm, rate, str(len(row.seeds)), str(row.reached), bound + shown]
+    return [row.arm, rate, str(len(row.seeds)), str(row.reached), bound + value(row.mean, metric)]

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from test_comparison import filled
 from test_data import picture
+from test_study import example
 
 from ablations.executors import LocalWorkers
 from ablations.record import Record
@@ -62,6 +63,7 @@ def smoked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     ("arguments", "message"),
     [
         (["ablate", "--study", "relu_vs_than"], "did you mean relu_vs_tanh?"),
+        (["ablate", "--study", "mine.py"], "there is no file mine.py"),
         (["ablate", "--study", "relu_vs_tanh", "--dataset", "fashion"], "mean fashion_mini?"),
         (["ablate", "--study", "relu_vs_tanh", "--seeds", "0"], "0 is not in the range"),
         (["ablate", "--study", "relu_vs_tanh", "--seeds", "many"], "'many' is not a valid integer"),
@@ -113,7 +115,7 @@ def test_a_smoke_run_goes_from_nothing_to_a_figure(smoked: tuple[Path, str]) -> 
     assert plan.choices.keys() == {"tanh", "relu"}
     assert len(store.records()) == 2 * 2 * 2 + 2 * 2
     assert all(record.measures for record in store.records())
-    assert (results / "figure1-relu_vs_tanh@fashion_mini.smoke.png").stat().st_size > 10_000
+    assert (results / "relu_vs_tanh@fashion_mini.smoke.png").stat().st_size > 10_000
     assert "PRACTICE DATA" in output
     assert "stays open" in output
     assert "invoke prepare --dataset cifar10 ablate --study relu_vs_tanh" in output
@@ -151,10 +153,14 @@ def test_the_report_is_one_page_that_needs_nothing_else(smoked: tuple[Path, str]
     assert not re.findall(r'(?:src|href)="(?!report\.json|#)[^"]*"', page.replace("xlink:", "x-"))
     assert page.count("<svg") == 1
     assert names == {
-        "index.html", "report.json", f"figure1-{stem}.svg", f"figure1-{stem}.png",
+        "index.html", "report.json", f"{stem}.svg", f"{stem}.png",
         f"{stem}.md", f"{stem}.csv", f"{stem}.tex",
+        f"{stem}.contrasts.md", f"{stem}.contrasts.csv", f"{stem}.contrasts.tex",
+        "ledger.md", "ledger.csv", "ledger.tex",
     }  # fmt: skip
-    assert json.loads((smoked[0] / "report" / "report.json").read_text())[0]["comparison"]["smoke"]
+    assert json.loads((smoked[0] / "report" / "report.json").read_text())["studies"][0][
+        "comparison"
+    ]["smoke"]
 
 
 def test_the_same_records_give_the_same_bytes(smoked: tuple[Path, str]) -> None:
@@ -234,7 +240,10 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
     assert process.returncode == 0, output
     assert "2 arms x 2 seeds = 4 runs" in output
-    assert re.search(r"time +about \d+", output)
+    assert re.search(r"time +(about|at most) \d+", output)
+    assert re.search(r"disk +about \d+ MB", output)
+    assert len(re.findall(r"^[0-9a-f]{12} +rate 0.003, seed 100[01]$", output, re.M)) == 4
+    assert "the other ids depend on rates that are not chosen yet" in output
     assert not (tmp_path / "results").exists()
 
 
@@ -355,3 +364,66 @@ def test_every_command_and_option_has_help() -> None:
         assert command.help, name
         for parameter in command.params:
             assert getattr(parameter, "help", None), (name, parameter.name)
+
+
+def own_study(folder: Path) -> Path:
+    """Return the file of the study that CONTRIBUTING shows, cut down to two seconds a run."""
+    path = folder / "average_pooling.py"
+    path.write_text(
+        example()
+        .replace("alexnet_cifar", "tiny")
+        .replace("(0.0003, 0.001, 0.003)", "(0.001,)")
+        .replace('{"epochs": 6}', '{"epochs": 1, "images": 1280}')
+    )
+    return path
+
+
+def test_a_study_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
+    """Registered, tuned, run, judged by its own prediction, and reported without its file."""
+    results, path = tmp_path / "results", own_study(tmp_path)
+
+    with start(results, "ablate", "--study", str(path)) as process:
+        output = process.communicate(timeout=300)[0]
+    path.unlink()
+    code, reported = call("report", "--results", results)
+    page = (results / "report" / "index.html").read_text()
+    plan = Store(results).plans()[0]
+
+    assert process.returncode == 0, output
+    assert re.search(r"ANSWER +(same way|other way|no effect|open)", output)
+    assert "PRACTICE DATA" not in output
+    assert "invoke ablate --study average_pooling.py" in plan.registered.command
+    assert str(tmp_path) not in plan.to_json()
+    assert code == 0, reported
+    assert "Does averaging raise the error where the maximum stood?" in page
+    assert "average against maximum" in page
+
+
+def test_fewer_seeds_than_planned_are_a_first_part_of_the_plan(tmp_path: Path) -> None:
+    """Three of ten: the plan has ten, the output says so, and no verdict is given."""
+    path = own_study(tmp_path)
+
+    with start(tmp_path / "results", "ablate", "--study", str(path), "--seeds", "1") as process:
+        output = process.communicate(timeout=300)[0]
+    plan = Store(tmp_path / "results").plans()[0]
+
+    assert process.returncode == 0, output
+    assert plan.definition.seeds == tuple(range(10))
+    assert "of 10 planned seeds; no verdict before all of them" in output
+    assert "incomplete, 2 of 20 runs" in output
+
+
+def test_a_study_file_that_raises_is_a_sentence_or_on_demand_a_traceback(tmp_path: Path) -> None:
+    """With the file's own line in it."""
+    path = tmp_path / "mine.py"
+    path.write_text("def arms():\n    return {}['relu']\n\nSTUDY = arms()\n")
+    command = [sys.executable, "-c", "from reports.cli import main; main()"]
+    command += ["ablate", "--study", str(path)]
+
+    short = subprocess.run(command, capture_output=True, text=True, check=False)
+    long = subprocess.run([*command, "--traceback"], capture_output=True, text=True, check=False)
+
+    assert (short.returncode, long.returncode) == (2, 2)
+    assert "mine.py, line 2: KeyError: 'relu'" in short.stderr
+    assert "Traceback" not in short.stderr
+    assert "return {}['relu']" in long.stderr

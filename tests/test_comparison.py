@@ -1,39 +1,58 @@
 """From records to numbers and one word."""
 
 import math
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from conftest import record_of
-from test_plan import chosen, plan_of
+from conftest import PROVENANCE, measures_of, record_of
+from test_plan import MANIFEST, chosen, plan_of
 
-from ablations.plan import Plan
+from ablations.plan import Plan, about, define
 from ablations.store import Store
-from ablations.study import Contrast, Setting
-from reports.comparison import compare
+from ablations.study import (
+    Base,
+    Contrast,
+    FinalError,
+    Gap,
+    NormActive,
+    Overfits,
+    Setting,
+    Study,
+    TimeTo,
+)
+from ablations.tuning import Choice, Trial
+from alexnet.measures import Measures
+from alexnet.presets import tiny
+from reports.comparison import compare, tuning_spread
 from reports.effect import Effect, verdict
-from reports.figures import figure_1, mean_curve
-from reports.tables import arms_table
-from reports.words import headline
+from reports.figures import draw, mean_curve
+from reports.tables import arms_table, contrasts_table
+from reports.words import headline, verdict_line
 
 CONTRAST = Contrast(
     arm="relu", against="tanh", claim="C09", paper=6.0, margin=1.25, margin_reason="small"
 )
 
 
+TIMES, ERRORS = TimeTo(training_error=0.25), FinalError()
+
+
 def effect_of(estimate: float, low: float, high: float, **fields: object) -> Effect:
     """Return an effect that is decided unless told otherwise."""
     decided = {"p_adjusted": 0.002, "equivalence_p": 1.0, "pairs": 10, "planned": 10}
-    return Effect.model_validate(
-        {"contrast": CONTRAST, "estimate": estimate, "low": low, "high": high} | decided | fields
-    )
+    basis = {"contrast": CONTRAST, "metric": TIMES, "estimate": estimate, "low": low, "high": high}
+    return Effect.model_validate(basis | decided | fields)
 
 
 @pytest.mark.parametrize(
     ("effect", "setting", "complete", "word"),
     [
-        (Effect(contrast=CONTRAST, pairs=0, planned=10), "paper", False, "not run"),
+        (Effect(contrast=CONTRAST, metric=TIMES, pairs=0, planned=10), "paper", False, "not run"),
         (effect_of(3.0, 2.5, 3.5), "paper", False, "incomplete"),
+        (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01), "paper", False, "incomplete"),
         (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01), "paper", True, "absent"),
+        (effect_of(0.9, 0.85, 0.95, equivalence_p=0.01), "paper", True, "absent"),
         (effect_of(0.5, 0.4, 0.6), "paper", True, "reversed"),
         (effect_of(3.0, 2.5, 3.5), "paper", True, "weaker"),
         (effect_of(3.0, 2.5, 3.5), "closest reading", True, "weaker"),
@@ -46,17 +65,21 @@ def effect_of(estimate: float, low: float, high: float, **fields: object) -> Eff
         (effect_of(0.5, 0.4, 0.6, bound="lower"), "paper", True, "open"),
         (effect_of(0.5, 0.4, 0.6, bound="upper"), "paper", True, "reversed"),
         (effect_of(3.0, 2.5, 3.5, bound="both"), "paper", True, "open"),
+        (effect_of(3.0, 2.5, 3.5, unmet="inert"), "paper", True, "open"),
+        (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01, unmet="inert"), "paper", True, "open"),
+        (effect_of(3.0, 2.5, 3.5, unmet="inert"), "paper", False, "incomplete"),
         (effect_of(3.0, 2.5, 3.5), "stand-in", True, "same way"),
         (effect_of(9.0, 8.0, 10.0), "stand-in", True, "same way"),
         (effect_of(0.5, 0.4, 0.6), "stand-in", True, "other way"),
         (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01), "stand-in", True, "no effect"),
         (effect_of(2.0, 0.9, 4.0, p_adjusted=0.2), "stand-in", True, "open"),
         (effect_of(3.0, 2.5, 3.5), "stand-in", False, "incomplete"),
+        (effect_of(3.0, 2.5, 3.5), "own question", True, "same way"),
     ],
 )
 def test_the_word_for_a_claim(effect: Effect, setting: Setting, complete: bool, word: str) -> None:
     """One row for each rule and for each pair of rules that could both apply."""
-    assert verdict(effect, setting, complete, ratio=True) == word
+    assert verdict(effect, setting, complete) == word
 
 
 @pytest.mark.parametrize(
@@ -71,9 +94,51 @@ def test_the_word_for_a_claim(effect: Effect, setting: Setting, complete: bool, 
 def test_a_claim_of_a_lower_error(estimate: float, low: float, high: float, word: str) -> None:
     """1.4 points lower, says the paper of LRN: towards the claim is down."""
     claim = CONTRAST.but(paper=-0.014, margin=0.007)
-    effect = effect_of(estimate, low, high).but(contrast=claim.model_dump())
+    effect = effect_of(estimate, low, high, contrast=claim, metric=ERRORS)
 
-    assert verdict(effect, "paper", complete=True, ratio=False) == word
+    assert verdict(effect, "paper", complete=True) == word
+
+
+@pytest.mark.parametrize(
+    ("estimate", "fields", "setting", "word"),
+    [
+        (-0.01, {}, "paper", "holds"),
+        (-0.09, {}, "paper", "holds"),  # no number, so none that it could exceed
+        (0.01, {}, "paper", "reversed"),
+        (-0.001, {"equivalence_p": 0.01}, "paper", "absent"),
+        (-0.01, {"p_adjusted": 0.3}, "paper", "open"),
+        (-0.01, {}, "stand-in", "same way"),
+    ],
+)
+def test_a_claim_without_a_number(estimate, fields, setting: Setting, word: str) -> None:
+    """Weight decay lowers the training error, says section 5, and not by how much."""
+    claim = CONTRAST.but(paper=None, direction="lower", margin=0.005)
+    effect = effect_of(
+        estimate, estimate - 0.004, estimate + 0.004, contrast=claim, metric=ERRORS, **fields
+    )
+
+    assert verdict(effect, setting, complete=True) == word
+
+
+@pytest.mark.parametrize(
+    ("fields", "setting", "word"),
+    [
+        ({"p_adjusted": 0.6, "equivalence_p": 0.01}, "paper", "holds"),
+        ({"p_adjusted": 0.002, "equivalence_p": 0.01}, "paper", "holds"),  # differs, by nothing
+        ({"p_adjusted": 0.002, "equivalence_p": 0.4}, "paper", "reversed"),
+        ({"p_adjusted": 0.6, "equivalence_p": 0.4}, "paper", "open"),
+        ({"p_adjusted": 0.6, "equivalence_p": 0.01, "unmet": "inert"}, "paper", "open"),
+        ({"p_adjusted": 0.002, "equivalence_p": None, "bound": "lower"}, "paper", "open"),
+        ({"p_adjusted": 0.6, "equivalence_p": 0.01}, "own question", "same way"),
+        ({"p_adjusted": 0.002, "equivalence_p": 0.4}, "own question", "other way"),
+    ],
+)
+def test_a_claim_of_equality(fields, setting: Setting, word: str) -> None:
+    """Bfloat16 changes nothing: only the equivalence test can say so."""
+    claim = CONTRAST.but(paper=None, direction="equal")
+    effect = effect_of(1.1, 1.0, 1.2, contrast=claim, **fields)
+
+    assert verdict(effect, setting, complete=True) == word
 
 
 def filled(results, seeds: int, tanh: list[float], relu: list[float]) -> tuple[Plan, Store]:
@@ -143,7 +208,7 @@ def test_a_run_that_diverged_at_once_counts_as_the_horizon_and_still_draws(resul
     assert effect.bound == "lower"
     assert effect.at_thresholds == ()
     assert "1 run of tanh diverged, counted as the horizon" in comparison.caveats
-    assert figure_1(plan, store) is not None
+    assert draw(plan, store) is not None
 
 
 def test_a_seed_with_one_arm_is_no_pair(results) -> None:
@@ -184,7 +249,7 @@ def test_the_mean_curve_ends_with_the_shortest() -> None:
 def test_the_figure_shows_every_seed_and_every_mean(results) -> None:
     """Three thin lines and a thick one an arm, ReLU solid and tanh dashed, as in the paper."""
     plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
-    figure = figure_1(plan, store)
+    figure = draw(plan, store)
     assert figure is not None
     left = figure.axes[0]
     thick = {line.get_linestyle() for line in left.lines if line.get_linewidth() > 2}
@@ -204,4 +269,227 @@ def test_numbers_on_the_way_are_finite(results) -> None:
     assert effect.verdict == "open"
     assert effect.estimate is not None
     assert math.isfinite(effect.estimate)
-    assert figure_1(plan, store) is not None
+    assert draw(plan, store) is not None
+
+
+def of_errors(*contrasts: Contrast, seeds: int = 6) -> Plan:
+    """Return a plan with rates chosen that compares errors: an arm without a norm, and with."""
+    base = Base(config=tiny(), metric=FinalError(), rates=(0.001, 0.003))
+    study = Study(
+        name="norm",
+        question="Does it help?",
+        arms={"with": {}, "without": {"network": {"parts": {"norm": None}}}},
+        contrasts=contrasts,
+        bases={"fashion_mini": base},
+        seeds=seeds,
+    )
+    definition = define(study, "fashion_mini", MANIFEST, seeds, "float32", smoke=False)
+    words = about(study, "fashion_mini")
+    return chosen(Plan(definition=definition, about=words, registered=PROVENANCE))
+
+
+HELPS = Contrast(
+    arm="with", against="without", direction="lower", margin=0.005, margin_reason="too small"
+)
+
+
+def with_measures(plan: Plan, results: Path, arms: dict[str, list[Measures]]) -> Store:
+    """Return a store with a record for each arm and seed that is given measures."""
+    store = Store(results)
+    for arm, several in arms.items():
+        for seed, measures in enumerate(several):
+            store.add(record_of(plan.run(arm, seed), [0.5, 0.2], measures=measures))
+    return store
+
+
+def test_a_difference_of_errors_worked_by_hand(results) -> None:
+    """Test 20 % against 21 to 26 %: the mean difference is -3.5 points, p = 2 / 2^6.
+
+    Differences of -1 to -6 points: a standard deviation of sqrt(3.5), an interval of
+    3.5 +- 2.571 sqrt(3.5 / 6).
+    """
+    plan = of_errors(HELPS)
+    without = [measures_of(0.1, 0.2, 0.21 + seed / 100) for seed in range(6)]
+    store = with_measures(
+        plan, results, {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": without}
+    )
+
+    comparison = compare(plan, store)
+    effect = comparison.effects[0]
+    half = 2.5705818 * (3.5 / 6) ** 0.5 / 100
+
+    assert effect.estimate == pytest.approx(-0.035)
+    assert (effect.low, effect.high) == pytest.approx((-0.035 - half, -0.035 + half))
+    assert effect.p == pytest.approx(2 / 2**6)
+    assert (effect.mean, effect.mean_against) == pytest.approx((0.2, 0.235))
+    assert effect.verdict == "same way"
+    assert arms_table(plan, comparison)["change, points"].tolist() == ["-3.50", "0"]
+    assert "changed the top-1 test error by -3.50 points" in headline(plan, comparison)
+    assert draw(plan, store) is not None
+
+
+def test_contrasts_by_several_metrics_share_one_correction(results) -> None:
+    """Two contrasts, each with p = 2 / 2^6 = 0.031: Holm doubles the first, the second keeps up.
+
+    Neither is decided, though each alone would be.
+    """
+    plan = of_errors(HELPS, HELPS.but(metric=Gap()), seeds=7)
+    without = [measures_of(0.1, 0.2, 0.21 + seed / 100) for seed in range(6)]
+    same = measures_of(0.1, 0.2, 0.3)
+    store = with_measures(
+        plan,
+        results,
+        {"with": [measures_of(0.1, 0.2, 0.2)] * 6 + [same], "without": [*without, same]},
+    )
+
+    effects = compare(plan, store).effects
+
+    assert [effect.metric for effect in effects] == [FinalError(), Gap()]
+    assert [effect.p for effect in effects] == pytest.approx([2 / 2**6] * 2)
+    assert [effect.p_adjusted for effect in effects] == pytest.approx([4 / 2**6] * 2)
+    assert [effect.verdict for effect in effects] == ["open", "open"]
+    table = contrasts_table(compare(plan, store))
+    assert table["by"].tolist() == ["top-1 test error", "test error minus clean training error"]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "met"),
+    [(0.01, 0.20, True), (0.06, 0.20, False), (0.01, 0.055, False), (0.049, 0.1, True)],
+)
+def test_overfitting_is_judged_only_where_the_reference_overfits(
+    train: float, test: float, met: bool, results
+) -> None:
+    """Clean training error below 5 % and a gap above 5 points, or nothing follows."""
+    plan = of_errors(HELPS.but(precondition=Overfits(arm="without")))
+    store = with_measures(
+        plan,
+        results,
+        {
+            "with": [measures_of(0.1, 0.2, test - 0.02 - seed / 1000) for seed in range(6)],
+            "without": [measures_of(train, 0.2, test)] * 6,
+        },
+    )
+
+    comparison = compare(plan, store)
+    effect = comparison.effects[0]
+
+    assert (effect.unmet is None) == met
+    assert effect.verdict == ("same way" if met else "open")
+    assert ("does not overfit" in verdict_line(effect, comparison)) == (not met)
+
+
+@pytest.mark.parametrize(("activity", "met"), [([0.06, 0.06, 0.05], True), ([0.04] * 3, False)])
+def test_a_norm_that_does_nothing_is_not_judged(activity, met: bool, results) -> None:
+    """The median over seeds of alpha S / k, in the most active layer, must be 0.05."""
+    plan = of_errors(HELPS.but(precondition=NormActive(arm="with")))
+    quiet = {"conv1_norm": 0.001}
+    active = [
+        measures_of(0.1, 0.2, 0.2).but(norm_activity=quiet | {"conv2_norm": activity[seed % 3]})
+        for seed in range(6)
+    ]
+    store = with_measures(
+        plan, results, {"with": active, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
+    )
+
+    effect = compare(plan, store).effects[0]
+
+    assert (effect.unmet is None) == met
+    assert effect.verdict == ("same way" if met else "open")
+
+
+def test_a_precondition_nobody_measured_is_not_met(results) -> None:
+    """Records of old have no activity."""
+    plan = of_errors(HELPS.but(precondition=NormActive(arm="with")))
+    measures = [measures_of(0.1, 0.2, 0.2)] * 6
+    store = with_measures(plan, results, {"with": measures, "without": measures})
+
+    assert "was not measured" in (compare(plan, store).effects[0].unmet or "")
+
+
+def test_a_diverged_arm_scores_chance_and_says_so(results) -> None:
+    """Ten classes: 90 %. The verdict follows the numbers; the caveat follows the verdict."""
+    plan = of_errors(HELPS)
+    store = with_measures(plan, results, {"with": [measures_of(0.1, 0.2, 0.2)] * 6})
+    for seed in range(6):
+        store.add(record_of(plan.run("without", seed), [0.9], status="diverged"))
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].estimate == pytest.approx(-0.7)
+    assert comparison.effects[0].verdict == "same way"
+    assert "6 runs of without diverged, counted as chance" in comparison.caveats
+
+
+def test_runs_recorded_before_a_measure_existed_are_missing_and_named(results) -> None:
+    """No verdict on five pairs of six, whatever the sixth was trained for."""
+    plan = of_errors(HELPS.but(metric=FinalError(views="ten")))
+    old = measures_of(0.1, 0.2, 0.2).but(test_ten=None)
+    seen = [measures_of(0.1, 0.2, 0.2)] * 5
+    store = with_measures(
+        plan, results, {"with": [*seen, old], "without": [measures_of(0.1, 0.2, 0.3)] * 6}
+    )
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].pairs == 5
+    assert comparison.effects[0].verdict == "incomplete"
+    assert comparison.caveats[0].startswith("1 run was recorded before all that this study")
+
+
+def test_an_edge_of_the_grid_is_a_caveat_not_another_word(results) -> None:
+    """It names the line to change."""
+    plan = of_errors(HELPS)
+    edge = plan.choices["with"].model_copy(update={"edge": True, "rate": 0.001})
+    words = plan.about.model_copy(update={"source": "ablations/studies/norm.py"})
+    plan = plan.model_copy(update={"choices": plan.choices | {"with": edge}, "about": words})
+    store = with_measures(
+        plan,
+        results,
+        {
+            "with": [measures_of(0.1, 0.2, 0.2)] * 6,
+            "without": [measures_of(0.1, 0.2, 0.3)] * 6,
+        },
+    )
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].verdict == "same way"
+    assert comparison.caveats == (
+        "with did best at 0.001, the smallest rate tried: a wider grid might improve it further "
+        "(rates= in ablations/studies/norm.py)",
+    )
+
+
+def test_what_tuning_says_of_the_spread(results) -> None:
+    """Log ratios of the two tuning seeds, log(4 / 2) and log(8 / 2), deviate by log 2 / sqrt 2."""
+    plan = chosen(plan_of(seeds=10))
+
+    def choice(outcomes: tuple[float, float]) -> Choice:
+        trial = Trial(rate=0.001, epochs=16, outcomes=outcomes, reached=True, runs=("a", "b"))
+        return Choice(rate=0.001, trials=(trial,), none_reached=False, edge=False)
+
+    choices = {"relu": choice((2.0, 2.0)), "tanh": choice((4.0, 8.0))}
+    plan = plan.model_copy(update={"choices": choices})
+    spread = tuning_spread(plan, plan.definition.contrasts[0])
+
+    assert spread == pytest.approx(math.log(2) / 2**0.5)
+    assert tuning_spread(plan, CONTRAST.but(metric=FinalError(), margin=0.01)) is None
+
+
+def test_what_has_changed_since_registration_is_listed(results) -> None:
+    """Commits, changes of a checkout's own, other words, more seeds."""
+    plan = of_errors(HELPS)
+    later = PROVENANCE.but(commit="def", clean=False)
+    words = plan.about.model_copy(update={"title": "Norm, again"})
+    plan = plan.amended(words, PROVENANCE.but(at=datetime(2026, 2, 3, tzinfo=UTC)))
+    store = Store(results)
+    for seed, made in enumerate((PROVENANCE, later)):
+        run = plan.run("with", seed)
+        record = record_of(run, [0.5], measures=measures_of(0.1, 0.2, 0.2))
+        store.add(record.model_copy(update={"provenance": made}))
+
+    assert compare(plan, store).since == (
+        "1 run trained at commit def",
+        "1 run trained from a checkout with changes of its own",
+        "2026-02-03 00:00 UTC: other words for title",
+    )

@@ -1,25 +1,79 @@
-"""The studies, one screen each."""
+"""The studies, one screen each, and a person's own."""
 
 import difflib
+import runpy
+import traceback
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from ablations.studies import relu_vs_tanh
 from ablations.study import Study
 
-STUDIES: dict[str, Study] = {study.name: study for study in (relu_vs_tanh.STUDY,)}
+STUDIES: dict[str, Study] = {
+    study.name: study.model_copy(update={"source": f"ablations/studies/{study.name}.py"})
+    for study in (relu_vs_tanh.STUDY,)
+}
 
 
-class UnknownStudyError(ValueError):
-    """There is no study of that name; the message suggests the nearest."""
+class StudyError(ValueError):
+    """There is no such study, or its file is wrong; the message says the way out."""
 
 
 def find_study(name: str) -> Study:
-    """Return a study by its name.
+    """Return a study by its name, or the one in a file.
+
+    Args:
+        name: Of a study of the package; or the path of a Python file that defines ``STUDY``.
 
     Raises:
-        UnknownStudyError: If there is none.
+        StudyError: If there is none, or the file cannot be used.
     """
+    if name.endswith(".py"):
+        return read_study(Path(name))
     if name not in STUDIES:
         near = difflib.get_close_matches(name, STUDIES, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(STUDIES)
-        raise UnknownStudyError(f"there is no study {name!r}; {hint}")
+        raise StudyError(f"there is no study {name!r}; {hint}")
     return STUDIES[name]
+
+
+def read_study(path: Path) -> Study:
+    """Return the study that a Python file defines as ``STUDY``.
+
+    Raises:
+        StudyError: If the file does not exist, raises, or defines none.
+    """
+    if not path.is_file():
+        raise StudyError(f"there is no file {path}")
+    try:
+        found = runpy.run_path(str(path), run_name=path.stem).get("STUDY")
+    except Exception as error:
+        raise StudyError(f"{path}, line {_line(error, path)}: {_reason(error)}") from error
+    if not isinstance(found, Study):
+        what = (
+            "defines no STUDY" if found is None else f"has a STUDY of type {type(found).__name__}"
+        )
+        raise StudyError(f"{path} {what}; it must define STUDY = ablations.study.Study(...)")
+    if found.name in STUDIES:
+        raise StudyError(f"{path}: {found.name} is a study of the package; give yours another name")
+    return found.model_copy(update={"source": path.name})
+
+
+def _line(error: Exception, path: Path) -> int:
+    """Return the last line of the file itself that led to an error."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno or 0
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line what is wrong; of a value refused, where it is and what rule it breaks."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        said = first["msg"].removeprefix("Value error, ")
+        return f"{error.title}{'.' if where else ''}{where}: {said}"
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

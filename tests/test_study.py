@@ -1,0 +1,148 @@
+"""What a study must say before it may run, and studies of one's own."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ablations.studies import STUDIES, StudyError, find_study
+from ablations.study import Base, Contrast, FinalError, NormActive, Study, TimeTo
+from alexnet.presets import tiny
+
+ROOT = Path(__file__).parent.parent
+BASE = Base(config=tiny(), metric=FinalError(), rates=(0.001,))
+CONTRAST = Contrast(
+    arm="without", against="with", direction="higher", margin=0.005, margin_reason="too small"
+)
+
+
+def study_of(**changes: object) -> Study:
+    """Return a study of one contrast, but for what is changed."""
+    fields = {
+        "name": "norm",
+        "question": "Does it help?",
+        "arms": {"with": {}, "without": {"network": {"parts": {"norm": None}}}},
+        "contrasts": (CONTRAST,),
+        "bases": {"fashion_mini": BASE},
+    }
+    return Study.model_validate(fields | changes)
+
+
+def test_a_study_of_ones_own_needs_no_claim() -> None:
+    """Its setting is its own question, and its words are about its own prediction."""
+    study = study_of()
+
+    assert study.claim is None
+    assert study.bases["fashion_mini"].setting == "own question"
+    assert study.config("fashion_mini", "without").network.parts["norm"] is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"claim": "C31"}, "no claim 'C31'; they are C01 to C30"),
+        ({"name": "my study"}, "should match pattern"),
+        ({"contrasts": (CONTRAST.but(arm="none"),)}, "arm 'none', which the study lacks"),
+        (
+            {"contrasts": (CONTRAST.but(precondition=NormActive(arm="lrn")),)},
+            "arm 'lrn', which the study lacks",
+        ),
+        ({"contrasts": (CONTRAST.but(direction=None),)}, "without against with: say which way"),
+        ({"contrasts": (CONTRAST.but(direction=None, paper=0.0),)}, "say which way"),
+        (
+            {"contrasts": (CONTRAST.but(metric=TimeTo(training_error=0.2)),)},
+            "its margin is a factor above 1",
+        ),
+        ({"bases": {"fashion_mini": BASE.but(setting="paper")}}, "needs the paper's dataset"),
+        ({"arms": {"with": {}, "without": {"network": {"norm": None}}}}, "Extra inputs"),
+        (
+            {"seeds": 5},
+            "5 seeds cannot decide 1 contrasts: the smallest p-value of their exact test is "
+            "2/2^5 = 0.062, times 1 by Holm 0.062, which is not below 0.05; plan 6 seeds",
+        ),
+    ],
+)  # fmt: skip
+def test_a_study_that_cannot_work_is_refused(changes, message: str) -> None:
+    """When it is made, with what is wrong."""
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        study_of(**changes)
+
+
+def test_a_family_too_large_for_its_seeds_is_refused_with_the_arithmetic() -> None:
+    """Ten seeds carry 25 contrasts: 25 x 2/2^10 = 0.0488; 26 make 0.0508."""
+    arms = {"with": {}} | {f"arm{n}": {} for n in range(26)}
+    contrasts = tuple(CONTRAST.but(arm=f"arm{n}") for n in range(26))
+
+    assert study_of(arms=arms, contrasts=contrasts[:25]).seeds == 10
+    with pytest.raises(ValidationError, match=r"times 26 by Holm 0\.051.*plan 11 seeds, or at "):
+        study_of(arms=arms, contrasts=contrasts)
+
+
+def test_a_contrast_goes_where_its_papers_number_does() -> None:
+    """A speed-up above 1 is higher, an error below 0 lower; what is said goes first."""
+    times, errors = TimeTo(training_error=0.25), FinalError()
+    plain = CONTRAST.but(direction=None)
+
+    assert plain.but(paper=6.0).predicts(times) == "higher"
+    assert plain.but(paper=0.5).predicts(times) == "lower"
+    assert plain.but(paper=-0.014).predicts(errors) == "lower"
+    assert plain.but(paper=6.0, direction="equal").predicts(times) == "equal"
+
+
+def example() -> str:
+    """Return the study that CONTRIBUTING shows."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+
+
+def test_the_example_in_contributing_is_a_study_in_a_dozen_lines(tmp_path: Path) -> None:
+    """Read from a file as a person would write it."""
+    path = tmp_path / "average_pooling.py"
+    path.write_text(example())
+
+    study = find_study(str(path))
+
+    assert study.name == "average_pooling"
+    assert study.source == "average_pooling.py"
+    assert len(example().splitlines()) <= 14
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("STUDY = 3", "mine.py has a STUDY of type int; it must define STUDY ="),
+        ("", "mine.py defines no STUDY; it must define STUDY ="),
+        ("\nx = 1 / 0\n", "mine.py, line 2: ZeroDivisionError: division by zero"),
+        ("import nothing_here", "mine.py, line 1: ModuleNotFoundError: No module named"),
+        ("a = 1\nb = (", "mine.py, line 2: SyntaxError: '(' was never closed"),
+        (
+            "from ablations.study import FinalError\n\n\nM = FinalError(top=3)\n",
+            "mine.py, line 4: FinalError.top: Input should be 1 or 5",
+        ),
+        (
+            "def make():\n    raise ValueError\n\nSTUDY = make()\n",
+            "mine.py, line 2: ValueError",
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_wrong_is_answered_in_a_sentence(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the file and the line."""
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(text)
+
+    with pytest.raises(StudyError, match=re.escape(message)):
+        find_study("mine.py")
+
+
+def test_a_file_that_is_not_there_or_takes_a_name_is_refused(tmp_path: Path) -> None:
+    """A study's name is the name of its plan."""
+    path = tmp_path / "mine.py"
+    with pytest.raises(StudyError, match="there is no file"):
+        find_study(str(path))
+
+    path.write_text(example().replace("average_pooling", next(iter(STUDIES))))
+    with pytest.raises(StudyError, match="is a study of the package; give yours another name"):
+        find_study(str(path))
