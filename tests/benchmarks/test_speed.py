@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import simulation
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from test_comparison import filled
@@ -22,6 +23,7 @@ from alexnet.config import Config, Precision
 from alexnet.model import build
 from alexnet.optim import Momentum
 from alexnet.training import step
+from reports.comparison import compare
 
 ROUNDS = 40
 
@@ -94,3 +96,15 @@ def test_nothing_to_do(benchmark: BenchmarkFixture, what: str, tmp_path: Path) -
     benchmark.pedantic(
         lambda: subprocess.run([sys.executable, "-c", code], check=True), rounds=3, warmup_rounds=1
     )
+
+
+def test_everything_a_study_of_25_contrasts_has_to_say(benchmark: BenchmarkFixture) -> None:
+    """The largest family that ten seeds can decide, 260 records of a dozen epochs: compare()."""
+    plan = simulation.tuned(simulation.plan_of(simulation.study_of(arms=26)))
+    runs = simulation.comparison_runs(plan)
+    store = simulation.records_of(plan, simulation.Trainer(4.0, spread=0.1), runs)
+
+    comparison = benchmark.pedantic(compare, args=(plan, store), rounds=5)
+
+    assert len(comparison.effects) == 25
+    assert comparison.done == 260
