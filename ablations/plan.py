@@ -172,6 +172,12 @@ class Plan(Frozen):
             edition=one.edition,
         )
 
+    def arm_of(self, run: Run) -> str | None:
+        """Return the arm that a run is of, at whatever rate and length; None if of none."""
+        asked = _apart_from_tuning(run.config)
+        arms = self.definition.arms.items()
+        return next((arm for arm, config in arms if _apart_from_tuning(config) == asked), None)
+
     def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
         """Return the rate that the records choose for an arm, or the runs still missing."""
         one = self.definition
@@ -180,6 +186,11 @@ class Plan(Frozen):
     def run(self, arm: str, seed: int) -> Run:
         """Return a comparison run of an arm whose rate has been chosen."""
         return self.make_run(at_rate(self.definition.arms[arm], self.choices[arm].rate), seed)
+
+
+def _apart_from_tuning(config: Config) -> Config:
+    """Return a config with all that tuning changes made the same."""
+    return config.but(training={"optimizer": {"rate": 1.0}, "epochs": 1, "give_up": None})
 
 
 def plan_name(study: str, dataset: str, smoke: bool) -> str:

@@ -95,12 +95,11 @@ def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
     found: dict[str, list[Curve]] = {arm: [] for arm in one.arms}
     for record in store.records():
         run = record.run
-        for arm, config in one.arms.items():
-            own = config.training
-            back = {"optimizer": own.optimizer, "epochs": own.epochs, "give_up": own.give_up}
-            same = run.config.but(training=back) == config and run.precision == one.precision
-            if same and run.dataset == one.dataset and not run.sees_test and len(record.curve) > 1:
-                found[arm].append(running_curve(record.curve))
+        here = run.dataset == one.dataset and run.precision == one.precision
+        if run.sees_test or not here or len(record.curve) < 2:
+            continue
+        if (arm := plan.arm_of(run)) is not None:
+            found[arm].append(running_curve(record.curve))
     return found
 
 

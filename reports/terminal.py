@@ -80,6 +80,7 @@ class Progress:
         self._console, self._plan, self._store, self._seeds = console, plan, store, seeds
         self._start = time.monotonic()
         self._curves: dict[str, list[Epoch]] = {}
+        self._arm_names: dict[str, str] = {}
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._trained = 0.0
         self._spoke = self._start
@@ -160,10 +161,9 @@ class Progress:
         say(self._console, label, f"{text:<64} {elapsed:>7}")
 
     def _arm(self, run: Run) -> str:
-        for arm, config in self._plan.definition.arms.items():
-            if config.network == run.config.network:
-                return arm
-        return run.short
+        if run.id not in self._arm_names:
+            self._arm_names[run.id] = self._plan.arm_of(run) or run.short
+        return self._arm_names[run.id]
 
     def _arms(self) -> Table:
         table = Table.grid(padding=(0, 2))

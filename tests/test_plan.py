@@ -206,3 +206,18 @@ def test_other_words_are_dated_and_the_definition_stays() -> None:
     assert amended.amended(words, PROVENANCE) == amended
     assert plan.amended(silent, PROVENANCE).amendments == ()
     assert plan.merged(amended).amendments == amended.amendments
+
+
+def test_a_run_is_known_by_its_arm_at_any_rate() -> None:
+    """Arms that differ in their weight decay alone, one of them while it is tuned."""
+    plan = plan_of()
+    config = plan.definition.arms["relu"]
+    decay = config.but(training={"optimizer": {"weight_decay": {"conv1": 0.004}}})
+    arms = plan.definition.arms | {"decay": decay}
+    definition = plan.definition.model_copy(update={"arms": arms})
+    plan = plan.model_copy(update={"definition": definition})
+    tuning = decay.but(training={"optimizer": {"rate": 0.02}, "epochs": 3, "give_up": {"epoch": 1}})
+
+    assert plan.arm_of(plan.make_run(tuning, 1000)) == "decay"
+    assert plan.arm_of(plan.make_run(config, 3)) == "relu"
+    assert plan.arm_of(plan.make_run(config.but(inputs={"flips": True}), 3)) is None
