@@ -14,7 +14,7 @@ from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import Contrast, Metric, Setting, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
-from alexnet.config import EDITION, Config, Frozen, Precision
+from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
 from alexnet.data.catalogue import Manifest
 
 SMOKE_IMAGES = 1280
@@ -37,6 +37,8 @@ class Definition(Frozen):
     arms: dict[str, Config]  # at the base's rate, which tuning replaces
     seeds: tuple[int, ...]
     rates: tuple[float, ...]
+    # The default is the rule of the plans that were registered before they carried their own:
+    give_up: GiveUp | None = GiveUp(epoch=1, within=0.05)
     tuning_seeds: tuple[int, ...] = TUNING_SEEDS
     precision: Precision
     threads: int  # per run
@@ -181,7 +183,7 @@ class Plan(Frozen):
     def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
         """Return the rate that the records choose for an arm, or the runs still missing."""
         one = self.definition
-        return tune(one.arms[arm], one.metric, one.rates, self.make_run, find)
+        return tune(one.arms[arm], one.metric, one.rates, one.give_up, self.make_run, find)
 
     def run(self, arm: str, seed: int) -> Run:
         """Return a comparison run of an arm whose rate has been chosen."""
@@ -228,6 +230,7 @@ def define(
         arms=arms,
         seeds=tuple(range(seeds)),
         rates=rates,
+        give_up=base.give_up,
         precision=precision,
         threads=base.threads,
         smoke=smoke,
@@ -239,7 +242,7 @@ def about(study: Study, dataset: str) -> About:
     """Return the words of a study on a dataset."""
     base = study.bases[dataset]
     return About(
-        title=study.title,
+        title=study.title or study.name.replace("_", " "),
         section=study.section,
         question=study.question,
         paper_says=study.paper_says,

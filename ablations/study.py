@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from ablations.claims import CLAIMS
-from alexnet.config import Config, Fraction, Frozen
+from alexnet.config import Config, Fraction, Frozen, GiveUp
 
 ALPHA = 0.05
 """The chance of a false decision that a study allows itself, over all of its contrasts."""
@@ -108,6 +108,7 @@ class Base(Frozen):
     config: Config
     metric: Metric  # the primary one, by which rates are chosen
     rates: tuple[PositiveFloat, ...] = Field(min_length=1)  # tried in every arm alike
+    give_up: GiveUp | None = None  # when a rate counts as hopeless, in every arm alike
     setting: Setting = "own question"
     left_open: tuple[str, ...] = ()  # how this differs from, or fills in, what the paper says
     threads: PositiveInt = 1  # per run; never follows the number of workers

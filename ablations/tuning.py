@@ -1,10 +1,10 @@
 """Choosing each arm's rate: the same grid, the same seeds, and a rule that reads records alone.
 
-Rates are tried from the largest down, each with the tuning seeds. A run that learns nothing in
-its first epoch ends there. Once a rate has reached the threshold of a time-to-threshold study
-with every seed, the rates after it get the epochs that a tenth more than its mean time takes, and
-never more than the horizon. A rate that a seed does not bring there in that time is not chosen,
-even if another seed was so fast that their mean would win. All arms follow one rule.
+Rates are tried from the largest down, each with the tuning seeds. A run that is still at chance
+when the plan gives up ends there. Once a rate has reached the threshold of a time-to-threshold
+study with every seed, the rates after it get the epochs that a tenth more than its mean time
+takes, and never more than the horizon. A rate that a seed does not bring there in that time is
+not chosen, even if another seed was so fast that their mean would win. All arms follow one rule.
 """
 
 import math
@@ -17,8 +17,6 @@ from ablations.run import TUNING_SEEDS, Run
 from ablations.study import FinalError, Gap, Metric, TimeTo
 from alexnet.config import Config, Frozen, GiveUp
 from alexnet.progress import gave_up
-
-GIVE_UP = GiveUp(epoch=1, within=0.05)
 
 
 class Trial(Frozen):
@@ -61,6 +59,7 @@ def tune(
     config: Config,
     metric: Metric,
     rates: Sequence[float],
+    give_up: GiveUp | None,
     make_run: Callable[[Config, int], Run],
     find: Callable[[Run], Record | None],
 ) -> Choice | Pending:
@@ -70,6 +69,7 @@ def tune(
         config: The arm, at any rate.
         metric: What the study compares; what needs ``test`` is judged on ``valid`` here.
         rates: The grid.
+        give_up: When a run counts as hopeless, if ever.
         make_run: Completes a config and a seed to a run.
         find: Returns the record of a run, or None.
     """
@@ -78,7 +78,7 @@ def tune(
     for rate in sorted(rates, reverse=True):
         epochs = _epochs(trials, judged, config.training.epochs)
         changed = at_rate(config, rate).but(
-            training={"epochs": epochs, "give_up": GIVE_UP.model_dump()}
+            training={"epochs": epochs, "give_up": give_up and give_up.model_dump()}
         )
         runs = [make_run(changed, seed) for seed in TUNING_SEEDS]
         records = [find(run) for run in runs]

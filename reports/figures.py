@@ -19,7 +19,7 @@ from ablations.study import TimeTo
 from alexnet.progress import Curve, running_curve
 from reports.comparison import compare, speed_ups
 from reports.effect import Effect
-from reports.words import effect_sentence, unit
+from reports.words import effect_sentence, metric_name, unit
 
 mpl.use("Agg")
 
@@ -225,7 +225,8 @@ def _draw_contrasts(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effe
         range(len(drawn)), [f"{e.contrast.arm}\nagainst {e.contrast.against}" for e in drawn]
     )
     axes.set_ylim(len(drawn) - 0.4, -0.6)
-    axes.set_xlabel(f"change, {measured_in}")
+    same = {effect.metric for effect in drawn} == {drawn[0].metric}
+    axes.set_xlabel(f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}")
     axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
 
 

@@ -17,6 +17,7 @@ from ablations.plan import Plan
 from ablations.run import Run
 from ablations.runner import Chosen
 from ablations.store import Store
+from ablations.study import Metric
 from ablations.tuning import Choice
 from alexnet.progress import Epoch, gave_up
 from reports.words import clock
@@ -52,10 +53,11 @@ def _epochs(count: int) -> str:
     return "1 epoch" if count == 1 else f"{count} epochs"
 
 
-def _how_chosen(choice: Choice) -> str:
+def _how_chosen(choice: Choice, metric: Metric) -> str:
     tried = len(choice.trials)
     if choice.none_reached:
-        return f"none of {tried} reached the threshold with every seed; the smallest is taken"
+        failed = "reached the threshold" if metric.is_ratio else "trained"
+        return f"none of {tried} {failed} with every seed; the smallest is taken"
     edge = "at the edge of the grid" if choice.edge else "not at the edge"
     return f"best of {tried}, {edge}"
 
@@ -113,7 +115,9 @@ class Progress:
                 self._finished(run)
             case Chosen(arm=arm, choice=choice, plan=plan):
                 self._plan = plan
-                self._line("rate", f"{arm} {choice.rate:g}   {_how_chosen(choice)}")
+                self._line(
+                    "rate", f"{arm} {choice.rate:g}   {_how_chosen(choice, plan.definition.metric)}"
+                )
             case Failed(run=run, reason=reason):
                 self.failures.append(event)
                 name = run.short if run else "worker"

@@ -371,7 +371,7 @@ def own_study(folder: Path) -> Path:
     path = folder / "average_pooling.py"
     path.write_text(
         example()
-        .replace("alexnet_cifar", "tiny")
+        .replace("cifar_80sec", "tiny")
         .replace("(0.0003, 0.001, 0.003)", "(0.001,)")
         .replace('{"epochs": 6}', '{"epochs": 1, "images": 1280}')
     )
@@ -395,7 +395,7 @@ def test_a_study_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
     assert "invoke ablate --study average_pooling.py" in plan.registered.command
     assert str(tmp_path) not in plan.to_json()
     assert code == 0, reported
-    assert "Does averaging raise the error where the maximum stood?" in page
+    assert "Does averaging in conv1 raise the error?" in page
     assert "average against maximum" in page
 
 

@@ -8,11 +8,12 @@ from ablations.record import Record
 from ablations.run import TUNING_SEEDS, Run
 from ablations.study import FinalError, TimeTo
 from ablations.tuning import Choice, Pending, Trial, choose, tune
-from alexnet.config import Config
+from alexnet.config import Config, GiveUp
 from alexnet.presets import tiny
 
 RATES = (0.001, 0.003, 0.01)
 METRIC = TimeTo(training_error=0.25)
+GIVE_UP = GiveUp(epoch=1, within=0.05)
 HORIZON = tiny().but(training={"epochs": 9})
 
 
@@ -24,7 +25,7 @@ def tune_until_chosen(outcomes: Mapping[float, list[list[float]]]) -> tuple[Choi
     records: dict[str, Record] = {}
     asked: list[Run] = []
     while True:
-        found = tune(HORIZON, METRIC, RATES, run_of, lambda run: records.get(run.id))
+        found = tune(HORIZON, METRIC, RATES, GIVE_UP, run_of, lambda run: records.get(run.id))
         if isinstance(found, Choice):
             return found, asked
         for run in found.runs:
@@ -115,7 +116,7 @@ def test_without_a_rate_that_gets_there_the_smallest_is_taken_and_said() -> None
 
 def test_other_studies_choose_by_held_out_images_never_by_test() -> None:
     """A tuning run has no test measure to choose by."""
-    found = tune(HORIZON, FinalError(part="test"), RATES, run_of, lambda run: None)
+    found = tune(HORIZON, FinalError(part="test"), RATES, GIVE_UP, run_of, lambda run: None)
 
     assert isinstance(found, Pending)
     assert [run.seed for run in found.runs] == list(TUNING_SEEDS)
@@ -124,9 +125,17 @@ def test_other_studies_choose_by_held_out_images_never_by_test() -> None:
 
 def test_a_tuning_run_can_give_up_and_a_comparison_run_cannot() -> None:
     """Stopping by outcome is for choosing a rate alone."""
-    found = tune(HORIZON, METRIC, RATES, run_of, lambda run: None)
+    found = tune(HORIZON, METRIC, RATES, GIVE_UP, run_of, lambda run: None)
 
     assert isinstance(found, Pending)
     configs: list[Config] = [run.config for run in found.runs]
     assert all(config.training.give_up is not None for config in configs)
     assert HORIZON.training.give_up is None
+
+
+def test_a_plan_that_gives_nothing_up_lets_every_rate_go_on() -> None:
+    """Eight layers are still at chance after their first pass over few images."""
+    found = tune(HORIZON, METRIC, RATES, None, run_of, lambda run: None)
+
+    assert isinstance(found, Pending)
+    assert {run.config.training.give_up for run in found.runs} == {None}

@@ -1,10 +1,11 @@
 """ReLU against tanh (section 3.1, Figure 1)."""
 
 from ablations.study import Base, Contrast, Study, TimeTo
-from alexnet.config import Config, Constant, MomentumSGD, Relu, Tanh, Training, Until
+from alexnet.config import Config, Constant, GiveUp, MomentumSGD, Relu, Tanh, Training, Until
 from alexnet.presets import cifar_80sec
 
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+GIVE_UP = GiveUp(epoch=1, within=0.05)
 
 
 def base_config(epochs: int, training_error: float) -> Config:
@@ -27,6 +28,7 @@ CIFAR = Base(
     config=base_config(epochs=70, training_error=0.25),
     metric=TimeTo(training_error=0.25),
     rates=RATES,
+    give_up=GIVE_UP,
     setting="closest reading",
     left_open=(
         "the paper does not specify its four-layer network; ours is cuda-convnet's 80-second "
@@ -43,6 +45,7 @@ FASHION = Base(
     config=base_config(epochs=16, training_error=0.2),
     metric=TimeTo(training_error=0.2),
     rates=RATES,
+    give_up=GIVE_UP,
     setting="stand-in",
     left_open=("10,000 grey pictures of clothing in place of 50,000 colour photographs",),
     thresholds=(0.4, 0.3, 0.25),
