@@ -224,7 +224,10 @@ _CLAIMS = (
         "iterations to converge.",
         setting="ILSVRC, not said which",
         paper=(Number(value=2, unit="times", of="iterations"),),
-        independent=(Number(value=0.2, unit="points top-1", of="0.5 against 0.1"),),
+        independent=(
+            Number(value=0.2, unit="points top-1", of="0.5 against 0.1"),
+            Number(value=-2.4, unit="points top-1", of="0.3 against 0.1"),
+        ),
         confounded="overfitting is said without a number; no log was released",
     ),
     Claim(
@@ -250,8 +253,16 @@ _CLAIMS = (
         id="C25", kind="effect", section="6, Table 2",
         says="Averaging five networks lowers the error from 40.7 / 18.2 % to 38.1 / 16.4 %.",
         setting=_2012,
-        paper=_both(-2.6, -1.8, "points"),
-        log=_both(40.6640, 18.2100, "%", "one network"), log_runs="#145",
+        paper=(
+            *_both(-2.6, -1.8, "points"),
+            *_both(39.0, 16.6, "%", "pre-trained on all of ImageNet, one"),
+            *_both(36.7, 15.4, "%", "two of these and the five"),
+        ),
+        log=(
+            *_both(40.6640, 18.2100, "%", "one network"),
+            *_both(38.9900, 16.6220, "%", "pre-trained, one"),
+        ),
+        log_runs="#145, #146-2012-2011",
     ),
     Claim(
         id="C26", kind="result", section="6",

@@ -226,7 +226,7 @@ def define(
         dataset=DatasetRef.of(manifest),
         setting=base.setting,
         metric=base.metric,
-        contrasts=study.contrasts,
+        contrasts=tuple(c.registered(c.metric or base.metric) for c in study.contrasts),
         arms=arms,
         seeds=tuple(range(seeds)),
         rates=rates,

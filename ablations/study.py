@@ -81,7 +81,8 @@ class Contrast(Frozen):
     """What is compared with what, and what is said of it beforehand.
 
     The effect of a ratio is the other arm's time divided by this one's, a speed-up; any other is
-    this arm's value minus the other's. ``paper`` and ``direction`` are of that effect.
+    this arm's value minus the other's, errors as fractions. ``paper``, ``direction`` and ``margin``
+    (a factor above 1, or a difference) are of that effect.
     """
 
     arm: str
@@ -90,8 +91,8 @@ class Contrast(Frozen):
     metric: Metric | None = None  # None: the base's primary one
     paper: float | None = None  # the paper's effect, if it prints one
     direction: Direction | None = None  # None: that of the paper's number
-    margin: PositiveFloat  # effects within it are nothing: a factor above 1, or a difference
-    margin_reason: str
+    margin: PositiveFloat | None = None  # effects within it are nothing; None: see `registered`
+    margin_reason: str = ""
     precondition: Precondition | None = None  # not met: nothing is decided
 
     def predicts(self, metric: Metric) -> Direction:
@@ -100,6 +101,31 @@ class Contrast(Frozen):
             return self.direction
         nothing = 1 if metric.is_ratio else 0
         return "higher" if (self.paper or nothing) > nothing else "lower"
+
+    def margin_for(self, metric: Metric) -> float:
+        """Return within what an effect is nothing: by default 1.25, or half of the paper's.
+
+        Raises:
+            ValueError: If there is neither a margin nor a number of the paper.
+        """
+        if self.margin is not None:
+            return self.margin
+        if metric.is_ratio:
+            return 1.25
+        if not self.paper:
+            raise ValueError("say within what it is nothing (margin=)")
+        return abs(self.paper) / 2
+
+    def registered(self, metric: Metric) -> Self:
+        """Return this contrast with its margin and the reason for it written out."""
+        default = "a factor of 1.25" if metric.is_ratio else "half of the paper's effect"
+        reason = self.margin_reason or ("" if self.margin else f"the default, {default}")
+        return self.but(margin=self.margin_for(metric), margin_reason=reason)
+
+    @property
+    def between(self) -> str:
+        """What is compared, in words."""
+        return f"{self.arm} against {self.against}"
 
 
 class Base(Frozen):
@@ -148,20 +174,42 @@ class Study(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _compares_different_things_once(self) -> Self:
+        seen = set()
+        for contrast in self.contrasts:
+            what = (contrast.arm, contrast.against, contrast.metric)
+            if contrast.arm == contrast.against:
+                raise ValueError(f"{contrast.between}: an arm is compared with another")
+            if what in seen:
+                raise ValueError(f"{contrast.between}: the same contrast twice")
+            seen.add(what)
+        for dataset in self.bases:
+            configs = [self.config(dataset, arm) for arm in self.arms]
+            for arm, config in zip(self.arms, configs, strict=True):
+                if configs.count(config) > 1:
+                    raise ValueError(f"arm {arm!r} is the same as another on {dataset}")
+        return self
+
+    @model_validator(mode="after")
     def _says_what_it_expects(self) -> Self:
         for base in self.bases.values():
             for contrast in self.contrasts:
-                between = f"{contrast.arm} against {contrast.against}"
-                ratio = (contrast.metric or base.metric).is_ratio
-                if contrast.direction is None and contrast.paper in (None, 1 if ratio else 0):
-                    raise ValueError(f"{between}: say which way it should go (direction=)")
-                if ratio and (contrast.margin <= 1 or (contrast.paper or 1) <= 0):
-                    raise ValueError(
-                        f"{between} compares times as a ratio: its margin is a factor above 1 and "
-                        "its paper's number is positive"
-                    )
-            if base.setting in ("paper", "closest reading") and self.paper_dataset is None:
-                raise ValueError(f"setting {base.setting!r} needs the paper's dataset")
+                metric = contrast.metric or base.metric
+                if wrong := _wrong_numbers(contrast, metric):
+                    raise ValueError(f"{contrast.between}: {wrong}")
+            if base.setting != "own question" and None in (self.paper_dataset, self.claim):
+                raise ValueError(f"setting {base.setting!r} needs a claim and the paper's dataset")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_can_be_measured(self) -> Self:
+        for dataset, base in self.bases.items():
+            metrics = [base.metric, *(c.metric for c in self.contrasts if c.metric)]
+            for arm in self.arms:
+                config = self.config(dataset, arm)
+                for metric in metrics:
+                    if wrong := _unmeasurable(metric, config):
+                        raise ValueError(f"{arm}: {wrong}")
         return self
 
     @model_validator(mode="after")
@@ -181,3 +229,45 @@ class Study(Frozen):
     def config(self, dataset: str, arm: str) -> Config:
         """Return the whole config of an arm on a dataset."""
         return self.bases[dataset].config.but(**self.arms[arm])
+
+
+def _wrong_numbers(contrast: Contrast, metric: Metric) -> str | None:
+    """Say what is wrong with what a contrast expects, or None."""
+    nothing = 1.0 if metric.is_ratio else 0.0
+    paper = contrast.paper
+    if contrast.direction is None and paper in (None, nothing):
+        return "say which way it should go (direction=)"
+    margin = contrast.margin_for(metric)
+    if metric.is_ratio and (margin <= 1 or (paper is not None and paper <= 0)):
+        return "times are compared as a ratio: a margin is a factor above 1, a number positive"
+    errors = isinstance(metric, FinalError | Gap)
+    if errors and max(margin, abs(paper or 0.0)) >= 1:
+        return "errors are fractions: half a point is 0.005"
+    if paper is None or contrast.direction == "equal":
+        return None
+    if contrast.direction not in (None, "higher" if paper > nothing else "lower"):
+        return f"the paper's number, {paper:g}, does not go {contrast.direction}"
+    size = max(paper, 1 / paper) if metric.is_ratio else abs(paper)
+    if margin >= size:
+        return f"a margin of {margin:g} would call the paper's own effect, {paper:g}, nothing"
+    return None
+
+
+def _unmeasurable(metric: Metric, config: Config) -> str | None:
+    """Say why runs of a config would not have a metric, or None."""
+    until, classes = config.training.until, config.network.classes
+    if isinstance(metric, FinalError) and metric.top == 5 and classes < 10:
+        return f"top-5 error is not measured with {classes} classes, fewer than ten"
+    if until is None:
+        return None
+    if not isinstance(metric, TimeTo):
+        return (
+            f"its runs end at {until.training_error:g} training error (until), each at another "
+            f"epoch, so {metric.kind} cannot be compared"
+        )
+    if metric.training_error < until.training_error:
+        return (
+            f"its runs end at {until.training_error:g} training error (until), before "
+            f"{metric.training_error:g} is reached"
+        )
+    return None

@@ -74,6 +74,8 @@ def run(request: Request, console: Console) -> int:
         seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
+            if not request.dry_run:
+                _keep(plan, store)
             say(console, "nothing to do", f"{done} of {total} runs here")
             narration.conclude(console, study, plan, store, figure=not request.dry_run)
             return 0
@@ -120,8 +122,7 @@ def _work(
             narration.list_runs(console, announcement)
             say(console, "dry run", "nothing was written and nothing trained")
             return 0
-        if store.read_plan(study.name, manifest.name, request.smoke) != plan:
-            store.write_plan(plan)
+        _keep(plan, store)
         redrawing = _Redrawing()
         with Progress(console, plan, store, seeds) as progress:
             for event in run_study(plan, store, workers, seeds):
@@ -144,6 +145,14 @@ def _work(
         name = failure.run.short if failure.run else "worker"
         say(console, "FAILED", f"run {name}: {failure.reason.splitlines()[0]}")
     return FAILED if progress.failures else 0
+
+
+def _keep(plan: Plan, store: Store) -> None:
+    """Write a plan that is new or has been added to: more seeds, other words."""
+    one = plan.definition
+    if store.read_plan(one.study, one.dataset.name, one.smoke) != plan:
+        store.ensure_writable()
+        store.write_plan(plan)
 
 
 def _dataset(study: Study, name: str | None) -> str:

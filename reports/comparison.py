@@ -1,7 +1,6 @@
 """From a plan and its records to rows, effects and verdicts."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,27 +9,21 @@ from ablations.metrics import Outcome, observe
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store
-from ablations.study import Contrast, Metric, NormActive, Overfits, Setting
+from ablations.study import ALPHA, Contrast, Metric, Setting
+from ablations.tuning import held_out
 from alexnet.config import Frozen
 from alexnet.progress import running_curve, time_to
 from reports import statistics
+from reports.caveats import (
+    ArmRow,
+    Records,
+    caveats_of_arms,
+    made_by,
+    since,
+    unmeasured,
+    unmet,
+)
 from reports.effect import AtThreshold, Bound, Effect, verdict
-
-Records = dict[str, dict[int, Record]]
-"""Comparison runs that have a record, by arm and seed."""
-
-
-class ArmRow(Frozen):
-    """One arm by the study's primary metric, over the seeds that have a record."""
-
-    arm: str
-    rate: float | None  # chosen by tuning; None while it goes on
-    at_edge: bool
-    seeds: tuple[int, ...]
-    reached: int
-    diverged: int
-    mean: float | None  # geometric for times
-    is_bound: bool  # some seed never got there, so the mean is at least this
 
 
 class Comparison(Frozen):
@@ -65,9 +58,9 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
         planned=len(seeds) * len(one.arms),
         rows=rows,
         effects=_judged(plan, records, len(seeds)),
-        caveats=(*_caveats(plan, rows), *_unmeasured(plan, everything)),
+        caveats=(*caveats_of_arms(plan, rows), *unmeasured(plan, everything)),
         made_by=made_by(everything),
-        since=_since(plan, everything),
+        since=since(plan, everything),
     )
 
 
@@ -139,7 +132,7 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         statistics.ratio_interval(y, x) if ratio else statistics.student_interval(differences)
     )
     bound = _bound(here, there) if ratio else "none"
-    margin = math.log(contrast.margin) if ratio else contrast.margin
+    margin = contrast.margin_for(metric)
     paired = [[records[arm][seed] for seed in seeds] for arm in (contrast.arm, contrast.against)]
     at_thresholds = speed_ups(paired[0], paired[1], plan.about.thresholds) if ratio else ()
     return Effect(
@@ -149,48 +142,64 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         planned=planned,
         mean=_mean([float(value) for value in x], metric),
         mean_against=_mean([float(value) for value in y], metric),
+        by_seed=tuple(float(d) for d in (np.exp(differences) if ratio else differences)),
         estimate=interval.mean,
         low=interval.low,
         high=interval.high,
         bound=bound,
         p=statistics.sign_flip_p(differences, np.random.default_rng(0)),
-        equivalence_p=statistics.equivalence_p(differences, margin) if bound == "none" else None,
+        equivalence_p=statistics.equivalence_p(differences, math.log(margin) if ratio else margin)
+        if bound == "none"
+        else None,
         pair_correlation=statistics.correlation(x, y),
-        unmet=_unmet(contrast, records),
+        unmet=unmet(contrast, metric, records),
         at_thresholds=at_thresholds,
         seconds_ratio=_seconds_ratio(plan, contrast, interval.mean)
         if ratio and bound == "none"
         else None,
-        **_planning(plan, contrast, metric, differences, planned),
+        **(_planning(plan, contrast, metric, differences, planned) if bound == "none" else {}),
     )
 
 
 def _planning(
     plan: Plan, contrast: Contrast, metric: Metric, differences: np.ndarray, planned: int
 ) -> dict[str, float | int | None]:
-    """Return what the planned seeds could show, by the spread here and by that in tuning."""
+    """Return what the planned seeds could show, by the spread here and by that in tuning.
+
+    Of the test that decides: exact, so that few seeds show nothing, and corrected for the number
+    of contrasts as the smallest p-value of the study is.
+    """
     found: dict[str, float | int | None] = {}
-    back = math.exp if metric.is_ratio else float
-    if len(differences) > 1 and planned > 1:
-        deviation = float(differences.std(ddof=1))
-        found["detectable"] = back(statistics.detectable_effect(deviation, planned))
-        if contrast.paper is not None:
-            paper = math.log(contrast.paper) if metric.is_ratio else contrast.paper
-            found["seeds_for_paper"] = statistics.seeds_needed(deviation, paper) if paper else None
+    to_scale, back = (math.log, math.exp) if metric.is_ratio else (float, float)
+    alpha = ALPHA / len(plan.definition.contrasts)
+    fewest = statistics.fewest_pairs(alpha)
     in_tuning = tuning_spread(plan, contrast)
     if in_tuning is not None and planned > 1:
         found["decidable_margin"] = back(statistics.decidable_margin(in_tuning, planned))
+    if len(differences) < 2:
+        return found
+    deviation = float(differences.std(ddof=1))
+    if planned >= fewest:
+        found["detectable"] = back(statistics.detectable_effect(deviation, planned, alpha))
+    looked_for = {"seeds_for_margin": contrast.margin_for(metric)}
+    if contrast.paper is not None:
+        looked_for["seeds_for_paper"] = contrast.paper
+    for name, effect in looked_for.items():
+        if to_scale(effect) != 0:
+            needed = statistics.seeds_needed(deviation, to_scale(effect), alpha)
+            found[name] = max(fewest, needed)
     return found
 
 
 def tuning_spread(plan: Plan, contrast: Contrast) -> float | None:
     """Return the standard deviation of paired differences between the chosen tuning runs.
 
-    On the scale of the test, logarithms for times. None for another metric than the one that
-    was tuned by, while rates are being chosen, and where a tuning run never got there.
+    On the scale of the test, logarithms for times; of ``valid`` where the contrast is of ``test``.
+    None for another metric than the one tuned by, while rates are being chosen, and where a
+    tuning run never got there.
     """
     one = plan.definition
-    if contrast.metric not in (None, one.metric):
+    if contrast.metric not in (None, one.metric) or one.metric.kind != held_out(one.metric).kind:
         return None
     values = []
     for arm in (contrast.arm, contrast.against):
@@ -199,38 +208,6 @@ def tuning_spread(plan: Plan, contrast: Contrast) -> float | None:
             return None
         values.append(np.log(trial.outcomes) if one.metric.is_ratio else np.array(trial.outcomes))
     return float((values[0] - values[1]).std(ddof=1))
-
-
-def _unmet(contrast: Contrast, records: Records) -> str | None:
-    """Say why what the claim presupposes is not so, or None if it is."""
-    needed = contrast.precondition
-    if needed is None:
-        return None
-    measures = [record.measures for record in records[needed.arm].values() if record.measures]
-    match needed:
-        case Overfits(arm=arm, training_error=most, gap=least):
-            seen = [(m.train.top1_error, m.test.top1_error) for m in measures if m.test]
-            if not seen:
-                return f"whether {arm} overfits was not measured"
-            train, test = (float(np.mean(side)) for side in zip(*seen, strict=True))
-            if train < most and test - train > least:
-                return None
-            return (
-                f"{arm} does not overfit: {100 * train:.1f} % clean training error and "
-                f"{100 * test:.1f} % test error, where below {100 * most:g} % and a gap above "
-                f"{100 * least:g} points are needed"
-            )
-        case NormActive(arm=arm, activity=least):
-            seen_activity = [max(m.norm_activity.values()) for m in measures if m.norm_activity]
-            if not seen_activity:
-                return f"the activity of {arm}'s normalisation was not measured"
-            active = float(np.median(seen_activity))
-            if active >= least:
-                return None
-            return (
-                f"{arm}'s normalisation does next to nothing: alpha S / k is {active:.2g} in its "
-                f"most active layer, where {least:g} is needed"
-            )
 
 
 def _bound(here: Sequence[Outcome], there: Sequence[Outcome]) -> Bound:
@@ -275,76 +252,3 @@ def _seconds_ratio(plan: Plan, contrast: Contrast, estimate: float) -> float | N
         return None
     step = timings[contrast.against].seconds_per_step / timings[contrast.arm].seconds_per_step
     return estimate * step
-
-
-def _caveats(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
-    caveats = []
-    ratio = plan.definition.metric.is_ratio
-    for row in rows:
-        choice = plan.choices.get(row.arm)
-        if choice and choice.none_reached:
-            caveats.append(
-                f"no rate brought {row.arm} to the threshold in tuning; {row.rate:g} used"
-                if ratio
-                else f"no rate trained {row.arm} in tuning; {row.rate:g} used"
-            )
-        elif row.at_edge:
-            side = "largest" if row.rate == max(plan.definition.rates) else "smallest"
-            better = "speed it up" if ratio else "improve it"
-            caveats.append(
-                f"{row.arm} did best at {row.rate:g}, the {side} rate tried: a wider grid might "
-                f"{better} further (rates= in {plan.about.source or 'its study'})"
-            )
-        if row.diverged:
-            runs = _runs(row.diverged)
-            counted = "the horizon" if ratio else "chance"
-            caveats.append(f"{runs} of {row.arm} diverged, counted as {counted}")
-    return caveats
-
-
-def _unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
-    one = plan.definition
-    metrics = [one.metric, *(contrast.metric for contrast in one.contrasts if contrast.metric)]
-    missing = sum(any(observe(record, m) is None for m in metrics) for record in records)
-    if not missing:
-        return []
-    return [
-        f"{_runs(missing)} {'was' if missing == 1 else 'were'} recorded before all that this study "
-        "compares was measured, and missing there; another --results folder trains anew"
-    ]
-
-
-def made_by(records: Sequence[Record]) -> tuple[str, ...]:
-    """Return with which releases and on which machines records were made, and how many."""
-    prints: Counter[str] = Counter()
-    for record in records:
-        f = record.fingerprint
-        device = f.processor if f.device == "cpu" else f.device
-        prints[f"torch {f.torch.split('+')[0]} on {device}, {f.capability}"] += 1
-    return tuple(f"{_runs(count)} with {name}" for name, count in prints.items())
-
-
-def _since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
-    """Say what differs between the plan as registered and the runs that answered it."""
-    registered = plan.registered
-    commits: Counter[str] = Counter()
-    for record in records:
-        made = record.provenance
-        if made.commit != registered.commit:
-            commits[f"at commit {made.commit}" if made.commit else "from an installed copy"] += 1
-        if made.clean is False:
-            commits["from a checkout with changes of its own"] += 1
-    notes = [f"{_runs(count)} trained {where}" for where, count in commits.items()]
-    notes += [
-        f"{note.at:%Y-%m-%d %H:%M} UTC: other words for {', '.join(note.fields)}"
-        for note in plan.amendments
-    ]
-    notes += [
-        f"{look.at:%Y-%m-%d %H:%M} UTC: a second look, {len(look.seeds)} seeds more"
-        for look in plan.second_looks
-    ]
-    return tuple(notes)
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -46,6 +46,7 @@ class Effect(Frozen):
     planned: int
     mean: float | None = None  # of the arm; geometric for times
     mean_against: float | None = None
+    by_seed: tuple[float, ...] = ()  # the effect in each pair
     estimate: float | None = None
     low: float | None = None
     high: float | None = None
@@ -55,12 +56,18 @@ class Effect(Frozen):
     equivalence_p: float | None = None
     detectable: float | None = None  # by the planned seeds, from the spread seen here
     seeds_for_paper: int | None = None  # to detect the paper's effect, from the same spread
+    seeds_for_margin: int | None = None  # to detect an effect as large as the margin
     decidable_margin: float | None = None  # by the planned seeds, from the spread in tuning
     pair_correlation: float | None = None
-    unmet: str | None = None  # why the precondition is not met
+    unmet: str | None = None  # why nothing can follow for the claim, whatever the numbers
     at_thresholds: tuple[AtThreshold, ...] = ()
     seconds_ratio: float | None = None  # the same speed-up on the clock
     verdict: Verdict = "not run"
+
+    @property
+    def margin(self) -> float:
+        """Within what it is nothing: a factor, or a difference."""
+        return self.contrast.margin_for(self.metric)
 
     @property
     def predicted(self) -> Direction:
@@ -71,7 +78,7 @@ class Effect(Frozen):
 def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
     """Return the one word for a claim in one setting; the first rule that applies.
 
-    ``not run``; ``incomplete``; ``open`` if the precondition is not met; ``absent`` (any
+    ``not run``; ``incomplete``; ``open`` if what the claim presupposes is not so; ``absent`` (any
     difference is smaller than the margin); ``reversed`` (decided against the claim); ``weaker``
     or ``stronger`` (decided for it, the interval wholly on one side of the paper's number);
     ``holds`` (decided, the number not ruled out, or none was given); ``open`` (nothing decides).

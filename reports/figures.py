@@ -11,13 +11,12 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablations.metrics import observe
 from ablations.plan import Plan
-from ablations.record import Record
 from ablations.store import Store, write_atomically
 from ablations.study import TimeTo
 from alexnet.progress import Curve, running_curve
-from reports.comparison import compare, speed_ups
+from reports.caveats import Records
+from reports.comparison import compare, find_records, speed_ups
 from reports.effect import Effect
 from reports.words import effect_sentence, metric_name, unit
 
@@ -60,9 +59,9 @@ def draw(plan: Plan, store: Store) -> Figure | None:
             _draw_curves(left, plan, drawn, tuning)
             effects = compare(plan, store).effects
             if isinstance(effects[0].metric, TimeTo):
-                _draw_speed_ups(right, plan, store, effects[0], effects[0].metric.training_error)
+                _draw_speed_ups(right, plan, store, [e for e in effects if e.metric.is_ratio])
             else:
-                _draw_contrasts(right, plan, store, effects)
+                _draw_contrasts(right, effects)
         sns.despine(figure)
     return figure
 
@@ -81,12 +80,11 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
 
 def _comparison_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
-    found: dict[str, list[Curve]] = {}
-    for arm in plan.definition.arms:
-        seeds = plan.definition.seeds if arm in plan.choices else ()
-        records = [store.find(plan.run(arm, seed)) for seed in seeds]
-        found[arm] = [running_curve(record.curve) for record in records if record and record.curve]
-    return found
+    records = find_records(plan, store, plan.definition.seeds)
+    return {
+        arm: [running_curve(record.curve) for record in found.values() if record.curve]
+        for arm, found in records.items()
+    }
 
 
 def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
@@ -105,7 +103,7 @@ def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
 
 def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: bool) -> None:
     one = plan.definition
-    palette = sns.color_palette("colorblind")
+    palette = sns.color_palette("colorblind", len(one.arms))
     arms = list(one.arms)[::-1]  # the paper's new idea first, as a solid line
     for number, arm in enumerate(arms):
         curves = drawn[arm]
@@ -154,24 +152,43 @@ def _mark(axes: Axes, height: float, text: str, dashes: tuple[int, int]) -> None
     )
 
 
-def _draw_speed_ups(axes: Axes, plan: Plan, store: Store, effect: Effect, threshold: float) -> None:
-    """Draw the speed-up at every training error down to the threshold, and the paper's."""
-    pairs = _paired_records(plan, store, effect)
-    axes.set_title(effect_sentence(effect), wrap=True)
-    paper = effect.contrast.paper or 1.0
-    if effect.contrast.paper is not None:
+def _draw_speed_ups(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effect]) -> None:
+    """Draw each contrast's speed-up at every training error down to its threshold."""
+    records = find_records(plan, store, plan.definition.seeds)
+    palette = sns.color_palette("colorblind", len(effects))
+    papers = {e.contrast.paper for e in effects if e.contrast.paper is not None}
+    highest = max(papers, default=1.0)
+    for paper in papers:
         _mark(axes, paper, f"the paper: {paper:g}", dashes=(4, 2))
     axes.axhline(1, color="0.75", linewidth=0.8)
-    axes.set(xlabel="training error reached, %", ylabel=f"{effect.contrast.arm}'s speed-up, times")
-    if not pairs[0]:
-        return
-    curves = [running_curve(record.curve) for side in pairs for record in side if record.curve]
-    first = min((curve.errors[0] for curve in curves), default=1.0)
-    thresholds = np.linspace(first, threshold, POINTS)
-    found = speed_ups(*pairs, [float(t) for t in thresholds])
+    for effect, color in zip(effects, palette, strict=True):
+        highest = max(highest, _draw_speed_up(axes, records, effect, color))
+    axes.set_ylim(0, 1.15 * highest)  # a wide band of few seeds may leave the picture
+    axes.set_xlabel("training error reached, %")
+    if len(effects) == 1:
+        axes.set_title(effect_sentence(effects[0]), wrap=True)
+        axes.set_ylabel(f"{effects[0].contrast.arm}'s speed-up, times")
+    else:
+        axes.set_ylabel("speed-up, times")
+        axes.legend(frameon=False, fontsize=8)
+    axes.invert_xaxis()
+
+
+def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> float:
+    """Draw one contrast's speed-up; return the largest that was drawn."""
+    contrast, metric = effect.contrast, effect.metric
+    arms, against = records[contrast.arm], records[contrast.against]
+    seeds = [seed for seed in arms if seed in against]
+    sides = [[side[seed] for seed in seeds] for side in (arms, against)]
+    curves = [running_curve(record.curve) for side in sides for record in side if record.curve]
+    if not curves or not isinstance(metric, TimeTo):
+        return 1.0
+    first = min(curve.errors[0] for curve in curves)
+    thresholds = np.linspace(first, metric.training_error, POINTS)
+    found = speed_ups(sides[0], sides[1], [float(t) for t in thresholds])
     x = [100 * point.training_error for point in found]
-    color = sns.color_palette("colorblind")[0]
-    axes.plot(x, [point.estimate for point in found], color=color, linewidth=2)
+    look = {"color": color, "linewidth": 2, "label": contrast.between}
+    axes.plot(x, [point.estimate for point in found], **look)
     if all(point.low is not None for point in found):
         low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))
         axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
@@ -179,13 +196,12 @@ def _draw_speed_ups(axes: Axes, plan: Plan, store: Store, effect: Effect, thresh
         spread = None
         if effect.low is not None and effect.high is not None:
             spread = [[effect.estimate - effect.low], [effect.high - effect.estimate]]
-        axes.errorbar([100 * threshold], [effect.estimate], spread, fmt="o", color=color, capsize=3)
-    largest = max((point.estimate for point in found), default=1.0)
-    axes.set_ylim(0, 1.15 * max(paper, largest))  # a wide band of few seeds may leave the picture
-    axes.invert_xaxis()
+        at = [100 * metric.training_error]
+        axes.errorbar(at, [effect.estimate], spread, fmt="o", color=color, capsize=3)
+    return max((point.estimate for point in found), default=1.0)
 
 
-def _draw_contrasts(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effect]) -> None:
+def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
     """Draw a row for each contrast: seeds as points, mean and interval, paper, margin.
 
     Contrasts in another unit than the first are left to the table.
@@ -198,17 +214,12 @@ def _draw_contrasts(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effe
         contrast = effect.contrast
         axes.fill_betweenx(
             [row - 0.4, row + 0.4],
-            -scale * contrast.margin,
-            scale * contrast.margin,
+            -scale * effect.margin,
+            scale * effect.margin,
             color="0.9",
             linewidth=0,
         )
-        arms, against = _paired_records(plan, store, effect)
-        seen = [
-            (observe(one, effect.metric), observe(other, effect.metric))
-            for one, other in zip(arms, against, strict=True)
-        ]
-        differences = [scale * (x.value - y.value) for x, y in seen if x and y]
+        differences = [scale * difference for difference in effect.by_seed]
         axes.plot(differences, [row + 0.18] * len(differences), "o", color="0.6", markersize=3)
         if contrast.paper is not None:
             axes.plot([scale * contrast.paper], [row], "D", color="0.2", markersize=5)
@@ -222,21 +233,9 @@ def _draw_contrasts(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effe
             )
     axes.axvline(0, color="0.75", linewidth=0.8, zorder=0)
     axes.set_yticks(
-        range(len(drawn)), [f"{e.contrast.arm}\nagainst {e.contrast.against}" for e in drawn]
+        range(len(drawn)), [e.contrast.between.replace(" against", "\nagainst") for e in drawn]
     )
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     same = {effect.metric for effect in drawn} == {drawn[0].metric}
     axes.set_xlabel(f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}")
     axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
-
-
-def _paired_records(plan: Plan, store: Store, effect: Effect) -> tuple[list[Record], list[Record]]:
-    arms, against = [], []
-    if {effect.contrast.arm, effect.contrast.against} <= plan.choices.keys():
-        for seed in plan.definition.seeds:
-            one = store.find(plan.run(effect.contrast.arm, seed))
-            other = store.find(plan.run(effect.contrast.against, seed))
-            if one and other:
-                arms.append(one)
-                against.append(other)
-    return arms, against

@@ -16,7 +16,8 @@ from reports.comparison import Comparison
 from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.words import estimate, interval, unit
 
-State = Literal["decided", "practice", "under way", "not run"]
+State = Literal["decided", "elsewhere", "under way", "not run"]
+ORDER: tuple[State, ...] = ("decided", "elsewhere", "under way", "not run")
 WHY_NOT = {
     "count": "to be counted on the built network; not counted yet",
     "procedure": "what they did: shown, not judged",
@@ -40,8 +41,9 @@ class Row(Frozen):
     """A claim and what was found."""
 
     claim: Claim
-    findings: tuple[Finding, ...]  # the paper's own data first
-    why_none: str  # why there is no verdict in the paper's setting; empty if there is one
+    own: tuple[Finding, ...]  # on the paper's data
+    elsewhere: tuple[Finding, ...]  # on other data, which settles nothing about the paper
+    why_none: str  # why there is no verdict on the paper's data; empty if there is one
     command: str  # that would settle it, if one here could
 
     @property
@@ -49,56 +51,50 @@ class Row(Frozen):
         """How far the claim has come."""
         if not self.why_none:
             return "decided"
-        words = {finding.verdict for finding in self.findings}
+        words = {finding.verdict for finding in self.elsewhere}
         if words & {"same way", "other way", "no effect"}:
-            return "practice"
-        return "under way" if self.findings else "not run"
+            return "elsewhere"
+        return "under way" if self.own or self.elsewhere else "not run"
 
 
 def ledger(studies: Sequence[tuple[Plan, Comparison]]) -> list[Row]:
     """Return every claim: those decided first, the most surprising on top, then as numbered."""
     rows = [_row(claim, studies) for claim in CLAIMS.values()]
-    order: list[State] = ["decided", "practice", "under way", "not run"]
 
     def place(row: Row) -> tuple[int, float, str]:
-        surprise = max((f.surprise or 0.0 for f in row.findings), default=0.0)
-        decided = row.state == "decided"
-        return order.index(row.state), -surprise if decided else 0.0, row.claim.id
+        surprise = max((f.surprise or 0.0 for f in row.own), default=0.0)
+        return ORDER.index(row.state), -surprise, row.claim.id
 
     return sorted(rows, key=place)
 
 
 def _row(claim: Claim, studies: Sequence[tuple[Plan, Comparison]]) -> Row:
-    found = [
-        (finding, comparison.setting in ON_THE_PAPERS_DATA)
-        for plan, comparison in studies
-        if not comparison.smoke
-        for effect in comparison.effects
-        if effect.contrast.claim == claim.id
-        and (finding := _finding(effect, plan, comparison)) is not None
-    ]
-    found.sort(key=lambda one: not one[1])
-    judged = any(own and f.verdict not in ("not run", "incomplete") for f, own in found)
-    started = any(own for _, own in found)
-    command = f"invoke ablate --study {claim.study} --dataset paper" if claim.study else ""
-    if judged:
-        why_none = ""
-    elif started:
-        why_none = "under way: no verdict before all planned seeds"
-    elif found:
-        why_none = "practice data only, which settles nothing about the paper"
-    elif claim.study:
-        why_none = "not run in this folder"
-    elif claim.needs:
-        why_none = f"needs {claim.needs}"
-    else:
-        why_none = WHY_NOT[claim.kind]
+    found: dict[bool, list[Finding]] = {True: [], False: []}
+    for plan, comparison in studies:
+        for effect in comparison.effects:
+            finding = _finding(effect, plan, comparison)
+            if effect.contrast.claim == claim.id and finding and not comparison.smoke:
+                found[comparison.setting in ON_THE_PAPERS_DATA].append(finding)
+    own, elsewhere = found[True], found[False]
     return Row(
         claim=claim,
-        findings=tuple(finding for finding, _ in found),
-        why_none=why_none,
-        command=command,
+        own=tuple(own),
+        elsewhere=tuple(elsewhere),
+        why_none=_why_none(claim, own, bool(elsewhere)),
+        command=f"invoke ablate --study {claim.study} --dataset paper" if claim.study else "",
     )
+
+
+def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
+    if any(finding.verdict not in ("not run", "incomplete") for finding in own):
+        return ""
+    if own:
+        return "under way: no verdict before all planned seeds"
+    if elsewhere:
+        return "not run on the paper's data; other data settles nothing about the paper"
+    if claim.study:
+        return "not run in this folder"
+    return f"needs {claim.needs}" if claim.needs else WHY_NOT[claim.kind]
 
 
 def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | None:
@@ -123,7 +119,7 @@ def _surprise(effect: Effect) -> float | None:
     expected = effect.contrast.paper
     if expected is None:
         return 1.0 if effect.verdict in ("absent", "reversed") else 0.0
-    return abs(scale(effect.estimate) - scale(expected)) / scale(effect.contrast.margin)
+    return abs(scale(effect.estimate) - scale(expected)) / scale(effect.margin)
 
 
 def number(one: Number) -> str:
@@ -143,6 +139,10 @@ def numbers(several: Sequence[Number]) -> str:
     return ", ".join(number(one) for one in several) or "-"
 
 
+def _cell(findings: Sequence[Finding]) -> str:
+    return "; ".join(f"{f.verdict}: {f.ours} ({f.dataset}, {f.setting})" for f in findings) or "-"
+
+
 def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the ledger as a table, every cell as it is read."""
     cells = [
@@ -154,8 +154,8 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
             numbers(row.claim.paper),
             numbers(row.claim.log),
             numbers(row.claim.independent),
-            "; ".join(f"{f.dataset}: {f.ours}" for f in row.findings) or "-",
-            "; ".join(f"{f.verdict} ({f.setting})" for f in row.findings) or "-",
+            _cell(row.own),
+            _cell(row.elsewhere),
             row.why_none or "-",
             row.command or "-",
         ]
@@ -163,6 +163,6 @@ def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:
     ]
     return pd.DataFrame(
         cells,
-        columns=["claim", "says", "section", "kind", "paper", "2012 log", "independent", "ours",
-                 "verdict (setting)", "why none", "command"],
+        columns=["claim", "says", "section", "kind", "paper", "2012 log", "independent",
+                 "ours, on its data", "ours, elsewhere", "why no verdict", "command"],
     )  # fmt: skip

@@ -12,13 +12,14 @@ from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.runner import counts, remaining
 from ablations.store import LARGEST_WEIGHTS, Store
-from ablations.study import Study, TimeTo
+from ablations.study import ALPHA, Study, TimeTo
 from alexnet.data.catalogue import Description, Manifest, describe
 from reports import statistics, words
-from reports.comparison import Comparison, compare, find_records, made_by, tuning_spread
+from reports.caveats import made_by
+from reports.comparison import Comparison, compare, find_records, tuning_spread
 from reports.figures import draw, save
 from reports.readme import EVIDENCE
-from reports.tables import arms_table, contrasts_table
+from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.terminal import say
 
 TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
@@ -141,14 +142,15 @@ def _left(a: Announcement) -> tuple[float, float]:
 def _time(a: Announcement) -> str:
     """Estimate from steps timed here and the passes that the whole study took before."""
     one = a.plan.definition
-    untried, runs = _left(a)
+    untried, compared = _left(a)
     passes, about = a.plan.about.passes, "about"
     if passes is None or one.smoke:  # every run to its horizon
-        config = next(iter(one.arms.values()))
-        each = len(one.seeds) + len(one.rates) * len(one.tuning_seeds)
-        passes, about = float(len(one.arms) * each * config.training.epochs), "at most"
-    share = TUNING_SHARE * untried + (1 - TUNING_SHARE) * runs
-    text = f"{about} {words.duration(share * passes * a.pass_seconds / a.workers)}"
+        tuning = len(one.rates) * len(one.tuning_seeds) * untried
+        runs = len(one.arms) * (tuning + len(one.seeds) * compared)
+        left, about = runs * next(iter(one.arms.values())).training.epochs, "at most"
+    else:
+        left = passes * (TUNING_SHARE * untried + (1 - TUNING_SHARE) * compared)
+    text = f"{about} {words.duration(left * a.pass_seconds / a.workers)}"
     if one.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
         steps = [timed.seconds for timed in a.step.values()]
         if own := _own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
@@ -176,7 +178,7 @@ def list_runs(console: Console, a: Announcement) -> None:
     runs = remaining(a.plan, a.store, a.seeds).runs
     for run in runs[:LISTED]:
         rate = run.config.training.optimizer.rate
-        say(console, run.short, f"rate {rate:g}, seed {run.seed}")
+        say(console, run.short, f"{a.plan.arm_of(run)}, rate {rate:g}, seed {run.seed}")
     if len(runs) > LISTED:
         say(console, "", f"and {len(runs) - LISTED} more")
     if len(a.plan.choices) < len(a.plan.definition.arms):
@@ -193,7 +195,7 @@ def say_what_can_be_shown(console: Console, plan: Plan) -> None:
         if spread is None:
             continue
         ends = (
-            statistics.detectable_effect(spread, len(one.seeds)),
+            statistics.detectable_effect(spread, len(one.seeds), ALPHA / len(one.contrasts)),
             statistics.decidable_margin(spread, len(one.seeds)),
         )
         effect, margin = (
@@ -212,7 +214,7 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
     comparison = compare(plan, store)
     console.print()
     _say_table(console, arms_table(plan, comparison))
-    if len(comparison.effects) > 1:
+    if needs_contrasts(plan, comparison):
         console.print()
         _say_table(console, contrasts_table(comparison).drop(columns="nothing within"))
     for effect in comparison.effects:
@@ -232,8 +234,9 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
     for text in comparison.since:
         say(console, "since", text)
     if plan.second_looks:
-        again = compare(plan, store, plan.seeds)
-        say(console, "second look", words.effect_sentence(again.effects[0]))
+        for again in compare(plan, store, plan.seeds).effects:
+            text = f"{again.contrast.between}, {words.effect_sentence(again)}"
+            say(console, "second look", text)
     console.print()
     _say_verdicts(console, study, plan, comparison)
     drawn = draw(plan, store) if figure else None

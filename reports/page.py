@@ -17,6 +17,7 @@ from reports.ledger import Row, ledger, ledger_table, numbers
 from reports.tables import (
     arms_table,
     contrasts_table,
+    needs_contrasts,
     thresholds_table,
     tuning_table,
     write_table,
@@ -35,13 +36,10 @@ class Section(Frozen):
     first_run: datetime | None
 
 
-def sections(store: Store, study: str | None = None) -> list[Section]:
+def sections(store: Store) -> list[Section]:
     """Return what each plan in a results folder has come to; smoke plans last."""
     found = []
     for plan in store.plans():
-        one = plan.definition
-        if study is not None and one.study != study:
-            continue
         comparison = compare(plan, store)
         found.append(
             Section(
@@ -58,7 +56,8 @@ def sections(store: Store, study: str | None = None) -> list[Section]:
 
 def write_report(store: Store, out: Path, study: str | None = None) -> list[Path]:
     """Write page, figures, tables and ``report.json`` to ``out``; return the paths, page first."""
-    found = sections(store, study)
+    everything = sections(store)
+    found = [s for s in everything if study in (None, s.plan.definition.study)]
     written: list[Path] = []
     pictures = {}
     for section in found:
@@ -68,7 +67,7 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
             pictures[section.name] = Markup(_svg_element(paths[0].read_text()))
             written += paths
         written += write_tables(section.plan, section.comparison, out, section.name)
-    claims = ledger([(section.plan, section.comparison) for section in found])
+    claims = ledger([(section.plan, section.comparison) for section in everything])
     written += write_table(ledger_table(claims), out, "ledger")
     page = out / "index.html"
     write_atomically(page, _render(found, claims, pictures, store.problems).encode())
@@ -95,6 +94,7 @@ def _render(
         "words": words,
         "arms_table": arms_table,
         "contrasts_table": contrasts_table,
+        "needs_contrasts": needs_contrasts,
         "numbers": numbers,
         "thresholds_table": thresholds_table,
         "tuning_table": tuning_table,

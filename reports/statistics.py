@@ -3,6 +3,7 @@
 Differences are of paired seeds, shape (n,); a ratio is a difference of logarithms.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -186,6 +187,15 @@ def seeds_needed(deviation: float, effect: float, alpha: float = 0.05, power: fl
         enough = power_of(effect / deviation, middle, alpha) >= power
         few, many = (few, middle) if enough else (middle, many)
     return many
+
+
+def fewest_pairs(alpha: float = 0.05) -> int:
+    """Return how many pairs an exact sign-flip test needs before it can reject at all.
+
+    >>> fewest_pairs(0.05), fewest_pairs(0.05 / 25)
+    (6, 10)
+    """
+    return math.floor(1 - math.log2(alpha)) + 1
 
 
 def decidable_margin(

@@ -15,24 +15,37 @@ from reports.words import (
     margin,
     metric_name,
     paper_number,
+    percent,
     unit,
     value,
 )
 
 
 def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
-    """Return one row per arm by the primary metric, every cell as it is read."""
+    """Return one row per arm by the primary metric, every cell as it is read.
+
+    Changes are shown where all are against one arm, which then changes by nothing.
+    """
     metric = plan.definition.metric
-    effects = {e.contrast.arm: e for e in comparison.effects if e.metric == metric}
+    primary = [effect for effect in comparison.effects if effect.metric == metric]
+    references = {effect.contrast.against for effect in primary}
+    shown = {e.contrast.arm: e for e in primary} if len(references) == 1 else {}
+    nothing = "1" if metric.is_ratio else "0"
     rows = []
     for row in comparison.rows:
-        of_effect = ["1" if metric.is_ratio else "0", "", ""]
-        if effect := effects.get(row.arm):
+        of_effect = [nothing if shown and row.arm in references else "-", "", ""]
+        if effect := shown.get(row.arm):
             of_effect = [estimate(effect), interval(effect), paper_number(effect)]
         rows.append([*arm_cells(row, metric), *of_effect])
     size = "speed-up" if metric.is_ratio else f"change, {unit(metric)}"
     columns = ["arm", "rate", "seeds", "reached", "epochs" if metric.is_ratio else "value"]
     return pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
+
+
+def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
+    """Return whether the arms' table does not say everything of the contrasts."""
+    metrics = [effect.metric for effect in comparison.effects]
+    return metrics != [plan.definition.metric]
 
 
 def contrasts_table(comparison: Comparison) -> pd.DataFrame:
@@ -41,7 +54,7 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
     for effect in comparison.effects:
         rows.append(
             [
-                f"{effect.contrast.arm} against {effect.contrast.against}",
+                effect.contrast.between,
                 metric_name(effect.metric),
                 effect.pairs,
                 f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",
@@ -61,11 +74,12 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def thresholds_table(comparison: Comparison) -> pd.DataFrame:
-    """Return the speed-up at the other thresholds."""
+    """Return the speed-up of every contrast at the other thresholds."""
     return pd.DataFrame(
         [
             [
-                f"{100 * at.training_error:g} %",
+                effect.contrast.between,
+                percent(at.training_error),
                 f"{at.estimate:.2f}",
                 _between(at.low, at.high),
                 at.pairs,
@@ -73,7 +87,7 @@ def thresholds_table(comparison: Comparison) -> pd.DataFrame:
             for effect in comparison.effects
             for at in effect.at_thresholds
         ],
-        columns=["training error", "speed-up", "95 % interval", "pairs"],
+        columns=["contrast", "training error", "speed-up", "95 % interval", "pairs"],
     )
 
 
@@ -84,7 +98,7 @@ def tuning_table(plan: Plan) -> pd.DataFrame:
     for arm, choice in plan.choices.items():
         for trial in choice.trials:
             got = ", ".join(value(outcome, metric) for outcome in trial.outcomes)
-            reached = got if trial.reached else "not reached"
+            reached = got if trial.reached else f"{got} (not reached)"
             chosen = "chosen" if trial.rate == choice.rate else ""
             rows.append([arm, f"{trial.rate:g}", trial.epochs, reached, chosen])
     by_seed = f"{metric_name(metric)}, by seed"

@@ -2,7 +2,8 @@
 
 from ablations.plan import Plan
 from ablations.study import EarlyLoss, FinalError, Gap, Metric, TimeTo
-from reports.comparison import ArmRow, Comparison
+from reports.caveats import ArmRow
+from reports.comparison import Comparison
 from reports.effect import Effect
 
 
@@ -115,7 +116,7 @@ def size(number: float, metric: Metric) -> str:
 
 def margin(effect: Effect) -> str:
     """Return how large a difference may be and still count as none."""
-    return size(effect.contrast.margin, effect.metric)
+    return size(effect.margin, effect.metric)
 
 
 def estimate(effect: Effect) -> str:
@@ -225,17 +226,21 @@ def what_would_decide(effect: Effect, test: str = "") -> str:
     """Return why a comparison is undecided, and what it lacks."""
     if effect.unmet:
         return f"{effect.unmet}; without that, nothing follows for the claim"
+    text = f"nothing decides{test}"
     if effect.bound != "none":
-        return (
-            f"nothing decides{test}; some runs never reached the threshold; a longer horizon would"
-        )
-    if effect.detectable is None:
-        return f"nothing decides{test}; more seeds would"
-    shown = size(effect.detectable, effect.metric)
-    text = f"nothing decides{test}; {effect.planned} seeds could show {shown}"
+        return f"{text}; some runs never reached the threshold; a longer horizon would"
+    if effect.predicted == "equal":
+        if effect.decidable_margin is None:
+            return f"{text}; more seeds would"
+        shown = size(effect.decidable_margin, effect.metric)
+        return f"{text}; {effect.planned} seeds can decide equality within {shown}"
+    if effect.detectable is not None:
+        text += f"; {effect.planned} seeds could show {size(effect.detectable, effect.metric)}"
     if effect.seeds_for_paper is not None and effect.seeds_for_paper > effect.planned:
-        text += f", and the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
-    return text
+        return f"{text}; the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
+    if effect.seeds_for_margin is not None and effect.seeds_for_margin > effect.planned:
+        return f"{text}; an effect as large as {margin(effect)} takes {effect.seeds_for_margin}"
+    return text if effect.detectable is not None else f"{text}; more seeds would"
 
 
 def arm_cells(row: ArmRow, metric: Metric) -> list[str]:

@@ -53,7 +53,7 @@ def test_claims_and_studies_name_each_other(study) -> None:
     """So that the ledger's command runs what tests the claim."""
     assert CLAIMS[study.claim].study == study.name
     for contrast in study.contrasts:
-        assert contrast.claim in CLAIMS
+        assert contrast.paper == CLAIMS[contrast.claim].paper[0].value
     for claim in CLAIMS.values():
         assert claim.study is None or claim.study in STUDIES
 

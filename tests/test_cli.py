@@ -242,7 +242,8 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert "2 arms x 2 seeds = 4 runs" in output
     assert re.search(r"time +(about|at most) \d+", output)
     assert re.search(r"disk +about \d+ MB", output)
-    assert len(re.findall(r"^[0-9a-f]{12} +rate 0.003, seed 100[01]$", output, re.M)) == 4
+    listed = r"^[0-9a-f]{12} +(relu|tanh), rate 0.003, seed 100[01]$"
+    assert len(re.findall(listed, output, re.M)) == 4
     assert "the other ids depend on rates that are not chosen yet" in output
     assert not (tmp_path / "results").exists()
 
@@ -400,7 +401,7 @@ def test_a_study_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
 
 
 def test_fewer_seeds_than_planned_are_a_first_part_of_the_plan(tmp_path: Path) -> None:
-    """Three of ten: the plan has ten, the output says so, and no verdict is given."""
+    """One of ten: the plan has ten, the output says so, and no verdict is given."""
     path = own_study(tmp_path)
 
     with start(tmp_path / "results", "ablate", "--study", str(path), "--seeds", "1") as process:
@@ -427,3 +428,37 @@ def test_a_study_file_that_raises_is_a_sentence_or_on_demand_a_traceback(tmp_pat
     assert "mine.py, line 2: KeyError: 'relu'" in short.stderr
     assert "Traceback" not in short.stderr
     assert "return {}['relu']" in long.stderr
+
+
+def test_a_page_of_one_study_keeps_the_ledger_of_all(results: Path) -> None:
+    """What another study in the folder has found is not unfound."""
+    filled(results, 3, tanh=[0.6, 0.1], relu=[0.4, 0.0])
+    path = results / "plans" / "relu_vs_tanh@fashion_mini.json"
+    other = path.read_text().replace('"study": "relu_vs_tanh"', '"study": "another"')
+    path.with_name("another@fashion_mini.json").write_text(other.replace('"C09"', "null"))
+
+    assert call("report", "--study", "another", "--results", results)[0] == 0
+    content = json.loads((results / "report" / "report.json").read_text())
+
+    assert [section["comparison"]["study"] for section in content["studies"]] == ["another"]
+    (c09,) = [row for row in content["ledger"] if row["claim"]["id"] == "C09"]
+    assert len(c09["elsewhere"]) == 1
+
+
+def test_a_second_look_is_kept_though_nothing_is_left_to_train(
+    smoked: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Its runs were there already, trained for another study or merged from another machine."""
+    shutil.copytree(smoked[0], tmp_path / "results")
+    store = Store(tmp_path / "results")
+    plan = store.plans()[0]
+    for arm in plan.definition.arms:
+        first = store.find(plan.run(arm, 0))
+        assert first is not None
+        store.add(first.model_copy(update={"run": plan.run(arm, 2)}))
+
+    code, output = call(*SMOKE, "--seeds", "3", "--results", tmp_path / "results")
+
+    assert code == 0
+    assert "nothing to do" in output
+    assert [look.seeds for look in Store(tmp_path / "results").plans()[0].second_looks] == [(2,)]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import simulation
 from conftest import PROVENANCE, measures_of, record_of
 from test_plan import MANIFEST, chosen, plan_of
 
@@ -27,7 +28,8 @@ from alexnet.presets import tiny
 from reports.comparison import compare, tuning_spread
 from reports.effect import Effect, verdict
 from reports.figures import draw, mean_curve
-from reports.tables import arms_table, contrasts_table
+from reports.statistics import fewest_pairs
+from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.words import headline, verdict_line
 
 CONTRAST = Contrast(
@@ -493,3 +495,68 @@ def test_what_has_changed_since_registration_is_listed(results) -> None:
         "1 run trained from a checkout with changes of its own",
         "2026-02-03 00:00 UTC: other words for title",
     )
+
+
+def test_a_network_that_diverged_cannot_be_said_to_overfit_less(results) -> None:
+    """Its gap of zero decides nothing, whatever the numbers."""
+    plan = of_errors(HELPS.but(metric=Gap()))
+    store = with_measures(plan, results, {"without": [measures_of(0.01, 0.2, 0.3)] * 6})
+    for seed in range(6):
+        store.add(record_of(plan.run("with", seed), [0.9], status="diverged"))
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].verdict == "open"
+    assert "6 runs of with diverged, and so cannot be said to overfit" in verdict_line(
+        comparison.effects[0], comparison
+    )
+
+
+def test_a_precondition_is_not_met_by_the_runs_that_happened_to_work(results) -> None:
+    """One of six diverged: the other five do not speak for it."""
+    plan = of_errors(HELPS.but(precondition=Overfits(arm="without")))
+    overfitting = [measures_of(0.01, 0.2, 0.3)]
+    store = with_measures(
+        plan, results, {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": overfitting * 5}
+    )
+    store.add(record_of(plan.run("without", 5), [0.9], status="diverged"))
+
+    assert compare(plan, store).effects[0].verdict == "open"
+
+
+def test_what_seeds_can_show_is_by_the_test_that_decides(results) -> None:
+    """Six pairs have a p-value below 0.05 and five have none, however little they vary."""
+    plan = of_errors(HELPS.but(paper=-0.1))
+    without = [measures_of(0.1, 0.2, 0.3 + seed / 1000) for seed in range(6)]
+    arms = {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": without}
+
+    effect = compare(plan, with_measures(plan, results, arms)).effects[0]
+
+    assert effect.seeds_for_paper == 6
+    assert effect.detectable is not None
+    assert fewest_pairs(0.05) == 6
+
+
+def test_changes_are_shown_where_there_is_one_arm_to_change_from(results) -> None:
+    """Against two references the arms' table says nothing of changes; the contrasts' says all."""
+    one, two = of_errors(HELPS), of_errors(HELPS, HELPS.but(arm="without", against="with"), seeds=7)
+    seen = {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
+    column = "change, points"
+
+    assert not needs_contrasts(one, compare(one, with_measures(one, results, seen)))
+    comparison = compare(two, with_measures(two, results, seen))
+    assert needs_contrasts(two, comparison)
+    assert arms_table(two, comparison)[column].tolist() == ["-", "-"]
+    assert contrasts_table(comparison)["effect"].tolist() == ["-10.00 points", "+10.00 points"]
+
+
+def test_a_study_of_26_arms_draws() -> None:
+    """More than a palette has colours."""
+    plan = simulation.tuned(simulation.plan_of(simulation.study_of(arms=26)))
+    runs = [run for run in simulation.comparison_runs(plan) if run.seed < 2]
+    store = simulation.records_of(plan, simulation.Trainer(4.0, spread=0.1), runs)
+
+    figure = draw(plan, store)
+
+    assert figure is not None
+    assert len(figure.axes[1].lines) >= 25

@@ -15,6 +15,10 @@ BASE = Base(config=tiny(), metric=FinalError(), rates=(0.001,))
 CONTRAST = Contrast(
     arm="without", against="with", direction="higher", margin=0.005, margin_reason="too small"
 )
+TOP5 = CONTRAST.but(metric=FinalError(top=5))
+FEW = tiny().but(network={"classes": 5})
+UNTIL = tiny().but(training={"until": {"training_error": 0.25}})
+BEYOND = TimeTo(training_error=0.2)
 
 
 def study_of(**changes: object) -> Study:
@@ -52,10 +56,33 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
         ({"contrasts": (CONTRAST.but(direction=None, paper=0.0),)}, "say which way"),
         (
             {"contrasts": (CONTRAST.but(metric=TimeTo(training_error=0.2)),)},
-            "its margin is a factor above 1",
+            "a margin is a factor above 1",
         ),
-        ({"bases": {"fashion_mini": BASE.but(setting="paper")}}, "needs the paper's dataset"),
+        ({"bases": {"fashion_mini": BASE.but(setting="paper")}}, "needs a claim and the paper"),
         ({"arms": {"with": {}, "without": {"network": {"norm": None}}}}, "Extra inputs"),
+        ({"bases": {"fashion_mini": BASE.but(setting="stand-in")}}, "needs a claim and the paper"),
+        ({"contrasts": (CONTRAST.but(arm="with"),)}, "an arm is compared with another"),
+        ({"contrasts": (CONTRAST, CONTRAST)}, "without against with: the same contrast twice"),
+        ({"arms": {"with": {}, "without": {}}}, "arm 'with' is the same as another"),
+        ({"contrasts": (CONTRAST.but(paper=-0.02),)}, "number, -0.02, does not go higher"),
+        ({"contrasts": (CONTRAST.but(paper=0.004),)}, "would call the paper's own effect, 0.004"),
+        ({"contrasts": (CONTRAST.but(paper=1.4),)}, "errors are fractions: half a point is 0.005"),
+        ({"contrasts": (CONTRAST.but(margin=None),)}, "say within what it is nothing (margin=)"),
+        (
+            {"bases": {"fashion_mini": BASE.but(config=FEW)}, "contrasts": (TOP5,)},
+            "top-5 error is not measured with 5 classes",
+        ),
+        (
+            {"bases": {"fashion_mini": BASE.but(config=UNTIL)}},
+            "its runs end at 0.25 training error (until), each at another epoch, so final_error",
+        ),
+        (
+            {
+                "bases": {"fashion_mini": BASE.but(config=UNTIL, metric=BEYOND)},
+                "contrasts": (CONTRAST.but(margin=1.25),),
+            },
+            "its runs end at 0.25 training error (until), before 0.2 is reached",
+        ),
         (
             {"seeds": 5},
             "5 seeds cannot decide 1 contrasts: the smallest p-value of their exact test is "
@@ -71,7 +98,7 @@ def test_a_study_that_cannot_work_is_refused(changes, message: str) -> None:
 
 def test_a_family_too_large_for_its_seeds_is_refused_with_the_arithmetic() -> None:
     """Ten seeds carry 25 contrasts: 25 x 2/2^10 = 0.0488; 26 make 0.0508."""
-    arms = {"with": {}} | {f"arm{n}": {} for n in range(26)}
+    arms = {"with": {}} | {f"arm{n}": {"training": {"batch": 33 + n}} for n in range(26)}
     contrasts = tuple(CONTRAST.but(arm=f"arm{n}") for n in range(26))
 
     assert study_of(arms=arms, contrasts=contrasts[:25]).seeds == 10
@@ -88,6 +115,19 @@ def test_a_contrast_goes_where_its_papers_number_does() -> None:
     assert plain.but(paper=0.5).predicts(times) == "lower"
     assert plain.but(paper=-0.014).predicts(errors) == "lower"
     assert plain.but(paper=6.0, direction="equal").predicts(times) == "equal"
+
+
+def test_a_margin_not_given_is_half_of_the_papers_effect_or_a_factor_of_a_quarter() -> None:
+    """Written out, with that as its reason, when the plan is registered."""
+    errors = CONTRAST.but(margin=None, margin_reason="", paper=0.014)
+    times = CONTRAST.but(margin=None, margin_reason="", paper=6.0)
+
+    assert errors.registered(FinalError()).margin == 0.007
+    assert (
+        errors.registered(FinalError()).margin_reason == "the default, half of the paper's effect"
+    )
+    assert times.registered(TimeTo(training_error=0.2)).margin == 1.25
+    assert CONTRAST.registered(FinalError()) == CONTRAST
 
 
 def example() -> str:
@@ -114,6 +154,7 @@ def test_the_example_in_contributing_is_a_study_in_a_dozen_lines(tmp_path: Path)
         ("STUDY = 3", "mine.py has a STUDY of type int; it must define STUDY ="),
         ("", "mine.py defines no STUDY; it must define STUDY ="),
         ("\nx = 1 / 0\n", "mine.py, line 2: ZeroDivisionError: division by zero"),
+        ("import sys\nsys.exit('stop')", "mine.py, line 2: SystemExit: stop"),
         ("import nothing_here", "mine.py, line 1: ModuleNotFoundError: No module named"),
         ("a = 1\nb = (", "mine.py, line 2: SyntaxError: '(' was never closed"),
         (

@@ -48,7 +48,7 @@ def read_study(path: Path) -> Study:
         raise StudyError(f"there is no file {path}")
     try:
         found = runpy.run_path(str(path), run_name=path.stem).get("STUDY")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise StudyError(f"{path}, line {_line(error, path)}: {_reason(error)}") from error
     if not isinstance(found, Study):
         what = (
@@ -60,7 +60,7 @@ def read_study(path: Path) -> Study:
     return found.model_copy(update={"source": path.name})
 
 
-def _line(error: Exception, path: Path) -> int:
+def _line(error: BaseException, path: Path) -> int:
     """Return the last line of the file itself that led to an error."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
         return error.lineno or 0
@@ -68,7 +68,7 @@ def _line(error: Exception, path: Path) -> int:
     return next((f.lineno or 0 for f in reversed(frames) if f.filename == str(path)), 0)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Return in one line what is wrong; of a value refused, where it is and what rule it breaks."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]

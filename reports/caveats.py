@@ -1,0 +1,145 @@
+"""What stands beside a comparison: preconditions, caveats, who made the records, what changed."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from ablations.metrics import observe
+from ablations.plan import Plan
+from ablations.record import Record
+from ablations.study import Contrast, Gap, Metric, NormActive, Overfits
+from alexnet.config import Frozen
+
+Records = dict[str, dict[int, Record]]
+"""Comparison runs that have a record, by arm and seed."""
+
+
+class ArmRow(Frozen):
+    """One arm by the study's primary metric, over the seeds that have a record."""
+
+    arm: str
+    rate: float | None  # chosen by tuning; None while it goes on
+    at_edge: bool
+    seeds: tuple[int, ...]
+    reached: int
+    diverged: int
+    mean: float | None  # geometric for times
+    is_bound: bool  # some seed never got there, so the mean is at least this
+
+
+def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
+    """Say why nothing can follow from a contrast, whatever its numbers; None if something can."""
+    if isinstance(metric, Gap):
+        for arm in (contrast.arm, contrast.against):
+            if diverged := _diverged(records[arm]):
+                return f"{_runs(diverged)} of {arm} diverged, and so cannot be said to overfit"
+    needed = contrast.precondition
+    if needed is None:
+        return None
+    if diverged := _diverged(records[needed.arm]):
+        return f"{_runs(diverged)} of {needed.arm}, which the claim presupposes to work, diverged"
+    measures = [record.measures for record in records[needed.arm].values() if record.measures]
+    match needed:
+        case Overfits(arm=arm, training_error=most, gap=least):
+            seen = [(m.train.top1_error, m.test.top1_error) for m in measures if m.test]
+            if not seen:
+                return f"whether {arm} overfits was not measured"
+            train, test = (float(np.mean(side)) for side in zip(*seen, strict=True))
+            if train < most and test - train > least:
+                return None
+            return (
+                f"{arm} does not overfit: {100 * train:.1f} % clean training error and "
+                f"{100 * test:.1f} % test error, where below {100 * most:g} % and a gap above "
+                f"{100 * least:g} points are needed"
+            )
+        case NormActive(arm=arm, activity=least):
+            activity = [max(m.norm_activity.values()) for m in measures if m.norm_activity]
+            if not activity:
+                return f"the activity of {arm}'s normalisation was not measured"
+            median = float(np.median(activity))
+            if median >= least:
+                return None
+            return (
+                f"{arm}'s normalisation does next to nothing: alpha S / k is {median:.2g} in its "
+                f"most active layer, where {least:g} is needed"
+            )
+
+
+def _diverged(records: dict[int, Record]) -> int:
+    return sum(record.status == "diverged" for record in records.values())
+
+
+def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
+    """Return what to keep in mind of arms: rates at an edge, none that worked, divergence."""
+    caveats = []
+    ratio = plan.definition.metric.is_ratio
+    for row in rows:
+        choice = plan.choices.get(row.arm)
+        if choice and choice.none_reached:
+            caveats.append(
+                f"no rate brought {row.arm} to the threshold in tuning; {row.rate:g} used"
+                if ratio
+                else f"no rate trained {row.arm} in tuning; {row.rate:g} used"
+            )
+        elif row.at_edge:
+            side = "largest" if row.rate == max(plan.definition.rates) else "smallest"
+            better = "speed it up" if ratio else "improve it"
+            caveats.append(
+                f"{row.arm} did best at {row.rate:g}, the {side} rate tried: a wider grid might "
+                f"{better} further (rates= in {plan.about.source or 'its study'})"
+            )
+        if row.diverged:
+            runs = _runs(row.diverged)
+            counted = "the horizon" if ratio else "chance"
+            caveats.append(f"{runs} of {row.arm} diverged, counted as {counted}")
+    return caveats
+
+
+def unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
+    """Return how many records lack something that the study compares."""
+    one = plan.definition
+    metrics = [one.metric, *(contrast.metric for contrast in one.contrasts if contrast.metric)]
+    missing = sum(any(observe(record, m) is None for m in metrics) for record in records)
+    if not missing:
+        return []
+    return [
+        f"{_runs(missing)} {'was' if missing == 1 else 'were'} recorded before all that this study "
+        "compares was measured, and missing there; another --results folder trains anew"
+    ]
+
+
+def made_by(records: Sequence[Record]) -> tuple[str, ...]:
+    """Return with which releases and on which machines records were made, and how many."""
+    prints: Counter[str] = Counter()
+    for record in records:
+        f = record.fingerprint
+        device = f.processor if f.device == "cpu" else f.device
+        prints[f"torch {f.torch.split('+')[0]} on {device}, {f.capability}"] += 1
+    return tuple(f"{_runs(count)} with {name}" for name, count in prints.items())
+
+
+def since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
+    """Say what differs between the plan as registered and the runs that answered it."""
+    registered = plan.registered
+    commits: Counter[str] = Counter()
+    for record in records:
+        made = record.provenance
+        if made.commit != registered.commit:
+            commits[f"at commit {made.commit}" if made.commit else "from an installed copy"] += 1
+        if made.clean is False:
+            commits["from a checkout with changes of its own"] += 1
+    notes = [f"{_runs(count)} trained {where}" for where, count in commits.items()]
+    notes += [
+        f"{note.at:%Y-%m-%d %H:%M} UTC: other words for {', '.join(note.fields)}"
+        for note in plan.amendments
+    ]
+    notes += [
+        f"{look.at:%Y-%m-%d %H:%M} UTC: a second look, {len(look.seeds)} seeds more"
+        for look in plan.second_looks
+    ]
+    return tuple(notes)
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
