@@ -126,8 +126,8 @@ def number(one: Number) -> str:
     """Return a number of the paper as it is read: "-1.4 points top-1"."""
     if abs(one.value) >= 1000:
         shown = f"{one.value:,.0f}"
-    elif "top-" in one.unit:  # printed to one digit, logged to four
-        shown = f"{one.value:.1f}" if one.value == round(one.value, 1) else f"{one.value:.4g}"
+    elif "top-" in one.unit and one.value == round(one.value, 1):  # as errors are printed
+        shown = f"{one.value:.1f}"
     else:
         shown = f"{one.value:g}"
     text = f"{shown} {one.unit}"
