@@ -9,14 +9,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ablations.machine import Fingerprint
+from ablations.messages import (
+    Elsewhere,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Place,
+    Probe,
+    Progressed,
+    TimeStep,
+    WorkerError,
+)
 from ablations.run import Run
-from alexnet.config import Config, Precision
 from alexnet.data.catalogue import DatasetError
-from alexnet.progress import Epoch
 
 if TYPE_CHECKING:
     from ablations.worker import Workbench
@@ -26,74 +34,6 @@ KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each l
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**26),
 }
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a worker works."""
-
-    results: Path
-    data_dir: Path
-    device: str  # auto, cpu, cuda, cuda:1, ...
-    threads: int
-    command: str
-
-
-class Probe(NamedTuple):
-    """What a worker says of itself when it is ready."""
-
-    precision: Precision
-    fingerprint: Fingerprint
-
-
-class TimeStep(NamedTuple):
-    """Ask a worker how long a training step takes."""
-
-    config: Config
-    dataset: str
-    precision: Precision
-    steps: int
-
-
-class Timed(NamedTuple):
-    """The answer: how long a step takes, and how many weights and biases it moves."""
-
-    seconds: float
-    parameters: int
-
-
-class Progressed(NamedTuple):
-    """A run has passed once more over its images."""
-
-    run: Run
-    epoch: Epoch
-
-
-class Finished(NamedTuple):
-    """A run has its record."""
-
-    run: Run
-
-
-class Elsewhere(NamedTuple):
-    """Another process is at this run."""
-
-    run: Run
-
-
-class Failed(NamedTuple):
-    """A run, or the start of a worker, has failed; others go on."""
-
-    run: Run | None
-    reason: str
-
-
-Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed
-Job = Run | TimeStep
-
-
-class WorkerError(RuntimeError):
-    """No worker can be started; the message has its last words."""
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ablations.executors import Elsewhere, Event, Failed, Finished, LocalWorkers
+from ablations.executors import LocalWorkers
+from ablations.messages import Elsewhere, Event, Failed, Finished
 from ablations.plan import Plan
 from ablations.run import Run
 from ablations.store import Store

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.executors import Place, Timed, TimeStep, WorkerError
 from ablations.machine import Fingerprint, processor, provenance
+from ablations.messages import Place, Timed, TimeStep, WorkerError
 from ablations.record import Record, Seconds
 from ablations.run import Run
 from ablations.store import LARGEST_WEIGHTS, Store, StoreError, write_atomically

@@ -7,16 +7,9 @@ from typing import Literal
 
 from rich.console import Console
 
-from ablations.executors import (
-    Event,
-    Finished,
-    LocalWorkers,
-    Place,
-    Probe,
-    Timed,
-    TimeStep,
-)
+from ablations.executors import LocalWorkers
 from ablations.machine import cores, provenance
+from ablations.messages import Event, Finished, Place, Probe, Timed, TimeStep
 from ablations.plan import Plan, SecondLook, Timing, about, define, refuse_difference
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
@@ -25,6 +18,7 @@ from ablations.study import Study
 from alexnet.config import Precision
 from alexnet.data.catalogue import DatasetError, Manifest, describe, read_manifest
 from reports import narration
+from reports.announcement import Announcement, announce, list_runs
 from reports.figures import draw, save
 from reports.terminal import Progress, say
 
@@ -107,7 +101,7 @@ def _work(
         if plan is None:
             plan = _new_plan(request, study, manifest, probe.precision)
         seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
-        announcement = narration.Announcement(
+        announcement = Announcement(
             study=study,
             plan=plan,
             store=store,
@@ -117,9 +111,9 @@ def _work(
             workers=count,
             step=_time_steps(workers, plan, WARM_STEPS),
         )
-        narration.announce(console, announcement)
+        announce(console, announcement)
         if request.dry_run:
-            narration.list_runs(console, announcement)
+            list_runs(console, announcement)
             say(console, "dry run", "nothing was written and nothing trained")
             return 0
         _keep(plan, store)

@@ -13,7 +13,7 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
-from ablations.executors import WorkerError
+from ablations.messages import WorkerError
 from ablations.plan import PlanError
 from ablations.store import StoreError
 from ablations.studies import StudyError

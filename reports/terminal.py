@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ablations.executors import Event, Failed, Finished, Progressed
+from ablations.messages import Event, Failed, Finished, Progressed
 from ablations.plan import Plan
 from ablations.run import Run
 from ablations.runner import Chosen

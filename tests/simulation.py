@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from conftest import FINGERPRINT, PROVENANCE, REF
 
-from ablations.executors import Event, Finished, Progressed
+from ablations.messages import Event, Finished, Progressed
 from ablations.plan import Definition, Plan, about
 from ablations.record import Record, Seconds
 from ablations.run import Run

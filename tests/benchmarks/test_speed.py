@@ -16,7 +16,7 @@ from test_comparison import filled
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ablations.executors import Place
+from ablations.messages import Place
 from ablations.studies import find_study
 from ablations.worker import Workbench
 from alexnet.config import Config, Precision

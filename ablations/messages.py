@@ -1,0 +1,78 @@
+"""What a study's process and its workers say to each other; imports no PyTorch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ablations.machine import Fingerprint
+from ablations.run import Run
+from alexnet.config import Config, Precision
+from alexnet.progress import Epoch
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker works."""
+
+    results: Path
+    data_dir: Path
+    device: str  # auto, cpu, cuda, cuda:1, ...
+    threads: int
+    command: str
+
+
+class Probe(NamedTuple):
+    """What a worker says of itself when it is ready."""
+
+    precision: Precision
+    fingerprint: Fingerprint
+
+
+class TimeStep(NamedTuple):
+    """Ask a worker how long a training step takes."""
+
+    config: Config
+    dataset: str
+    precision: Precision
+    steps: int
+
+
+class Timed(NamedTuple):
+    """The answer: how long a step takes, and how many weights and biases it moves."""
+
+    seconds: float
+    parameters: int
+
+
+class Progressed(NamedTuple):
+    """A run has passed once more over its images."""
+
+    run: Run
+    epoch: Epoch
+
+
+class Finished(NamedTuple):
+    """A run has its record."""
+
+    run: Run
+
+
+class Elsewhere(NamedTuple):
+    """Another process is at this run."""
+
+    run: Run
+
+
+class Failed(NamedTuple):
+    """A run, or the start of a worker, has failed; others go on."""
+
+    run: Run | None
+    reason: str
+
+
+Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed
+Job = Run | TimeStep
+
+
+class WorkerError(RuntimeError):
+    """No worker can be started; the message has its last words."""

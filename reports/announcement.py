@@ -1,0 +1,162 @@
+"""What `ablate` will do, how long it should take and what it will keep, said beforehand."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from ablations.messages import Probe, Timed
+from ablations.plan import Plan
+from ablations.runner import counts, remaining
+from ablations.store import LARGEST_WEIGHTS, Store
+from ablations.study import Study, TimeTo
+from alexnet.data.catalogue import Description, Manifest, describe
+from reports import words
+from reports.caveats import made_by
+from reports.comparison import find_records
+from reports.terminal import say
+
+TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
+RECORD = 20_000  # bytes
+LISTED = 12  # runs, in a dry run
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What is known before anything starts."""
+
+    study: Study
+    plan: Plan
+    store: Store
+    manifest: Manifest
+    seeds: tuple[int, ...]
+    probe: Probe
+    workers: int
+    step: dict[str, Timed]  # by arm
+
+    @property
+    def pass_seconds(self) -> float:
+        """How long a pass over the training images takes, the mean over arms."""
+        config = next(iter(self.plan.definition.arms.values()))
+        images = config.training.images or self.manifest.counts["train"]
+        step = sum(timed.seconds for timed in self.step.values()) / len(self.step)
+        return images / config.training.batch * step
+
+
+def announce(console: Console, a: Announcement) -> None:
+    """Say what will be done and how long it should take, before it is done."""
+    one, plan, store = a.plan.definition, a.plan, a.store
+    here, total = counts(plan, store, a.seeds)
+    horizon = max(config.training.epochs for config in one.arms.values())
+    until = (
+        f"until {words.percent(one.metric.training_error)} training error or {horizon} epochs"
+        if isinstance(one.metric, TimeTo)
+        else f"{horizon} epochs each"
+    )
+    there = f", {here} of them here" if here else ""
+    say(
+        console,
+        "plan",
+        f"{len(one.arms)} arms x {len(a.seeds)} seeds = {total} runs{there}, {until}",
+    )
+    if len(a.seeds) < len(plan.seeds):
+        say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
+    tuning = f"{len(one.arms)} arms x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
+    say(console, "before that", f"{tuning}, to choose each arm's rate")
+    new = (
+        "new"
+        if store.read_plan(one.study, one.dataset.name, one.smoke) is None
+        else (f"registered {plan.registered.at:%Y-%m-%d %H:%M} UTC")
+    )
+    say(console, "registered", f"plan {plan.short}, {new}")
+    f = a.probe.fingerprint
+    device = f.processor if f.device == "cpu" else f.device
+    say(
+        console,
+        "machine",
+        f"{a.workers} workers on {device}, {f.capability}, {one.precision}, "
+        f"torch {f.torch.split('+')[0]}",
+    )
+    _say_what_is_reused(console, a)
+    say(console, "time", _time(a))
+    say(console, "disk", _disk(a))
+    console.print()
+
+
+def _say_what_is_reused(console: Console, a: Announcement) -> None:
+    """Say which records here were made otherwise than this machine would make them."""
+    records = [
+        record
+        for found in find_records(a.plan, a.store, a.seeds).values()
+        for record in found.values()
+        if record.fingerprint != a.probe.fingerprint
+    ]
+    for text in made_by(records):
+        say(console, "used as it is", text)
+
+
+def _left(a: Announcement) -> tuple[float, float]:
+    """Return which fractions of all tuning and of all comparison runs are still to do."""
+    one = a.plan.definition
+    here, total = counts(a.plan, a.store, a.seeds)
+    untried = remaining(a.plan, a.store, a.seeds).untried
+    return untried, (total - here) / (len(one.arms) * len(one.seeds))
+
+
+def _time(a: Announcement) -> str:
+    """Estimate from steps timed here and the passes that the whole study took before."""
+    one = a.plan.definition
+    untried, compared = _left(a)
+    passes, about = a.plan.about.passes, "about"
+    if passes is None or one.smoke:  # every run to its horizon
+        tuning = len(one.rates) * len(one.tuning_seeds) * untried
+        runs = len(one.arms) * (tuning + len(one.seeds) * compared)
+        left, about = runs * next(iter(one.arms.values())).training.epochs, "at most"
+    else:
+        left = passes * (TUNING_SHARE * untried + (1 - TUNING_SHARE) * compared)
+    text = f"{about} {words.duration(left * a.pass_seconds / a.workers)}"
+    if one.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
+        steps = [timed.seconds for timed in a.step.values()]
+        if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
+            text += f" (the paper's own experiment: {own})"
+    return text + "; Ctrl-C loses nothing"
+
+
+def _disk(a: Announcement) -> str:
+    """Estimate what the records, scores and weights still to come take."""
+    one = a.plan.definition
+    untried, runs = _left(a)
+    config = next(iter(one.arms.values()))
+    weights = 4 * max(timed.parameters for timed in a.step.values())
+    kept = (weights if weights <= LARGEST_WEIGHTS else 0) + RECORD
+    scores = 4 * config.network.classes * a.manifest.counts["test"]
+    tuning = len(one.arms) * len(one.rates) * len(one.tuning_seeds) * untried
+    comparison = len(one.arms) * len(one.seeds) * runs
+    unfinished = 2 * weights * a.workers
+    total = tuning * kept + comparison * (kept + scores) + unfinished
+    return f"about {max(1, round(total / 1e6))} MB for records, scores and weights"
+
+
+def list_runs(console: Console, a: Announcement) -> None:
+    """Name the runs that can start now; the others' ids follow from rates not chosen yet."""
+    runs = remaining(a.plan, a.store, a.seeds).runs
+    for run in runs[:LISTED]:
+        rate = run.config.training.optimizer.rate
+        say(console, run.short, f"{a.plan.arm_of(run)}, rate {rate:g}, seed {run.seed}")
+    if len(runs) > LISTED:
+        say(console, "", f"and {len(runs) - LISTED} more")
+    if len(a.plan.choices) < len(a.plan.definition.arms):
+        say(console, "", "the other ids depend on rates that are not chosen yet")
+
+
+def own_experiment(study: Study, paper: Description) -> str:
+    """Return the command that runs a study on the paper's own dataset."""
+    return f"{paper.how} ablate --study {study.name} --dataset {paper.name}"
+
+
+def own_time(study: Study, paper: Description, steps: list[float], workers: int) -> str | None:
+    """Say how long the paper's own experiment should take here, from seconds per step."""
+    base = study.bases.get(paper.name)
+    if base is None or base.passes is None:
+        return None
+    seconds = base.passes * paper.images / base.config.training.batch * sum(steps) / len(steps)
+    return f"about {words.duration(seconds / workers)}"
