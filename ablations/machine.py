@@ -10,6 +10,8 @@ from pathlib import Path
 
 from alexnet.config import Frozen
 
+PARTS = ("alexnet", "ablations", "reports")
+"""Of the checkout; a study of one's own may lie beside them."""
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
 
 
@@ -66,7 +68,9 @@ def checkout() -> tuple[str | None, bool | None]:
         ).stdout.strip()
 
     try:
-        return git("rev-parse", "--short=12", "HEAD"), not git("status", "--porcelain")
+        return git("rev-parse", "--short=12", "HEAD"), not git(
+            "status", "--porcelain", "--", *PARTS
+        )
     except (OSError, subprocess.CalledProcessError):
         return None, None
 

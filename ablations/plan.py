@@ -214,6 +214,12 @@ def define(
     """
     base = study.bases[dataset]
     arms = {arm: study.config(dataset, arm) for arm in study.arms}
+    for arm, config in arms.items():
+        if (config.training.images or 0) > manifest.counts["train"]:
+            raise PlanError(
+                f"{arm} trains on {config.training.images:,} images, and {dataset} has "
+                f"{manifest.counts['train']:,}"
+            )
     rates = base.rates
     if smoke:
         cut = {"images": SMOKE_IMAGES, "epochs": SMOKE_EPOCHS}

@@ -3,13 +3,16 @@
 import math
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from ablations.claims import CLAIMS
 from alexnet.config import Config, Fraction, Frozen, GiveUp
 
 ALPHA = 0.05
 """The chance of a false decision that a study allows itself, over all of its contrasts."""
+
+LARGEST_MARGIN = 0.1
+"""Of errors: who calls ten points nothing has most likely written points for fractions."""
 
 Setting = Literal["paper", "closest reading", "stand-in", "own question"]
 Direction = Literal["lower", "higher", "equal"]
@@ -167,10 +170,16 @@ class Study(Frozen):
             needed = contrast.precondition.arm if contrast.precondition else contrast.arm
             for arm in (contrast.arm, contrast.against, needed):
                 if arm not in self.arms:
-                    raise ValueError(f"a contrast names arm {arm!r}, which the study lacks")
+                    known = ", ".join(self.arms)
+                    raise ValueError(f"a contrast names arm {arm!r}; the study has {known}")
         for base in self.bases.values():
-            for changes in self.arms.values():
-                base.config.but(**changes)
+            for arm, changes in self.arms.items():
+                try:
+                    base.config.but(**changes)
+                except ValidationError as error:
+                    first = error.errors()[0]
+                    where = ".".join(map(str, first["loc"]))
+                    raise ValueError(f"arm {arm!r}: {where}: {first['msg']}") from error
         return self
 
     @model_validator(mode="after")
@@ -194,8 +203,7 @@ class Study(Frozen):
     def _says_what_it_expects(self) -> Self:
         for base in self.bases.values():
             for contrast in self.contrasts:
-                metric = contrast.metric or base.metric
-                if wrong := _wrong_numbers(contrast, metric):
+                if wrong := _wrong_numbers(contrast, contrast.metric or base.metric):
                     raise ValueError(f"{contrast.between}: {wrong}")
             if base.setting != "own question" and None in (self.paper_dataset, self.claim):
                 raise ValueError(f"setting {base.setting!r} needs a claim and the paper's dataset")
@@ -237,12 +245,13 @@ def _wrong_numbers(contrast: Contrast, metric: Metric) -> str | None:
     paper = contrast.paper
     if contrast.direction is None and paper in (None, nothing):
         return "say which way it should go (direction=)"
+    if contrast.margin is None and not metric.is_ratio and not paper:
+        return "say within what it is nothing (margin=)"
     margin = contrast.margin_for(metric)
     if metric.is_ratio and (margin <= 1 or (paper is not None and paper <= 0)):
         return "times are compared as a ratio: a margin is a factor above 1, a number positive"
-    errors = isinstance(metric, FinalError | Gap)
-    if errors and max(margin, abs(paper or 0.0)) >= 1:
-        return "errors are fractions: half a point is 0.005"
+    if isinstance(metric, FinalError | Gap) and (margin > LARGEST_MARGIN or abs(paper or 0) >= 1):
+        return f"errors are fractions, half a point is 0.005; a margin is at most {LARGEST_MARGIN}"
     if paper is None or contrast.direction == "equal":
         return None
     if contrast.direction not in (None, "higher" if paper > nothing else "lower"):

@@ -17,6 +17,8 @@ from reports.terminal import say
 
 TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
 RECORD = 20_000  # bytes
+FORWARD = 3  # times as fast as a training step
+AROUND_A_RUN = 0.3  # seconds to build, write and hand over
 LISTED = 12  # runs, in a dry run
 
 
@@ -32,6 +34,17 @@ class Announcement:
     probe: Probe
     workers: int
     step: dict[str, Timed]  # by arm
+
+    @property
+    def run_seconds(self) -> float:
+        """How long a run takes beside its passes: chiefly its evaluation, forward alone."""
+        config = next(iter(self.plan.definition.arms.values()))
+        part = {
+            name: min(config.training.images or n, n) for name, n in self.manifest.counts.items()
+        }
+        views = 2 if config.network.view == describe(self.manifest.name).size else 10
+        seen = part["test"] + views * (part["valid"] + part["test"])
+        return AROUND_A_RUN + self.pass_seconds * seen / part["train"] / FORWARD
 
     @property
     def pass_seconds(self) -> float:
@@ -58,6 +71,16 @@ def announce(console: Console, a: Announcement) -> None:
         "plan",
         f"{len(one.arms)} arms x {len(a.seeds)} seeds = {total} runs{there}, {until}",
     )
+    for contrast in one.contrasts:
+        metric = contrast.metric or one.metric
+        nothing = words.size(contrast.margin_for(metric), metric)
+        way = {"equal": "no difference"}.get(contrast.predicts(metric), contrast.predicts(metric))
+        say(
+            console,
+            "compares",
+            f"{contrast.between}, {words.metric_name(metric)}: {way} expected, nothing within "
+            f"{nothing}",
+        )
     if len(a.seeds) < len(plan.seeds):
         say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
     tuning = f"{len(one.arms)} arms x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
@@ -106,14 +129,15 @@ def _time(a: Announcement) -> str:
     """Estimate from steps timed here and the passes that the whole study took before."""
     one = a.plan.definition
     untried, compared = _left(a)
-    passes, about = a.plan.about.passes, "about"
-    if passes is None or one.smoke:  # every run to its horizon
-        tuning = len(one.rates) * len(one.tuning_seeds) * untried
-        runs = len(one.arms) * (tuning + len(one.seeds) * compared)
-        left, about = runs * next(iter(one.arms.values())).training.epochs, "at most"
+    tuning = len(one.rates) * len(one.tuning_seeds) * untried
+    runs = len(one.arms) * (tuning + len(one.seeds) * compared)
+    if a.plan.about.passes is None or one.smoke:
+        passes = runs * next(iter(one.arms.values())).training.epochs
     else:
-        left = passes * (TUNING_SHARE * untried + (1 - TUNING_SHARE) * compared)
-    text = f"{about} {words.duration(left * a.pass_seconds / a.workers)}"
+        share = TUNING_SHARE * untried + (1 - TUNING_SHARE) * compared
+        passes = a.plan.about.passes * share
+    seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
+    text = f"about {words.duration(seconds)}"
     if one.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
         steps = [timed.seconds for timed in a.step.values()]
         if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
@@ -145,7 +169,7 @@ def list_runs(console: Console, a: Announcement) -> None:
     if len(runs) > LISTED:
         say(console, "", f"and {len(runs) - LISTED} more")
     if len(a.plan.choices) < len(a.plan.definition.arms):
-        say(console, "", "the other ids depend on rates that are not chosen yet")
+        say(console, "", "the ids after these depend on what these will show")
 
 
 def own_experiment(study: Study, paper: Description) -> str:

@@ -10,6 +10,7 @@ from ablations.plan import Plan
 from ablations.record import Record
 from ablations.study import Contrast, Gap, Metric, NormActive, Overfits
 from alexnet.config import Frozen
+from reports.effect import Effect
 
 Records = dict[str, dict[int, Record]]
 """Comparison runs that have a record, by arm and seed."""
@@ -93,6 +94,39 @@ def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
             runs = _runs(row.diverged)
             counted = "the horizon" if ratio else "chance"
             caveats.append(f"{runs} of {row.arm} diverged, counted as {counted}")
+    return caveats
+
+
+def known_before(plan: Plan, records: Sequence[Record]) -> list[str]:
+    """Return how many runs are older than the plan, whose question may then have known them."""
+    older = sum(record.provenance.at < plan.registered.at for record in records)
+    if not older:
+        return []
+    verb = "is" if older == 1 else "are"
+    return [
+        f"{_runs(older)} of {len(records)} {verb} older than the plan, which was registered "
+        f"{plan.registered.at:%Y-%m-%d %H:%M} UTC: it may have been made knowing them"
+    ]
+
+
+def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:
+    """Return at which other thresholds an effect turns round, and which were passed unseen."""
+    caveats = []
+    for effect in effects:
+        if not effect.metric.is_ratio or effect.estimate is None:
+            continue
+        for at in effect.at_thresholds:
+            if at.low is None or at.high is None:
+                continue
+            if at.high < 1 < effect.estimate or effect.estimate < 1 < at.low:
+                caveats.append(
+                    f"to {100 * at.training_error:g} % training error it goes the other way: "
+                    f"{at.estimate:.2f} times [{at.low:.2f}, {at.high:.2f}]"
+                )
+        shown = {at.training_error for at in effect.at_thresholds}
+        unseen = [f"{100 * t:g} %" for t in plan.about.thresholds if t not in shown]
+        if unseen:
+            caveats.append(f"not measured to {', '.join(unseen)}: not every run crossed it in view")
     return caveats
 
 

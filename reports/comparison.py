@@ -18,6 +18,8 @@ from reports.caveats import (
     ArmRow,
     Records,
     caveats_of_arms,
+    elsewhere,
+    known_before,
     made_by,
     since,
     unmeasured,
@@ -48,6 +50,7 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
     seeds = one.seeds if seeds is None else seeds
     records = find_records(plan, store, seeds)
     rows = tuple(_row(plan, arm, found) for arm, found in records.items())
+    effects = _judged(plan, records, len(seeds))
     everything = [record for found in records.values() for record in found.values()]
     return Comparison(
         study=one.study,
@@ -57,8 +60,13 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
         done=len(everything),
         planned=len(seeds) * len(one.arms),
         rows=rows,
-        effects=_judged(plan, records, len(seeds)),
-        caveats=(*caveats_of_arms(plan, rows), *unmeasured(plan, everything)),
+        effects=effects,
+        caveats=(
+            *known_before(plan, everything),
+            *caveats_of_arms(plan, rows),
+            *elsewhere(plan, effects),
+            *unmeasured(plan, everything),
+        ),
         made_by=made_by(everything),
         since=since(plan, everything),
     )
@@ -77,20 +85,27 @@ def find_records(plan: Plan, store: Store, seeds: Sequence[int]) -> Records:
 def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
     one = plan.definition
     effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
-    adjusted = iter(statistics.holm([effect.p for effect in effects if effect.p is not None]))
+    adjusted = _by_holm([effect.p for effect in effects])
+    equivalent = _by_holm([effect.equivalence_p for effect in effects])
     # Holm's correction is over all contrasts, so none is judged before all are there.
     complete = all(effect.pairs == planned for effect in effects) and all(
         len(found) == planned for found in records.values()
     )
     judged = []
-    for effect in effects:
-        found = {} if effect.p is None else {"p_adjusted": next(adjusted)}
+    for effect, p, equivalence_p in zip(effects, adjusted, equivalent, strict=True):
+        found = {"p_adjusted": p, "equivalence_p_adjusted": equivalence_p}
         effect = effect.model_copy(update=found)
         word = verdict(effect, one.setting, complete)
         if one.smoke:
             word = "incomplete" if effect.pairs else "not run"
         judged.append(effect.model_copy(update={"verdict": word}))
     return tuple(judged)
+
+
+def _by_holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return the p-values there are, corrected, each in its place."""
+    adjusted = iter(statistics.holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(adjusted) for p in p_values]
 
 
 def _row(plan: Plan, arm: str, records: dict[int, Record]) -> ArmRow:
@@ -164,7 +179,7 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
 def _planning(
     plan: Plan, contrast: Contrast, metric: Metric, differences: np.ndarray, planned: int
 ) -> dict[str, float | int | None]:
-    """Return what the planned seeds could show, by the spread here and by that in tuning.
+    """Return what the planned seeds could show, by the spread seen here.
 
     Of the test that decides: exact, so that few seeds show nothing, and corrected for the number
     of contrasts as the smallest p-value of the study is.
@@ -173,14 +188,12 @@ def _planning(
     to_scale, back = (math.log, math.exp) if metric.is_ratio else (float, float)
     alpha = ALPHA / len(plan.definition.contrasts)
     fewest = statistics.fewest_pairs(alpha)
-    in_tuning = tuning_spread(plan, contrast)
-    if in_tuning is not None and planned > 1:
-        found["decidable_margin"] = back(statistics.decidable_margin(in_tuning, planned))
     if len(differences) < 2:
         return found
     deviation = float(differences.std(ddof=1))
     if planned >= fewest:
         found["detectable"] = back(statistics.detectable_effect(deviation, planned, alpha))
+        found["decidable_margin"] = back(statistics.decidable_margin(deviation, planned, alpha))
     looked_for = {"seeds_for_margin": contrast.margin_for(metric)}
     if contrast.paper is not None:
         looked_for["seeds_for_paper"] = contrast.paper

@@ -54,10 +54,11 @@ class Effect(Frozen):
     p: float | None = None  # exact sign-flip
     p_adjusted: float | None = None  # Holm over the study's contrasts
     equivalence_p: float | None = None
+    equivalence_p_adjusted: float | None = None  # Holm likewise
     detectable: float | None = None  # by the planned seeds, from the spread seen here
     seeds_for_paper: int | None = None  # to detect the paper's effect, from the same spread
     seeds_for_margin: int | None = None  # to detect an effect as large as the margin
-    decidable_margin: float | None = None  # by the planned seeds, from the spread in tuning
+    decidable_margin: float | None = None  # within which they can find equality, likewise
     pair_correlation: float | None = None
     unmet: str | None = None  # why nothing can follow for the claim, whatever the numbers
     at_thresholds: tuple[AtThreshold, ...] = ()
@@ -128,7 +129,8 @@ def _of_direction(effect: Effect) -> Verdict:
 
 
 def _is_equivalent(effect: Effect) -> bool:
-    return effect.equivalence_p is not None and effect.equivalence_p < ALPHA
+    p = effect.equivalence_p_adjusted
+    return p is not None and p < ALPHA
 
 
 def _differs(effect: Effect) -> bool:

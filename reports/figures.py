@@ -18,7 +18,7 @@ from alexnet.progress import Curve, running_curve
 from reports.caveats import Records
 from reports.comparison import compare, find_records, speed_ups
 from reports.effect import Effect
-from reports.words import effect_sentence, metric_name, unit
+from reports.words import effect_sentence, metric_name, named, unit
 
 mpl.use("Agg")
 
@@ -128,7 +128,7 @@ def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: 
     highest = max(100 * curve.errors[0] for curves in drawn.values() for curve in curves)
     axes.set_ylim(None, min(100, highest + 3))
     axes.set_title(f"{one.dataset.name}: " + ("choosing the rates" if tuning else plan.about.title))
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(frameon=False, loc="best")
 
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:
@@ -232,9 +232,11 @@ def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
                 [scale * effect.estimate], [row], xerr=spread, fmt="o", color=color, capsize=3
             )
     axes.axvline(0, color="0.75", linewidth=0.8, zorder=0)
-    axes.set_yticks(
-        range(len(drawn)), [e.contrast.between.replace(" against", "\nagainst") for e in drawn]
-    )
+    names = [
+        named(effect, drawn).replace(", ", "\n").replace(" against", "\nagainst")
+        for effect in drawn
+    ]
+    axes.set_yticks(range(len(drawn)), names)
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     same = {effect.metric for effect in drawn} == {drawn[0].metric}
     axes.set_xlabel(f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}")

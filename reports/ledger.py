@@ -81,8 +81,12 @@ def _row(claim: Claim, studies: Sequence[tuple[Plan, Comparison]]) -> Row:
         own=tuple(own),
         elsewhere=tuple(elsewhere),
         why_none=_why_none(claim, own, bool(elsewhere)),
-        command=f"invoke ablate --study {claim.study} --dataset paper" if claim.study else "",
+        command=own[0].command if own else _command(claim),
     )
+
+
+def _command(claim: Claim) -> str:
+    return f"invoke ablate --study {claim.study} --dataset paper" if claim.study else ""
 
 
 def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:

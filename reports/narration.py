@@ -48,7 +48,7 @@ def say_what_can_be_shown(console: Console, plan: Plan) -> None:
             continue
         ends = (
             statistics.detectable_effect(spread, len(one.seeds), ALPHA / len(one.contrasts)),
-            statistics.decidable_margin(spread, len(one.seeds)),
+            statistics.decidable_margin(spread, len(one.seeds), ALPHA / len(one.contrasts)),
         )
         effect, margin = (
             words.size(math.exp(end) if one.metric.is_ratio else end, one.metric) for end in ends
@@ -57,7 +57,7 @@ def say_what_can_be_shown(console: Console, plan: Plan) -> None:
             console,
             "can show",
             f"{effect} between {contrast.arm} and {contrast.against}, or that they are within "
-            f"{margin} (80 % power, by the spread of the tuning seeds)",
+            f"{margin} (80 % power, by the spread of two tuning seeds alone)",
         )
 
 
@@ -87,8 +87,8 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         say(console, "since", text)
     if plan.second_looks:
         for again in compare(plan, store, plan.seeds).effects:
-            text = f"{again.contrast.between}, {words.effect_sentence(again)}"
-            say(console, "second look", text)
+            which = words.named(again, comparison.effects)
+            say(console, "second look", f"{which}: {words.effect_sentence(again)}")
     console.print()
     _say_verdicts(console, study, plan, comparison)
     drawn = draw(plan, store) if figure else None

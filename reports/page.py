@@ -70,7 +70,7 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
     claims = ledger([(section.plan, section.comparison) for section in everything])
     written += write_table(ledger_table(claims), out, "ledger")
     page = out / "index.html"
-    write_atomically(page, _render(found, claims, pictures, store.problems).encode())
+    write_atomically(page, _render(found, claims, pictures, store).encode())
     data = out / "report.json"
     content = {
         "studies": [section.model_dump(mode="json") for section in found],
@@ -81,7 +81,7 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
 
 
 def _render(
-    found: list[Section], claims: list[Row], pictures: dict[str, Markup], problems: list[str]
+    found: list[Section], claims: list[Row], pictures: dict[str, Markup], store: Store
 ) -> str:
     environment = Environment(
         loader=PackageLoader("reports"),
@@ -100,7 +100,7 @@ def _render(
         "tuning_table": tuning_table,
     }
     return environment.get_template("page.html").render(
-        sections=found, claims=claims, pictures=pictures, problems=problems
+        sections=found, claims=claims, pictures=pictures, store=store, problems=store.problems
     )
 
 

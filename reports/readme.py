@@ -4,6 +4,7 @@
 they are not current.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ablations.store import Store, write_atomically
@@ -33,12 +34,12 @@ def evidence_text(store: Store) -> str:
             f"**{section.headline}**",
             _sentence(verdict_line(effect, section.comparison)),
             markdown(arms_table(section.plan, section.comparison)).rstrip(),
-            *_beside(effect, section.comparison),
+            *_beside(effect, section.comparison, section.plan.about.left_open),
         ]
     return "\n\n".join(blocks)
 
 
-def _beside(effect: Effect, comparison: Comparison) -> list[str]:
+def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) -> list[str]:
     """Return what a reader of the headline must not miss: other thresholds, and caveats."""
     elsewhere = [
         f"{times(at.estimate)} to {percent(at.training_error)}"
@@ -46,7 +47,10 @@ def _beside(effect: Effect, comparison: Comparison) -> list[str]:
         for at in effect.at_thresholds
     ]
     lines = [f"At other training errors: {', '.join(elsewhere)}."] if elsewhere else []
-    return lines + [_sentence(caveat) for caveat in comparison.caveats]
+    lines += [_sentence(caveat) for caveat in comparison.caveats]
+    if left_open:
+        lines.append("To keep in mind: " + "; ".join(left_open) + ".")
+    return lines
 
 
 def _sentence(text: str) -> str:

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from ablations.metrics import observe
 from ablations.plan import Plan
-from ablations.store import write_atomically
-from ablations.tuning import held_out
+from ablations.record import Record
+from ablations.store import Store, write_atomically
+from ablations.study import Metric
+from ablations.tuning import Trial, held_out
+from alexnet.progress import gave_up
 from reports.comparison import Comparison
 from reports.words import (
     arm_cells,
@@ -38,7 +42,13 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
             of_effect = [estimate(effect), interval(effect), paper_number(effect)]
         rows.append([*arm_cells(row, metric), *of_effect])
     size = "speed-up" if metric.is_ratio else f"change, {unit(metric)}"
-    columns = ["arm", "rate", "seeds", "reached", "epochs" if metric.is_ratio else "value"]
+    columns = [
+        "arm",
+        "rate",
+        "seeds",
+        "reached",
+        "epochs" if metric.is_ratio else metric_name(metric),
+    ]
     return pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
 
 
@@ -61,15 +71,15 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
                 interval(effect),
                 paper_number(effect),
                 margin(effect),
-                "-" if effect.p_adjusted is None else f"{effect.p_adjusted:.2g}",
-                "-" if effect.equivalence_p is None else f"{effect.equivalence_p:.2g}",
+                _p(effect.p_adjusted),
+                _p(effect.equivalence_p_adjusted),
                 effect.verdict,
             ]
         )
     return pd.DataFrame(
         rows,
         columns=["contrast", "by", "pairs", "effect", "95 % interval", "paper", "nothing within",
-                 "p (Holm)", "p (equivalence)", "verdict"],
+                 "p (Holm)", "equivalence p (Holm)", "verdict"],
     )  # fmt: skip
 
 
@@ -91,18 +101,33 @@ def thresholds_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def tuning_table(plan: Plan) -> pd.DataFrame:
+def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
     """Return every rate that was tried, with what each tuning seed got and which was chosen."""
     metric = held_out(plan.definition.metric)
+    records = {record.run.id: record for record in store.records()}
     rows = []
     for arm, choice in plan.choices.items():
         for trial in choice.trials:
-            got = ", ".join(value(outcome, metric) for outcome in trial.outcomes)
-            reached = got if trial.reached else f"{got} (not reached)"
+            pairs = zip(trial.runs, trial.outcomes, strict=False)
+            got = [_got(records.get(run), outcome, trial, metric) for run, outcome in pairs]
             chosen = "chosen" if trial.rate == choice.rate else ""
-            rows.append([arm, f"{trial.rate:g}", trial.epochs, reached, chosen])
+            rows.append([arm, f"{trial.rate:g}", trial.epochs, ", ".join(got), chosen])
     by_seed = f"{metric_name(metric)}, by seed"
     return pd.DataFrame(rows, columns=["arm", "rate", "epochs given", by_seed, ""])
+
+
+def _got(record: Record | None, outcome: float, trial: Trial, metric: Metric) -> str:
+    """Return what one tuning run got, as far as its record still says; its number if it is gone."""
+    if record is None:
+        return value(outcome, metric) + ("" if trial.reached else "?")
+    if record.status == "diverged":
+        return f"diverged in epoch {len(record.curve) + 1}"
+    if gave_up(record.curve, record.run.config):
+        return f"given up after {len(record.curve)}"
+    seen = observe(record, metric)
+    if seen is not None and seen.bound:
+        return f"not within {len(record.curve)}"
+    return value(outcome, metric)
 
 
 def write_tables(plan: Plan, comparison: Comparison, folder: Path, name: str) -> list[Path]:
@@ -132,6 +157,10 @@ def markdown(table: pd.DataFrame) -> str:
     """Return a table in Markdown; numbers and text alike as they stand."""
     lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).values.tolist()]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
 
 
 def _between(low: float | None, high: float | None) -> str:

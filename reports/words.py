@@ -1,5 +1,7 @@
 """Numbers as people read them, and the sentences that carry them; percent appears only here."""
 
+from collections.abc import Sequence
+
 from ablations.plan import Plan
 from ablations.study import EarlyLoss, FinalError, Gap, Metric, TimeTo
 from reports.caveats import ArmRow
@@ -185,12 +187,30 @@ def _finding(effect: Effect) -> str:
     return f"{arm} reached {error} training error {estimate(effect)} times as fast as {against}"
 
 
+def named(effect: Effect, among: Sequence[Effect]) -> str:
+    """Return what a contrast is called: its arms, and its metric where there are several."""
+    metrics = {other.metric for other in among}
+    return effect.contrast.between + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
+
+
+LEGEND = (
+    ("holds", "the effect is there (Holm's p below 0.05) and its interval includes the paper's"),
+    ("weaker, stronger", "it is there, and its interval lies wholly below or above the paper's"),
+    ("reversed", "it is there, the other way round"),
+    ("absent", "whatever difference there is, it is smaller than the margin (equivalence test)"),
+    ("open", "none of these is decided; the line says what would decide"),
+    ("same way, other way, no effect", "the same on other data, where sizes are not judged"),
+)
+"""The words of a verdict and what decides each, in short; `reports.effect.verdict` decides."""
+
+
 def verdict_line(effect: Effect, comparison: Comparison) -> str:
     """Return what follows for the claim, in the words of its setting."""
     p = effect.p_adjusted
     claim = effect.contrast.claim or "prediction"
-    test = "" if p is None else f" (exact p {p:.2g})"
-    which = f"{effect.contrast.arm} against {effect.contrast.against}"
+    holm = ", by Holm" if len(comparison.effects) > 1 else ""
+    test = "" if p is None else f" (p {p:.2g} against no effect{holm})"
+    which = named(effect, comparison.effects)
     says = "as the paper says" if effect.contrast.claim else "as predicted"
     small = f"any difference is smaller than {margin(effect)}"
     if comparison.smoke:
@@ -206,7 +226,7 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
         case "no effect":
             return f"no effect: {which}, {small}"
         case "absent":
-            return f"{claim} absent: {small}"
+            return f"{claim} absent: {which}, {small}"
         case "incomplete":
             return (
                 f"incomplete, {comparison.done} of {comparison.planned} runs: no verdict before "
@@ -217,9 +237,10 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
         case "open":
             return f"open: {which}, {what_would_decide(effect, test)}"
         case "holds" if effect.predicted == "equal":
-            return f"{claim} holds: {small}"
+            return f"{claim} holds: {which}, {small}"
         case word:
-            return f"{claim} {word}: {effect_sentence(effect)}{test}"
+            prefix = f"{which}, " if len(comparison.effects) > 1 else ""
+            return f"{claim} {word}: {prefix}{effect_sentence(effect)}{test}"
 
 
 def what_would_decide(effect: Effect, test: str = "") -> str:

@@ -240,11 +240,11 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
     assert process.returncode == 0, output
     assert "2 arms x 2 seeds = 4 runs" in output
-    assert re.search(r"time +(about|at most) \d+", output)
+    assert re.search(r"time +about \d+", output)
     assert re.search(r"disk +about \d+ MB", output)
     listed = r"^[0-9a-f]{12} +(relu|tanh), rate 0.003, seed 100[01]$"
     assert len(re.findall(listed, output, re.M)) == 4
-    assert "the other ids depend on rates that are not chosen yet" in output
+    assert "the ids after these depend on what these will show" in output
     assert not (tmp_path / "results").exists()
 
 

@@ -22,14 +22,14 @@ from ablations.study import (
     Study,
     TimeTo,
 )
-from ablations.tuning import Choice, Trial
+from ablations.tuning import Choice, Pending, Trial
 from alexnet.measures import Measures
 from alexnet.presets import tiny
 from reports.comparison import compare, tuning_spread
 from reports.effect import Effect, verdict
 from reports.figures import draw, mean_curve
 from reports.statistics import fewest_pairs
-from reports.tables import arms_table, contrasts_table, needs_contrasts
+from reports.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
 from reports.words import headline, verdict_line
 
 CONTRAST = Contrast(
@@ -41,8 +41,9 @@ TIMES, ERRORS = TimeTo(training_error=0.25), FinalError()
 
 
 def effect_of(estimate: float, low: float, high: float, **fields: object) -> Effect:
-    """Return an effect that is decided unless told otherwise."""
-    decided = {"p_adjusted": 0.002, "equivalence_p": 1.0, "pairs": 10, "planned": 10}
+    """Return an effect that is decided unless told otherwise; ``same`` is its equivalence p."""
+    decided = {"p_adjusted": 0.002, "pairs": 10, "planned": 10}
+    decided["equivalence_p_adjusted"] = fields.pop("same", 1.0)
     basis = {"contrast": CONTRAST, "metric": TIMES, "estimate": estimate, "low": low, "high": high}
     return Effect.model_validate(basis | decided | fields)
 
@@ -52,9 +53,9 @@ def effect_of(estimate: float, low: float, high: float, **fields: object) -> Eff
     [
         (Effect(contrast=CONTRAST, metric=TIMES, pairs=0, planned=10), "paper", False, "not run"),
         (effect_of(3.0, 2.5, 3.5), "paper", False, "incomplete"),
-        (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01), "paper", False, "incomplete"),
-        (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01), "paper", True, "absent"),
-        (effect_of(0.9, 0.85, 0.95, equivalence_p=0.01), "paper", True, "absent"),
+        (effect_of(1.1, 1.05, 1.15, same=0.01), "paper", False, "incomplete"),
+        (effect_of(1.1, 1.05, 1.15, same=0.01), "paper", True, "absent"),
+        (effect_of(0.9, 0.85, 0.95, same=0.01), "paper", True, "absent"),
         (effect_of(0.5, 0.4, 0.6), "paper", True, "reversed"),
         (effect_of(3.0, 2.5, 3.5), "paper", True, "weaker"),
         (effect_of(3.0, 2.5, 3.5), "closest reading", True, "weaker"),
@@ -68,12 +69,17 @@ def effect_of(estimate: float, low: float, high: float, **fields: object) -> Eff
         (effect_of(0.5, 0.4, 0.6, bound="upper"), "paper", True, "reversed"),
         (effect_of(3.0, 2.5, 3.5, bound="both"), "paper", True, "open"),
         (effect_of(3.0, 2.5, 3.5, unmet="inert"), "paper", True, "open"),
-        (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01, unmet="inert"), "paper", True, "open"),
+        (
+            effect_of(1.1, 1.05, 1.15, same=0.01, unmet="inert"),
+            "paper",
+            True,
+            "open",
+        ),
         (effect_of(3.0, 2.5, 3.5, unmet="inert"), "paper", False, "incomplete"),
         (effect_of(3.0, 2.5, 3.5), "stand-in", True, "same way"),
         (effect_of(9.0, 8.0, 10.0), "stand-in", True, "same way"),
         (effect_of(0.5, 0.4, 0.6), "stand-in", True, "other way"),
-        (effect_of(1.1, 1.05, 1.15, equivalence_p=0.01), "stand-in", True, "no effect"),
+        (effect_of(1.1, 1.05, 1.15, same=0.01), "stand-in", True, "no effect"),
         (effect_of(2.0, 0.9, 4.0, p_adjusted=0.2), "stand-in", True, "open"),
         (effect_of(3.0, 2.5, 3.5), "stand-in", False, "incomplete"),
         (effect_of(3.0, 2.5, 3.5), "own question", True, "same way"),
@@ -107,7 +113,7 @@ def test_a_claim_of_a_lower_error(estimate: float, low: float, high: float, word
         (-0.01, {}, "paper", "holds"),
         (-0.09, {}, "paper", "holds"),  # no number, so none that it could exceed
         (0.01, {}, "paper", "reversed"),
-        (-0.001, {"equivalence_p": 0.01}, "paper", "absent"),
+        (-0.001, {"same": 0.01}, "paper", "absent"),
         (-0.01, {"p_adjusted": 0.3}, "paper", "open"),
         (-0.01, {}, "stand-in", "same way"),
     ],
@@ -125,14 +131,18 @@ def test_a_claim_without_a_number(estimate, fields, setting: Setting, word: str)
 @pytest.mark.parametrize(
     ("fields", "setting", "word"),
     [
-        ({"p_adjusted": 0.6, "equivalence_p": 0.01}, "paper", "holds"),
-        ({"p_adjusted": 0.002, "equivalence_p": 0.01}, "paper", "holds"),  # differs, by nothing
-        ({"p_adjusted": 0.002, "equivalence_p": 0.4}, "paper", "reversed"),
-        ({"p_adjusted": 0.6, "equivalence_p": 0.4}, "paper", "open"),
-        ({"p_adjusted": 0.6, "equivalence_p": 0.01, "unmet": "inert"}, "paper", "open"),
-        ({"p_adjusted": 0.002, "equivalence_p": None, "bound": "lower"}, "paper", "open"),
-        ({"p_adjusted": 0.6, "equivalence_p": 0.01}, "own question", "same way"),
-        ({"p_adjusted": 0.002, "equivalence_p": 0.4}, "own question", "other way"),
+        ({"p_adjusted": 0.6, "same": 0.01}, "paper", "holds"),
+        (
+            {"p_adjusted": 0.002, "same": 0.01},
+            "paper",
+            "holds",
+        ),  # differs, by nothing
+        ({"p_adjusted": 0.002, "same": 0.4}, "paper", "reversed"),
+        ({"p_adjusted": 0.6, "same": 0.4}, "paper", "open"),
+        ({"p_adjusted": 0.6, "same": 0.01, "unmet": "inert"}, "paper", "open"),
+        ({"p_adjusted": 0.002, "same": None, "bound": "lower"}, "paper", "open"),
+        ({"p_adjusted": 0.6, "same": 0.01}, "own question", "same way"),
+        ({"p_adjusted": 0.002, "same": 0.4}, "own question", "other way"),
     ],
 )
 def test_a_claim_of_equality(fields, setting: Setting, word: str) -> None:
@@ -560,3 +570,70 @@ def test_a_study_of_26_arms_draws() -> None:
 
     assert figure is not None
     assert len(figure.axes[1].lines) >= 25
+
+
+def test_a_plan_younger_than_its_runs_says_so(results) -> None:
+    """Whoever registers a question after its runs may have known the answer."""
+    plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
+    later = PROVENANCE.but(at=datetime(2026, 1, 3, tzinfo=UTC))
+    plan = plan.model_copy(update={"registered": later})
+
+    assert compare(plan, store).caveats[0] == (
+        "6 runs of 6 are older than the plan, which was registered 2026-01-03 00:00 UTC: "
+        "it may have been made knowing them"
+    )
+
+
+def test_an_effect_that_turns_round_says_where(results) -> None:
+    """To 30 % ReLU needs 1.5 epochs and tanh 1.0; to 20 % ReLU 1.6 and tanh 2.0, every seed alike.
+
+    To 40 %, ReLU at 0.5 is above and tanh at its first half epoch is below: not measured.
+    """
+    tanh, relu = [0.35, 0.25, 0.15], [0.45, 0.28, 0.0]
+    plan, store = filled(results, 3, tanh=tanh, relu=relu)
+
+    caveats = compare(plan, store).caveats
+
+    assert any(c.startswith("to 30 % training error it goes the other way: 0.7") for c in caveats)
+    assert "not measured to 40 %: not every run crossed it in view" in caveats
+
+
+def test_equality_too_is_corrected_for_the_number_of_contrasts(results) -> None:
+    """Two contrasts, each with an equivalence p between 0.025 and 0.05: neither is decided."""
+    plan = of_errors(HELPS, HELPS.but(metric=Gap()), seeds=7)
+    small = [0.0, 0.004, -0.004, 0.008, -0.003, 0.002, 0.0]
+    arms = {
+        "with": [measures_of(0.1, 0.2, 0.2 + difference) for difference in small],
+        "without": [measures_of(0.1, 0.2, 0.2)] * 7,
+    }
+
+    effects = compare(plan, with_measures(plan, results, arms)).effects
+
+    assert 0.01 < effects[0].equivalence_p < 0.05
+    assert effects[0].equivalence_p_adjusted == pytest.approx(2 * effects[0].equivalence_p)
+    single = of_errors(HELPS, seeds=7)
+    alone = compare(single, with_measures(single, results, arms)).effects[0]
+    assert alone.verdict == "no effect"
+    assert effects[0].verdict == ("no effect" if 2 * effects[0].equivalence_p < 0.05 else "open")
+
+
+def test_the_tuning_table_says_what_each_seed_came_to(results) -> None:
+    """Given up, diverged, not within its epochs, or its number."""
+    plan, store = plan_of(), Store(results)
+    answers = {0.03: ([0.9], "finished"), 0.01: ([], "diverged"), 0.003: ([0.5, 0.1], "finished")}
+    while isinstance(found := plan.tuned("relu", store.find), Pending):
+        for run in found.runs:
+            rate = run.config.training.optimizer.rate
+            errors, status = answers.get(rate, ([0.6] * run.config.training.epochs, "finished"))
+            store.add(record_of(run, errors, status))
+    plan = plan.model_copy(update={"choices": {"relu": found}})
+
+    table = tuning_table(plan, store)
+
+    assert table.iloc[:, 3].tolist() == [
+        "given up after 1, given up after 1",
+        "diverged in epoch 1, diverged in epoch 1",
+        "1.25, 1.25",
+        "not within 2, not within 2",
+        "not within 2, not within 2",
+    ]

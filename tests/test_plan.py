@@ -18,7 +18,7 @@ STUDY = find_study("relu_vs_tanh")
 MANIFEST = Manifest(
     name="fashion_mini",
     classes=tuple("abcdefghij"),
-    counts={"train": 1, "valid": 1, "test": 1},
+    counts={"train": 10_000, "valid": 1, "test": 1},
     digest=REF.digest,
     split=REF.split,
     files={},
@@ -221,3 +221,13 @@ def test_a_run_is_known_by_its_arm_at_any_rate() -> None:
     assert plan.arm_of(plan.make_run(tuning, 1000)) == "decay"
     assert plan.arm_of(plan.make_run(config, 3)) == "relu"
     assert plan.arm_of(plan.make_run(config.but(inputs={"flips": True}), 3)) is None
+
+
+def test_more_images_than_there_are_is_refused() -> None:
+    """Before anything is registered: the record would say what was not so."""
+    many = {"images": 20_000}
+    base = STUDY.bases["fashion_mini"].but(config={"training": many})
+    study = STUDY.model_copy(update={"bases": {"fashion_mini": base}})
+
+    with pytest.raises(PlanError, match="trains on 20,000 images, and fashion_mini has 10,000"):
+        define(study, "fashion_mini", MANIFEST, 10, "float32", smoke=False)

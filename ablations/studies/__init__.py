@@ -75,5 +75,7 @@ def _reason(error: BaseException) -> str:
         where = ".".join(map(str, first["loc"]))
         said = first["msg"].removeprefix("Value error, ")
         return f"{error.title}{'.' if where else ''}{where}: {said}"
-    lines = str(error).splitlines()
+    lines = str(
+        getattr(error, "msg", "") or error
+    ).splitlines()  # a SyntaxError's own place is said
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
