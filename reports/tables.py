@@ -28,7 +28,7 @@ from reports.words import (
 def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     """Return one row per arm by the primary metric, every cell as it is read.
 
-    Changes are shown where all are against one arm, which then changes by nothing.
+    Changes have columns where all are against one arm, which then changes by nothing.
     """
     metric = plan.definition.metric
     primary = [effect for effect in comparison.effects if effect.metric == metric]
@@ -37,7 +37,7 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     nothing = "1" if metric.is_ratio else "0"
     rows = []
     for row in comparison.rows:
-        of_effect = [nothing if shown and row.arm in references else "-", "", ""]
+        of_effect = [nothing if row.arm in references else "-", "", ""]
         if effect := shown.get(row.arm):
             of_effect = [estimate(effect), interval(effect), paper_number(effect)]
         rows.append([*arm_cells(row, metric), *of_effect])
@@ -49,7 +49,8 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
         "reached",
         "epochs" if metric.is_ratio else metric_name(metric),
     ]
-    return pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
+    table = pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
+    return table if shown else table[columns]
 
 
 def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
