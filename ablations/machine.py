@@ -10,7 +10,7 @@ from pathlib import Path
 
 from alexnet.config import Frozen
 
-PARTS = ("alexnet", "ablations", "reports")
+SOURCES = ("alexnet", "ablations", "reports")
 """Of the checkout; a study of one's own may lie beside them."""
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
 
@@ -69,7 +69,7 @@ def checkout() -> tuple[str | None, bool | None]:
 
     try:
         return git("rev-parse", "--short=12", "HEAD"), not git(
-            "status", "--porcelain", "--", *PARTS
+            "status", "--porcelain", "--", *SOURCES
         )
     except (OSError, subprocess.CalledProcessError):
         return None, None

@@ -117,14 +117,8 @@ def _work(
             say(console, "dry run", "nothing was written and nothing trained")
             return 0
         _keep(plan, store)
-        redrawing = _Redrawing()
-        with Progress(console, plan, store, seeds) as progress:
-            for event in run_study(plan, store, workers, seeds):
-                progress.show(event)
-                plan = event.plan if isinstance(event, Chosen) else plan
-                if isinstance(event, Chosen):
-                    narration.say_what_can_be_shown(console, plan)
-                redrawing.on(event, plan, store)
+        progress = Progress(console, plan, store, seeds)
+        plan = _train(progress, console, plan, store, workers, seeds)
         say(console, "took", progress.summary(count))
         if not progress.failures and not plan.timings:
             plan = _time_alone(workers, plan, probe)
@@ -139,6 +133,26 @@ def _work(
         name = failure.run.short if failure.run else "worker"
         say(console, "FAILED", f"run {name}: {failure.reason.splitlines()[0]}")
     return FAILED if progress.failures else 0
+
+
+def _train(
+    progress: Progress,
+    console: Console,
+    plan: Plan,
+    store: Store,
+    workers: LocalWorkers,
+    seeds: tuple[int, ...],
+) -> Plan:
+    """Do all that is missing, showing it; return the plan with the rates that were chosen."""
+    redrawing = _Redrawing()
+    with progress:
+        for event in run_study(plan, store, workers, seeds):
+            progress.show(event)
+            if isinstance(event, Chosen):
+                plan = event.plan
+                narration.say_what_can_be_shown(console, plan)
+            redrawing.on(event, plan, store)
+    return plan
 
 
 def _keep(plan: Plan, store: Store) -> None:

@@ -1,6 +1,7 @@
 """What `ablate` will do, how long it should take and what it will keep, said beforehand."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from rich.console import Console
 
@@ -34,6 +35,30 @@ class Announcement:
     probe: Probe
     workers: int
     step: dict[str, Timed]  # by arm
+
+    @cached_property
+    def untried(self) -> float:
+        """The fraction of all tuning that is still to do."""
+        return remaining(self.plan, self.store, self.seeds).untried
+
+    @cached_property
+    def compared(self) -> float:
+        """The fraction of all comparison runs that is still to do."""
+        one = self.plan.definition
+        here, total = counts(self.plan, self.store, self.seeds)
+        return (total - here) / (len(one.arms) * len(one.seeds))
+
+    @property
+    def tuning_runs(self) -> float:
+        """How many tuning runs are still to do, if every rate is tried."""
+        one = self.plan.definition
+        return len(one.arms) * len(one.rates) * len(one.tuning_seeds) * self.untried
+
+    @property
+    def comparison_runs(self) -> float:
+        """How many comparison runs are still to do."""
+        one = self.plan.definition
+        return len(one.arms) * len(one.seeds) * self.compared
 
     @property
     def run_seconds(self) -> float:
@@ -117,24 +142,14 @@ def _say_what_is_reused(console: Console, a: Announcement) -> None:
         say(console, "used as it is", text)
 
 
-def _left(a: Announcement) -> tuple[float, float]:
-    """Return which fractions of all tuning and of all comparison runs are still to do."""
-    one = a.plan.definition
-    here, total = counts(a.plan, a.store, a.seeds)
-    untried = remaining(a.plan, a.store, a.seeds).untried
-    return untried, (total - here) / (len(one.arms) * len(one.seeds))
-
-
 def _time(a: Announcement) -> str:
     """Estimate from steps timed here and the passes that the whole study took before."""
     one = a.plan.definition
-    untried, compared = _left(a)
-    tuning = len(one.rates) * len(one.tuning_seeds) * untried
-    runs = len(one.arms) * (tuning + len(one.seeds) * compared)
+    runs = a.tuning_runs + a.comparison_runs
     if a.plan.about.passes is None or one.smoke:
         passes = runs * next(iter(one.arms.values())).training.epochs
     else:
-        share = TUNING_SHARE * untried + (1 - TUNING_SHARE) * compared
+        share = TUNING_SHARE * a.untried + (1 - TUNING_SHARE) * a.compared
         passes = a.plan.about.passes * share
     seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
     text = f"about {words.duration(seconds)}"
@@ -147,16 +162,12 @@ def _time(a: Announcement) -> str:
 
 def _disk(a: Announcement) -> str:
     """Estimate what the records, scores and weights still to come take."""
-    one = a.plan.definition
-    untried, runs = _left(a)
-    config = next(iter(one.arms.values()))
+    config = next(iter(a.plan.definition.arms.values()))
     weights = 4 * max(timed.parameters for timed in a.step.values())
     kept = (weights if weights <= LARGEST_WEIGHTS else 0) + RECORD
     scores = 4 * config.network.classes * a.manifest.counts["test"]
-    tuning = len(one.arms) * len(one.rates) * len(one.tuning_seeds) * untried
-    comparison = len(one.arms) * len(one.seeds) * runs
     unfinished = 2 * weights * a.workers
-    total = tuning * kept + comparison * (kept + scores) + unfinished
+    total = a.tuning_runs * kept + a.comparison_runs * (kept + scores) + unfinished
     return f"about {max(1, round(total / 1e6))} MB for records, scores and weights"
 
 

@@ -115,18 +115,21 @@ def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:
     for effect in effects:
         if not effect.metric.is_ratio or effect.estimate is None:
             continue
+        which = f"{effect.contrast.between}: " if len(effects) > 1 else ""
         for at in effect.at_thresholds:
             if at.low is None or at.high is None:
                 continue
             if at.high < 1 < effect.estimate or effect.estimate < 1 < at.low:
                 caveats.append(
-                    f"to {100 * at.training_error:g} % training error it goes the other way: "
-                    f"{at.estimate:.2f} times [{at.low:.2f}, {at.high:.2f}]"
+                    f"{which}to {100 * at.training_error:g} % training error it goes the other "
+                    f"way: {at.estimate:.2f} times [{at.low:.2f}, {at.high:.2f}]"
                 )
         shown = {at.training_error for at in effect.at_thresholds}
         unseen = [f"{100 * t:g} %" for t in plan.about.thresholds if t not in shown]
         if unseen:
-            caveats.append(f"not measured to {', '.join(unseen)}: not every run crossed it in view")
+            caveats.append(
+                f"{which}not measured to {', '.join(unseen)}: not every run crossed it in view"
+            )
     return caveats
 
 

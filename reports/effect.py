@@ -90,21 +90,19 @@ def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
         return "not run" if effect.pairs == 0 else "incomplete"
     if not complete:
         return "incomplete"
+    if effect.unmet:
+        return "open"
     word = _of_equality(effect) if effect.predicted == "equal" else _of_direction(effect)
     return word if setting in ON_THE_PAPERS_DATA else ELSEWHERE.get(word, word)
 
 
 def _of_equality(effect: Effect) -> Verdict:
-    if effect.unmet:
-        return "open"
     if _is_equivalent(effect):
         return "holds"
     return "reversed" if _differs(effect) and effect.bound == "none" else "open"
 
 
 def _of_direction(effect: Effect) -> Verdict:
-    if effect.unmet:
-        return "open"
     if _is_equivalent(effect):
         return "absent"
     towards = 1 if effect.predicted == "higher" else -1

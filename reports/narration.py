@@ -70,15 +70,17 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         console.print()
         _say_table(console, contrasts_table(comparison).drop(columns="nothing within"))
     for effect in comparison.effects:
+        which = f"{effect.contrast.between}: " if len(comparison.effects) > 1 else ""
         shown = [
             f"{words.percent(at.training_error)} {words.times(at.estimate)}"
             for at in effect.at_thresholds
         ]
         if shown:
-            say(console, "elsewhere", "at " + "   ".join(shown))
+            say(console, "elsewhere", f"{which}at " + "   ".join(shown))
         if effect.seconds_ratio is not None:
             on_clock = words.times(effect.seconds_ratio)
-            say(console, "on the clock", f"{on_clock} times (steps timed alone; not judged)")
+            text = f"{which}{on_clock} times (steps timed alone; not judged)"
+            say(console, "on the clock", text)
     for caveat in comparison.caveats:
         say(console, "caveat", caveat)
     for text in comparison.made_by:
@@ -87,8 +89,8 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         say(console, "since", text)
     if plan.second_looks:
         for again in compare(plan, store, plan.seeds).effects:
-            which = words.named(again, comparison.effects)
-            say(console, "second look", f"{which}: {words.effect_sentence(again)}")
+            name = words.named(again, comparison.effects)
+            say(console, "second look", f"{name}: {words.effect_sentence(again)}")
     console.print()
     _say_verdicts(console, study, plan, comparison)
     drawn = draw(plan, store) if figure else None

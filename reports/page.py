@@ -100,7 +100,7 @@ def _render(
         "tuning_table": tuning_table,
     }
     return environment.get_template("page.html").render(
-        sections=found, claims=claims, pictures=pictures, store=store, problems=store.problems
+        sections=found, claims=claims, pictures=pictures, store=store
     )
 
 

@@ -109,7 +109,7 @@ def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
     rows = []
     for arm, choice in plan.choices.items():
         for trial in choice.trials:
-            pairs = zip(trial.runs, trial.outcomes, strict=False)
+            pairs = zip(trial.runs, trial.outcomes, strict=True)
             got = [_got(records.get(run), outcome, trial, metric) for run, outcome in pairs]
             chosen = "chosen" if trial.rate == choice.rate else ""
             rows.append([arm, f"{trial.rate:g}", trial.epochs, ", ".join(got), chosen])

@@ -1,4 +1,4 @@
-"""Numbers as people read them, and the sentences that carry them; percent appears only here."""
+"""Numbers as people read them, and the sentences that carry them."""
 
 from collections.abc import Sequence
 
@@ -101,8 +101,7 @@ def paper_number(effect: Effect) -> str:
     number = effect.contrast.paper
     if number is None:
         return "-"
-    percents = not effect.metric.is_ratio and not isinstance(effect.metric, EarlyLoss)
-    return f"{100 * number if percents else number:.4g}"
+    return f"{100 * number if unit(effect.metric) == 'points' else number:.4g}"
 
 
 def size(number: float, metric: Metric) -> str:
