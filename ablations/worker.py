@@ -16,11 +16,12 @@ from ablations.record import Record, Seconds
 from ablations.run import Run
 from ablations.store import LARGEST_WEIGHTS, Store, StoreError, write_atomically
 from alexnet.config import Precision
+from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
-from alexnet.data.images import Dataset, load, training_batches
+from alexnet.data.images import Dataset, load
 from alexnet.evaluation import evaluate
 from alexnet.model import AlexNet, build
-from alexnet.optim import Momentum
+from alexnet.optim import Optimizer, optimizer_for
 from alexnet.progress import Epoch
 from alexnet.training import DivergedError, fit, step
 
@@ -76,7 +77,7 @@ class Workbench:
         """Return the median time of a training step on real images, after two to warm up."""
         config = job.config
         network = build(config, seed=0).to(self.device)
-        optimizer = Momentum(network, config.training.optimizer)
+        optimizer = optimizer_for(network, config.training.optimizer)
         batches = training_batches(self.data(job.dataset), config, 0, 1)
         network.train()
         times = []
@@ -103,7 +104,7 @@ class Workbench:
         start = time.perf_counter()
         config, data = run.config, self.data(run.dataset.name)
         network = build(config, run.seed).to(self.device)
-        optimizer = Momentum(network, config.training.optimizer)
+        optimizer = optimizer_for(network, config.training.optimizer)
         curve, interruptions = self._take_up(run, network, optimizer)
         status, measures, scores, trained = "finished", None, None, start
         try:
@@ -148,14 +149,13 @@ class Workbench:
         self,
         run: Run,
         network: AlexNet,
-        optimizer: Momentum,
+        optimizer: Optimizer,
         curve: list[Epoch],
         interruptions: int,
     ) -> None:
         """Save all that cannot be derived again; of chance, that is nothing."""
         tensors = _tensors(network.state_dict())
-        for number, velocity in enumerate(optimizer.velocities):
-            tensors[f"velocity.{number}"] = velocity.cpu().contiguous()
+        tensors |= _tensors(optimizer.state())
         about = {
             "run": run.id,
             "fingerprint": self.fingerprint().model_dump_json(),
@@ -165,7 +165,7 @@ class Workbench:
         path = self.store.folder(run) / "checkpoint.safetensors"
         write_atomically(path, save(tensors, metadata=about))
 
-    def _take_up(self, run: Run, network: AlexNet, optimizer: Momentum) -> tuple[list[Epoch], int]:
+    def _take_up(self, run: Run, network: AlexNet, optimizer: Optimizer) -> tuple[list[Epoch], int]:
         """Restore a run from its checkpoint; return its epochs and its interruptions so far.
 
         A checkpoint of another machine or release is left aside: going on from it would make a
@@ -188,8 +188,8 @@ class Workbench:
         if about["fingerprint"] != self.fingerprint().model_dump_json():
             return [], interruptions
         with torch.no_grad():
-            for number, velocity in enumerate(optimizer.velocities):
-                velocity.copy_(tensors.pop(f"velocity.{number}"))
+            for name, tensor in optimizer.state().items():
+                tensor.copy_(tensors.pop(name))
             network.load_state_dict(tensors)
         return [Epoch.model_validate(epoch) for epoch in json.loads(about["curve"])], interruptions
 

@@ -3,13 +3,17 @@
 Stored images have shape (n, h, w, 3); seen as (n, 3, h, w) they are in channels-last memory.
 """
 
+import math
 from collections import Counter
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from alexnet.config import PcaColour
+from alexnet.config import AreaCrops, PcaColour
+
+TRIES = 10
+"""Rectangles drawn for an image before all of it is taken, as torchvision does."""
 
 
 def centre(images: Tensor, size: int) -> Tensor:
@@ -51,6 +55,55 @@ def crop(images: Tensor, corners: Tensor, size: int) -> Tensor:
     columns = (corners[:, 1:] + steps)[:, None, :]
     which = torch.arange(len(images), device=images.device)[:, None, None]
     return images[which, rows, columns]
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """Return squares of ``size`` pixels, antialiased: (n, h, w, 3) to (n, size, size, 3)."""
+    # Loading torchvision takes a second, which most runs have no use for.
+    from torchvision.transforms.v2 import functional
+
+    scaled: Tensor = functional.resize(images.permute(0, 3, 1, 2), [size, size], antialias=True)
+    return scaled.permute(0, 2, 3, 1)
+
+
+def area_boxes(draws: Tensor, crops: AreaCrops, height: int, width: int) -> Tensor:
+    """Return a rectangle for each image: top, left, height, width, pixels, int64 (n, 4).
+
+    Args:
+        draws: Uniform in 0 to 1, (n, tries, 4): area, shape, row, column.
+        crops: The smallest area and the most stretched shape.
+        height: Of the images, pixels.
+        width: Of the images, pixels.
+
+    Source:
+        torchvision's RandomResizedCrop: the first rectangle that fits, else the whole image.
+    """
+    area = height * width * (crops.smallest + (1 - crops.smallest) * draws[..., 0])
+    shape = (math.log(crops.stretch) * (2 * draws[..., 1] - 1)).exp()  # width / height
+    tall, wide = (area / shape).sqrt().round(), (area * shape).sqrt().round()
+    top, left = draws[..., 2] * (height - tall + 1), draws[..., 3] * (width - wide + 1)
+    fits = (tall >= 1) & (tall <= height) & (wide >= 1) & (wide <= width)
+    boxes = torch.stack([top, left, tall, wide], -1).long()
+    first = fits.int().argmax(1)
+    chosen = boxes[torch.arange(len(boxes)), first]
+    whole = torch.tensor([0, 0, height, width])
+    return torch.where(fits.any(1, keepdim=True), chosen, whole)
+
+
+def crop_resized(images: Tensor, boxes: Tensor, size: int) -> Tensor:
+    """Return a rectangle of each image at ``size`` by ``size`` pixels, antialiased.
+
+    Args:
+        images: Shape (n, h, w, 3).
+        boxes: Top, left, height, width, pixels, (n, 4).
+        size: Pixels.
+    """
+    # Rectangles differ in size, so there is no batch to resize; torchvision's loop is as good.
+    cut = (
+        resized(image[None, top : top + height, left : left + width], size)
+        for image, (top, left, height, width) in zip(images, boxes.tolist(), strict=True)
+    )
+    return torch.cat(list(cut))
 
 
 def flip(images: Tensor, chosen: Tensor) -> Tensor:

@@ -1,8 +1,11 @@
 """Every measure of a trained network, always all of them."""
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -10,10 +13,12 @@ from torch.nn import functional
 
 from alexnet.augment import View, centre, ten_views
 from alexnet.config import Config, Precision
-from alexnet.data.images import Dataset, Images, view_batches
-from alexnet.layers import LocalResponseNorm, neighbours_energy
+from alexnet.data.batches import Lens, view_batches
+from alexnet.data.images import Dataset, Images
+from alexnet.layers import LocalResponseNorm
 from alexnet.measures import Measure, Measures, Neighbours
 from alexnet.model import AlexNet, arithmetic
+from alexnet.norms import neighbours_energy
 
 NEAREST = 6
 """Training images shown beside each query in Figure 4."""
@@ -27,25 +32,28 @@ class Observer:
     """A trained network and how images are shown to it."""
 
     network: AlexNet
-    mean: Tensor  # (h, w, 3), grey levels
-    view: int  # pixels
+    lens: Lens
     precision: Precision
 
-    def views(self, images: Images) -> list[View]:
-        """Return the ten views of images, the centre first."""
-        return ten_views(images.pixels.shape[1], self.view)
+    @classmethod
+    def of(cls, network: AlexNet, data: Dataset, config: Config, precision: Precision) -> Self:
+        """Return the observer of a network that sees a dataset as its config says."""
+        return cls(network, Lens.of(data, config), precision)
 
-    def shown(self, images: Images) -> Iterator[Tensor]:
-        """Yield the centre views of images, float32 (n, 3, view, view)."""
-        return view_batches(images, self.mean, self.views(images)[0], self.view)
+    @property
+    def views(self) -> list[View]:
+        """The ten views of an image, the centre first."""
+        return ten_views(len(self.lens.mean), self.lens.view)
+
+    def shown(self, images: Images, view: View | None = None) -> Iterator[Tensor]:
+        """Yield a view of images, the centre if None, float32 (n, 3, view, view)."""
+        return view_batches(images, self.lens, view or self.views[0])
 
     @torch.no_grad()
     def scores(self, images: Images, view: View | None = None) -> Tensor:
         """Return the class scores of images, float32 (n, classes); by the centre view if None."""
-        view = view or self.views(images)[0]
         with arithmetic(images.pixels.device.type, self.precision):
-            batches = view_batches(images, self.mean, view, self.view)
-            return torch.cat([self.network(batch).float() for batch in batches])
+            return torch.cat([self.network(b).float() for b in self.shown(images, view)])
 
     def scores_of_ten(self, images: Images, centre: Tensor) -> Tensor:
         """Return the logarithm of the probabilities averaged over ten views, (n, classes).
@@ -57,11 +65,8 @@ class Observer:
         Source:
             Section 4.1; the 2012 code averages probabilities, not scores (LogregCostLayer).
         """
-        middle, *others = self.views(images)
-        probability = middle.share * centre.softmax(1)
-        for view in others:
-            probability += view.share * self.scores(images, view).softmax(1)
-        return probability.log()
+        scores = chain([centre], (self.scores(images, view) for view in self.views[1:]))
+        return average(scores, [view.share for view in self.views])
 
     @torch.no_grad()
     def hidden(self, images: Images) -> Tensor:
@@ -78,7 +83,7 @@ def evaluate(
     limit = config.training.images
     train, valid, test = (part.first(limit) for part in (data.train, data.valid, data.test))
     sample = clean_sample(data.train, len(test))
-    observer = Observer(network, data.mean, config.network.view, precision)
+    observer = Observer.of(network, data, config, precision)
     on_valid = observer.scores(valid)
     measures = Measures(
         train=measure(observer.scores(sample), sample.labels),
@@ -97,6 +102,28 @@ def evaluate(
         "neighbours": neighbours(observer, test, train) if data.has_colour else None,
     }
     return measures.model_copy(update=seen), on_test
+
+
+def average(scores: Iterable[Tensor], shares: Sequence[float]) -> Tensor:
+    """Return the logarithm of averaged probabilities: of several views, or several networks.
+
+    Args:
+        scores: Of the same images, each (n, classes); scores or log-probabilities.
+        shares: The weight of each; they sum to 1.
+
+    Returns:
+        Log-probabilities, which are scores again, (n, classes).
+
+    Raises:
+        ValueError: If there is not a share for each, or they do not sum to 1.
+
+    Source:
+        Section 4.1 for views, section 6 for networks; the 2012 code averages probabilities.
+    """
+    if not math.isclose(sum(shares), 1):
+        raise ValueError(f"shares sum to {sum(shares):g}, not to 1")
+    parts = (share * one.softmax(1) for share, one in zip(shares, scores, strict=True))
+    return functools.reduce(torch.add, parts).log()
 
 
 def clean_sample(images: Images, count: int) -> Images:
@@ -173,7 +200,8 @@ def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
     def rate(of: Tensor, near: Tensor) -> float:
         return same_class_rate(of, queries.labels, near, among.labels)
 
-    pixels = (centre(images.pixels, observer.view).flatten(1) for images in (queries, among))
+    side = min(observer.lens.view, *queries.pixels.shape[1:3])
+    pixels = (centre(images.pixels, side).flatten(1) for images in (queries, among))
     return Neighbours(
         nearest=NEAREST,
         queries=len(queries),

@@ -1,71 +1,24 @@
-"""The parts of a network: pure functions first, then thin modules that hold their settings."""
+"""The parts of a network: thin modules that hold their settings and call pure functions."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alexnet.config import LRN, Dropout, Part, Pool, Relu, Tanh
-
-
-def local_response_norm(
-    images: Tensor, size: int, alpha: float, beta: float, k: float, groups: int = 1
-) -> Tensor:
-    """Divide each activation by the energy of its neighbouring channels.
-
-    ``b[c] = a[c] / (k + alpha * sum(a[j] ** 2)) ** beta``, with j over ``size`` channels around
-    c; windows are cut short at the first and last channel of a group. For even ``size`` the
-    window reaches one channel further down than up, as in cuda-convnet and PyTorch.
-
-    Args:
-        images: Activations, shape (n, c, h, w).
-        size: Channels in the window (the paper's n).
-        alpha: Weight of the *sum* of squares, as printed. PyTorch, Caffe and the released 2012
-            code weigh the mean: their value is ``size`` times this one.
-        beta: Exponent.
-        k: Added before the power; positive, so the division is always defined.
-        groups: Towers; windows do not cross them.
-
-    Returns:
-        Shape (n, c, h, w), in the type of ``images``; computed in float32.
-
-    Raises:
-        ValueError: If the channels do not divide into ``groups``.
-
-    Example:
-        >>> ones = torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
-        >>> local_response_norm(ones, size=3, alpha=1.0, beta=1.0, k=1.0).flatten()
-        tensor([0.1667, 0.1333, 0.2143])
-
-    Source:
-        Krizhevsky, Sutskever and Hinton (2012), section 3.3: n=5, alpha=1e-4, beta=0.75, k=2.
-    """
-    energy = neighbours_energy(images, size, groups)
-    return (images * (k + alpha * energy).pow(-beta)).to(images.dtype)
-
-
-def neighbours_energy(images: Tensor, size: int, groups: int = 1) -> Tensor:
-    """Return the sum of squares over the neighbouring channels of each activation.
-
-    Args:
-        images: Activations, shape (n, c, h, w).
-        size: Channels in the window.
-        groups: Windows do not cross them.
-
-    Returns:
-        The paper's sum in section 3.3, float32, shape (n, c, h, w).
-
-    Raises:
-        ValueError: If the channels do not divide into ``groups``.
-    """
-    n, channels, h, w = images.shape
-    if channels % groups:
-        raise ValueError(f"{channels} channels do not divide into {groups} groups")
-    width = channels // groups
-    squares = images.float().square().reshape(n, groups, width, h, w)
-    below, above = size // 2, size - 1 - size // 2
-    padded = functional.pad(squares, (0, 0, 0, 0, below, above))
-    shifted = (padded[:, :, shift : shift + width] for shift in range(size))
-    return sum(shifted, start=torch.zeros_like(squares)).flatten(1, 2)
+from alexnet.architecture import windows
+from alexnet.config import (
+    LRN,
+    Conv,
+    Dense,
+    Dropout,
+    LeakyRelu,
+    MapNorm,
+    Maps,
+    Part,
+    Pool,
+    Relu,
+    Tanh,
+)
+from alexnet.norms import local_response_norm, map_response_norm
 
 
 def dropout(activations: Tensor, keep: Tensor, rate: float, scale: str) -> Tensor:
@@ -82,6 +35,83 @@ def dropout(activations: Tensor, keep: Tensor, rate: float, scale: str) -> Tenso
     return kept if scale == "test" else kept / (1 - rate)
 
 
+class Convolution(nn.Conv2d):
+    """A convolution whose last windows may hang over the right and lower edges, over zeros."""
+
+    def __init__(self, conv: Conv, seen: Maps) -> None:
+        """Make room for a convolution of maps of that size."""
+        super().__init__(
+            seen.maps, conv.maps, conv.size, conv.stride, conv.padding, groups=conv.groups
+        )
+        side = windows(seen.side, conv.size, conv.stride, conv.padding, conv.rounding)
+        needed = (side - 1) * conv.stride + conv.size - 2 * conv.padding
+        self.overhang = max(0, needed - seen.side)  # pixels
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (n, c, h, w) to (n, maps, h', w')."""
+        if self.overhang:
+            images = functional.pad(images, (0, self.overhang, 0, self.overhang))
+        return super().forward(images)
+
+
+def unshared_convolution(
+    images: Tensor, weight: Tensor, bias: Tensor, size: int, stride: int, padding: int
+) -> Tensor:
+    """Convolve with kernels and biases that differ from place to place.
+
+    Args:
+        images: Shape (n, c, h, w).
+        weight: Shape (places, maps, c * size * size), places in rows of the output.
+        bias: Shape (maps, h', w').
+        size: Side of the kernels, pixels.
+        stride: Pixels.
+        padding: Zeros on every side, pixels.
+
+    Returns:
+        Shape (n, maps, h', w').
+
+    Source:
+        cuda-convnet's ``local`` layer, whose biases are unshared too.
+    """
+    patches = functional.unfold(images, size, padding=padding, stride=stride)
+    out = torch.matmul(patches.permute(2, 0, 1), weight.transpose(1, 2))  # (places, n, maps)
+    return out.permute(1, 2, 0).reshape(len(images), *bias.shape) + bias
+
+
+class UnsharedConvolution(nn.Module):
+    """`unshared_convolution` with its weights."""
+
+    def __init__(self, conv: Conv, seen: Maps) -> None:
+        """Make room for the weights of every place of maps of that size."""
+        super().__init__()
+        self.conv = conv
+        side = windows(seen.side, conv.size, conv.stride, conv.padding, conv.rounding)
+        self.weight = nn.Parameter(torch.empty(side**2, conv.maps, seen.maps * conv.size**2))
+        self.bias = nn.Parameter(torch.empty(conv.maps, side, side))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (n, c, h, w) to (n, maps, h', w')."""
+        c = self.conv
+        return unshared_convolution(images, self.weight, self.bias, c.size, c.stride, c.padding)
+
+
+class GroupedLinear(nn.Module):
+    """Fully connected within each of several equal groups of units: towers that do not meet."""
+
+    def __init__(self, inputs: int, units: int, groups: int) -> None:
+        """Make room for the weights of every group."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(groups, units // groups, inputs // groups))
+        self.bias = nn.Parameter(torch.empty(units))
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Map (n, inputs) to (n, units)."""
+        groups, _, inputs = self.weight.shape
+        towers = activations.reshape(-1, groups, inputs).transpose(0, 1)
+        out = torch.matmul(towers, self.weight.transpose(1, 2))  # (groups, n, units of one)
+        return out.transpose(0, 1).flatten(1) + self.bias
+
+
 class LocalResponseNorm(nn.Module):
     """`local_response_norm` with its settings."""
 
@@ -94,6 +124,33 @@ class LocalResponseNorm(nn.Module):
         """Map (n, c, h, w) to (n, c, h, w)."""
         s = self.settings
         return local_response_norm(images, s.size, s.alpha, s.beta, s.k, s.groups)
+
+
+class MapResponseNorm(nn.Module):
+    """`map_response_norm` with its settings."""
+
+    def __init__(self, settings: MapNorm) -> None:
+        """Keep the settings; there is nothing to learn."""
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (n, c, h, w) to (n, c, h, w)."""
+        s = self.settings
+        return map_response_norm(images, s.size, s.alpha, s.beta, s.k)
+
+
+class ScaledTanh(nn.Module):
+    """``outer`` tanh(``inner`` x)."""
+
+    def __init__(self, settings: Tanh) -> None:
+        """Keep the settings; there is nothing to learn."""
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Map any shape to the same shape."""
+        return self.settings.outer * torch.tanh(self.settings.inner * activations)
 
 
 class DropoutLayer(nn.Module):
@@ -114,18 +171,44 @@ class DropoutLayer(nn.Module):
         return activations * (1 - rate) if scale == "test" else activations
 
 
+def build_layer(layer: Conv | Dense, seen: Maps, classes: int) -> nn.Module:
+    """Return the module of one layer with weights, for what it sees."""
+    match layer:
+        case Conv(weights="unshared"):
+            return UnsharedConvolution(layer, seen)
+        case Conv():
+            return Convolution(layer, seen)
+        case Dense(groups=1):
+            return nn.Linear(seen.units, layer.units or classes)
+        case Dense():
+            return GroupedLinear(seen.units, layer.units or classes, layer.groups)
+
+
+def fan_in(module: nn.Module) -> int:
+    """Return the number of inputs of one unit of a layer with weights."""
+    weight = module.get_parameter("weight")
+    by_group = isinstance(module, UnsharedConvolution | GroupedLinear)  # (groups, units, inputs)
+    return weight.shape[-1] if by_group else weight[0].numel()
+
+
 def build_part(part: Part) -> nn.Module:
     """Return the module of one part."""
     match part:
         case Relu():
             return nn.ReLU()
-        case Tanh():
+        case Tanh(outer=1.0, inner=1.0):
             return nn.Tanh()
+        case Tanh():
+            return ScaledTanh(part)
+        case LeakyRelu(slope=slope):
+            return nn.LeakyReLU(slope)
         case Pool(kind=kind, size=size, stride=stride, rounding=rounding):
             # Without padding, PyTorch's mean divides by the window's area inside the image.
             pool = nn.MaxPool2d if kind == "max_pool" else nn.AvgPool2d
             return pool(size, stride, ceil_mode=rounding == "ceil")
         case LRN():
             return LocalResponseNorm(part)
+        case MapNorm():
+            return MapResponseNorm(part)
         case Dropout():
             return DropoutLayer(part)

@@ -1,15 +1,15 @@
 """The network, built in order from its config."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from alexnet.chance import stream_seed
-from alexnet.config import Config, Conv, Dense, Network, Precision
-from alexnet.layers import build_part
+from alexnet.config import Config, Conv, Dense, FanIn, Init, Network, Normal, Precision
+from alexnet.layers import build_layer, build_part, fan_in
 
 
 class AlexNet(nn.Module):
@@ -20,15 +20,10 @@ class AlexNet(nn.Module):
     """
 
     def __init__(self, network: Network) -> None:
-        """Build with PyTorch's initial weights; `build` gives those of the config.
-
-        Raises:
-            ValueError: If the view is too small for the layers.
-        """
+        """Build with weights of no meaning; `build` gives those of the config."""
         super().__init__()
-        self.features = nn.Sequential(OrderedDict(_features(network)))
-        width = _width(self.features, network)
-        self.classifier = nn.Sequential(OrderedDict(_classifier(network, width)))
+        self.features = nn.Sequential(OrderedDict(_modules(network, network.convolutions)))
+        self.classifier = nn.Sequential(OrderedDict(_modules(network, network.classifier)))
         self._last = network.classifier[-1].name
 
     def forward(self, images: Tensor) -> Tensor:
@@ -56,60 +51,49 @@ def build(config: Config, seed: int) -> AlexNet:
 
     Each layer draws from a stream of its own name, so leaving one out changes no other.
     """
-    network = AlexNet(config.network)
+    network = skeleton(config.network).to_empty(device="cpu")
     for layer in config.network.layers:
-        module = _module(network, layer.name)
         stream = torch.Generator()
         stream.manual_seed(stream_seed(seed, config.pinned, "init", layer.name))
-        with torch.no_grad():
-            module.weight.normal_(0, layer.init.std, generator=stream)
-            nn.init.constant_(module.get_parameter("bias"), layer.init.bias)
+        _initialise(layer_of(network, layer.name), layer.init, stream)
     return network.to(memory_format=torch.channels_last)
 
 
-def _module(network: AlexNet, name: str) -> nn.Conv2d | nn.Linear:
+def skeleton(network: Network) -> AlexNet:
+    """Return a network without weights, on the ``meta`` device, where nothing is computed."""
+    with torch.device("meta"):
+        return AlexNet(network)
+
+
+def layer_of(network: AlexNet, name: str) -> nn.Module:
+    """Return the layer with weights of that name.
+
+    Raises:
+        KeyError: If there is none.
+    """
     for part in (network.features, network.classifier):
         module = getattr(part, name, None)
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Module) and hasattr(module, "weight"):
             return module
     raise KeyError(name)
 
 
-def _features(network: Network) -> Iterator[tuple[str, nn.Module]]:
-    channels = network.channels
-    for conv in network.convolutions:
-        yield (
-            conv.name,
-            nn.Conv2d(
-                channels, conv.maps, conv.size, conv.stride, conv.padding, groups=conv.groups
-            ),
-        )
-        yield from _parts(conv, network)
-        channels = conv.maps
+@torch.no_grad()
+def _initialise(module: nn.Module, init: Init, stream: torch.Generator) -> None:
+    weight, bias = module.get_parameter("weight"), module.get_parameter("bias")
+    match init:
+        case Normal():
+            weight.normal_(0, init.std, generator=stream)
+            bias.fill_(init.bias)
+        case FanIn():
+            bound = fan_in(module) ** -0.5
+            weight.uniform_(-bound, bound, generator=stream)
+            bias.uniform_(-bound, bound, generator=stream)
 
 
-def _classifier(network: Network, width: int) -> Iterator[tuple[str, nn.Module]]:
-    for dense in network.classifier:
-        units = dense.units or network.classes
-        yield dense.name, nn.Linear(width, units)
-        yield from _parts(dense, network)
-        width = units
-
-
-def _parts(layer: Conv | Dense, network: Network) -> Iterator[tuple[str, nn.Module]]:
-    for name in layer.then:
-        part = network.parts[name]
-        if part is not None:
+def _modules(network: Network, layers: Sequence[Conv | Dense]) -> Iterator[tuple[str, nn.Module]]:
+    seen = network.seen_by()
+    for layer in layers:
+        yield layer.name, build_layer(layer, seen[layer.name], network.classes)
+        for name, part in network.after(layer):
             yield f"{layer.name}_{name}", build_part(part)
-
-
-def _width(features: nn.Sequential, network: Network) -> int:
-    """Measure, rather than compute a second time, how many numbers leave the last stage."""
-    view = torch.zeros(1, network.channels, network.view, network.view)
-    try:
-        with torch.no_grad():
-            return int(features(view).flatten(1).shape[1])
-    except RuntimeError as error:
-        raise ValueError(
-            f"a view of {network.view} pixels does not fit the layers: {error}"
-        ) from error

@@ -1,18 +1,66 @@
-"""The paper's update rule and how its rate moves."""
+"""The paper's update rule, and the one that later scripts put in its place."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from alexnet.config import Constant, Drops, MomentumSGD, Training
+from alexnet.config import Adam, MomentumSGD
+from alexnet.schedules import FULL, Factors
 
 
-def rate_factor(training: Training, epoch: int) -> float:
-    """Return what the rates are multiplied by in an epoch (1, 2, ...)."""
-    match training.schedule:
-        case Constant():
-            return 1.0
-        case Drops(after=after, factor=factor):
-            return float(factor ** sum(epoch > drop for drop in after))
+class Optimizer(Protocol):
+    """Learns from gradients; ``state`` and the weights are all that there is to save."""
+
+    def step(self, factors: Factors = ...) -> None:
+        """Apply the gradients once, rates multiplied by ``factors``, and forget them."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return its tensors by name; who writes into them restores it."""
+
+
+def optimizer_for(network: nn.Module, settings: MomentumSGD | Adam) -> Optimizer:
+    """Return the optimizer of a network on the device where it is."""
+    return (
+        Momentum(network, settings)
+        if isinstance(settings, MomentumSGD)
+        else AdamSteps(network, settings)
+    )
+
+
+class Learner(NamedTuple):
+    """A parameter and where it is."""
+
+    values: Tensor
+    layer: str
+    of: str  # "weights" or "biases"
+
+    def multiplied(self, factors: Factors) -> float:
+        """Return what its rate is multiplied by."""
+        found = factors.weights if self.of == "weights" else factors.biases
+        for layer, of, factor in factors.layers:
+            found *= factor if (layer, of) == (self.layer, self.of) else 1.0
+        return found
+
+    def take_gradient(self) -> Tensor:
+        """Return its gradient, which is then gone.
+
+        Raises:
+            RuntimeError: If there is none.
+        """
+        gradient = self.values.grad
+        if gradient is None:
+            raise RuntimeError("a parameter has no gradient; call backward() first")
+        self.values.grad = None
+        return gradient
+
+
+def learners(network: nn.Module) -> Iterator[Learner]:
+    """Yield the parameters of a network."""
+    for name, values in network.named_parameters():
+        *_, layer, role = name.split(".")
+        yield Learner(values, layer, "weights" if role == "weight" else "biases")
 
 
 class Momentum:
@@ -20,6 +68,7 @@ class Momentum:
 
     The rate is inside the velocity, as in the paper and the released code; in
     `torch.optim.SGD` it is outside, which differs for some steps after the rate drops.
+    A parameter whose rate is 0 is left as it is, velocity and all.
     """
 
     def __init__(self, network: nn.Module, settings: MomentumSGD) -> None:
@@ -29,34 +78,87 @@ class Momentum:
             ValueError: If a layer with weight decay is not in the network.
         """
         self.settings = settings
-        self.parameters: list[Tensor] = []
-        self.rates: list[float] = []
-        self.decays: list[float] = []
-        seen = set()
-        for name, parameter in network.named_parameters():
-            *_, layer, role = name.split(".")
-            weight = role == "weight"
-            seen.add(layer)
-            self.parameters.append(parameter)
-            self.rates.append(settings.rate * (1 if weight else settings.bias_rate))
-            self.decays.append(settings.weight_decay.get(layer, 0.0) if weight else 0.0)
-        if missing := settings.weight_decay.keys() - seen:
-            raise ValueError(f"weight decay for {min(missing)!r}, which is not a layer")
-        self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.learners = list(learners(network))
+        self.rates = [
+            settings.rate * (settings.bias_rate if learner.of == "biases" else 1.0)
+            for learner in self.learners
+        ]
+        self.decays = [self._decay(learner) for learner in self.learners]
+        if isinstance(settings.weight_decay, dict):
+            seen = {learner.layer for learner in self.learners}
+            if missing := settings.weight_decay.keys() - seen:
+                raise ValueError(f"weight decay for {min(missing)!r}, which is not a layer")
+        self.velocities = [torch.zeros_like(learner.values) for learner in self.learners]
+
+    def _decay(self, learner: Learner) -> float:
+        decay = self.settings.weight_decay
+        if learner.of == "biases" and self.settings.decays == "weights":
+            return 0.0
+        return decay.get(learner.layer, 0.0) if isinstance(decay, dict) else decay
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the velocities by name; who writes into them restores it."""
+        return {f"velocity.{number}": one for number, one in enumerate(self.velocities)}
 
     @torch.no_grad()
-    def step(self, factor: float = 1.0) -> None:
-        """Apply the gradients once, all rates multiplied by ``factor``, and forget them."""
-        gradients: list[Tensor] = []
-        for parameter in self.parameters:
-            if parameter.grad is None:
-                raise RuntimeError("a parameter has no gradient; call backward() first")
-            gradients.append(parameter.grad)
-            parameter.grad = None
-        for gradient, parameter, decay in zip(gradients, self.parameters, self.decays, strict=True):
-            if decay:
-                gradient.add_(parameter, alpha=decay)
-        torch._foreach_mul_(self.velocities, self.settings.momentum)
-        torch._foreach_mul_(gradients, [-rate * factor for rate in self.rates])
-        torch._foreach_add_(self.velocities, gradients)
-        torch._foreach_add_(self.parameters, self.velocities)
+    def step(self, factors: Factors = FULL) -> None:
+        """Apply the gradients once, rates multiplied by ``factors``, and forget them."""
+        gradients = [learner.take_gradient() for learner in self.learners]
+        rates = [
+            rate * learner.multiplied(factors)
+            for learner, rate in zip(self.learners, self.rates, strict=True)
+        ]
+        moving = [number for number, rate in enumerate(rates) if rate]
+        for number in moving:
+            if self.decays[number]:
+                gradients[number].add_(self.learners[number].values, alpha=self.decays[number])
+        changes = [gradients[number] for number in moving]
+        values = [self.learners[number].values for number in moving]
+        velocities = [self.velocities[number] for number in moving]
+        downhill = [-rates[number] for number in moving]
+        torch._foreach_mul_(velocities, self.settings.momentum)
+        if self.settings.convention == "paper":
+            torch._foreach_mul_(changes, downhill)
+            torch._foreach_add_(velocities, changes)
+            torch._foreach_add_(values, velocities)
+        else:
+            torch._foreach_add_(velocities, changes)
+            torch._foreach_add_(values, torch._foreach_mul(velocities, downhill))
+
+
+class AdamSteps:
+    """`torch.optim.Adam` behind the same two methods, its state made before the first step."""
+
+    def __init__(self, network: nn.Module, settings: Adam) -> None:
+        """Start with all moments at zero."""
+        self.settings = settings
+        self.learners = list(learners(network))
+        self.adam = torch.optim.Adam(
+            [{"params": [learner.values]} for learner in self.learners],
+            lr=settings.rate,
+            betas=settings.betas,
+            eps=settings.epsilon,
+        )
+        for learner in self.learners:
+            self.adam.state[learner.values] = {
+                "step": torch.tensor(0.0),
+                "exp_avg": torch.zeros_like(learner.values),
+                "exp_avg_sq": torch.zeros_like(learner.values),
+            }
+
+    def state(self) -> dict[str, Tensor]:
+        """Return steps and moments by name; who writes into them restores it."""
+        return {
+            f"{name}.{number}": tensor
+            for number, learner in enumerate(self.learners)
+            for name, tensor in self.adam.state[learner.values].items()
+        }
+
+    def step(self, factors: Factors = FULL) -> None:
+        """Apply the gradients once, rates multiplied by ``factors``, and forget them."""
+        for learner, group in zip(self.learners, self.adam.param_groups, strict=True):
+            group["lr"] = self.settings.rate * learner.multiplied(factors)
+            if group["lr"] == 0:
+                learner.values.grad = None
+        self.adam.step()
+        self.adam.zero_grad()

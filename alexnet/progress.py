@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.config import Config, Frozen
+from alexnet.config import Config, Frozen, later
 
 PARTS = 10
 """An epoch is counted in tenths."""
@@ -24,6 +24,7 @@ class Epoch(Frozen):
     loss: float  # mean cross-entropy, nats
     losses: tuple[float, ...] = ()  # the same in each tenth; records of old have none
     seconds: float
+    valid_error: float | None = later(None)  # a fraction; where the schedule follows it
 
     @property
     def error(self) -> float:

@@ -3,18 +3,22 @@
 import math
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from alexnet.chance import stream_seed
-from alexnet.config import Config, Precision
-from alexnet.data.images import Dataset, training_batches
+from alexnet.config import Config, Plateau, Precision
+from alexnet.data.batches import training_batches
+from alexnet.data.images import Dataset
+from alexnet.evaluation import Observer, measure
 from alexnet.layers import DropoutLayer
 from alexnet.model import AlexNet, arithmetic
-from alexnet.optim import Momentum, rate_factor
+from alexnet.optim import Optimizer
 from alexnet.progress import PARTS, Epoch, over
+from alexnet.schedules import FULL, Factors, factors
 
 
 class DivergedError(ArithmeticError):
@@ -23,7 +27,7 @@ class DivergedError(ArithmeticError):
 
 def fit(
     network: AlexNet,
-    optimizer: Momentum,
+    optimizer: Optimizer,
     data: Dataset,
     config: Config,
     seed: int,
@@ -48,15 +52,17 @@ def fit(
         DivergedError: If the loss is not finite, at most a tenth of an epoch later.
     """
     epochs = list(done)
+    follows_valid = Plateau in map(type, (config.training.schedule, config.training.bias_schedule))
     while not over(epochs, config):
         number = len(epochs) + 1
         start = time.perf_counter()
         network.train()
         give_dropout_its_chance(network, config, seed, number)
         batches = training_batches(data, config, seed, number)
-        total = -(-len(data.train.first(config.training.images)) // config.training.batch)
-        counts = _train(network, optimizer, batches, total, config, number, precision)
-        epochs.append(Epoch(number=number, **counts, seconds=time.perf_counter() - start))
+        counts = _train(network, optimizer, batches, config, epochs, data, precision)
+        error = _valid_error(network, data, config, precision) if follows_valid else None
+        seconds = time.perf_counter() - start
+        epochs.append(Epoch(number=number, **counts, valid_error=error, seconds=seconds))
         yield epochs[-1]
 
 
@@ -80,38 +86,40 @@ def training_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 def step(
     network: AlexNet,
-    optimizer: Momentum,
+    optimizer: Optimizer,
     images: Tensor,
     labels: Tensor,
     precision: Precision,
-    factor: float = 1.0,
+    factors: Factors = FULL,
 ) -> tuple[Tensor, Tensor]:
     """Learn from one batch; return its summed loss and its number of errors, on the device."""
     with arithmetic(images.device.type, precision):
         scores = network(images)
     loss = training_loss(scores, labels)
     loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step(factor)
+    optimizer.step(factors)
     return loss.detach() * len(labels), (scores.detach().argmax(1) != labels).sum()
 
 
 def _train(
     network: AlexNet,
-    optimizer: Momentum,
+    optimizer: Optimizer,
     batches: Iterator[tuple[Tensor, Tensor]],
-    total: int,
     config: Config,
-    number: int,
+    done: Sequence[Epoch],
+    data: Dataset,
     precision: Precision,
-) -> dict[str, object]:
-    factor = rate_factor(config.training, number)
+) -> dict[str, Any]:
+    training, number = config.training, len(done) + 1
+    total = -(-len(data.train.first(training.images)) // training.batch)
     errors, images = [0] * PARTS, [0] * PARTS
     sums = [0.0] * PARTS
     for part in range(PARTS):
         losses, wrong = [], []
-        for _ in range(total * part // PARTS, total * (part + 1) // PARTS):
+        for update in range(total * part // PARTS, total * (part + 1) // PARTS):
             views, labels = next(batches)
-            loss, missed = step(network, optimizer, views, labels, precision, factor)
+            rates = factors(training, done, len(done) * total + update, total)
+            loss, missed = step(network, optimizer, views, labels, precision, rates)
             losses.append(loss)
             wrong.append(missed)
             images[part] += len(labels)
@@ -128,3 +136,11 @@ def _train(
             round(total / max(1, count), 6) for total, count in zip(sums, images, strict=True)
         ),
     }
+
+
+def _valid_error(network: AlexNet, data: Dataset, config: Config, precision: Precision) -> float:
+    """Return the top-1 error on held-out images by the centre view, which plateaus are found in."""
+    network.eval()
+    valid = data.valid.first(config.training.images)
+    observer = Observer.of(network, data, config, precision)
+    return measure(observer.scores(valid), valid.labels).top1_error

@@ -6,7 +6,8 @@ from torchvision.transforms import functional as reference
 
 from alexnet import augment
 from alexnet.config import PcaColour
-from alexnet.data.images import Dataset, training_batches
+from alexnet.data.batches import training_batches
+from alexnet.data.images import Dataset
 from alexnet.presets import tiny
 
 IMAGES = torch.randint(0, 256, (4, 6, 6, 3), generator=torch.Generator().manual_seed(0))

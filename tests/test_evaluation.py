@@ -24,7 +24,7 @@ from alexnet.model import build
 def observer_of(config: Config, images: Dataset) -> Observer:
     """Return the eyes of an untrained network."""
     network = build(config, 0).eval()
-    return Observer(network, images.mean, config.network.view, "float32")
+    return Observer.of(network, images, config, "float32")
 
 
 @pytest.mark.parametrize(("side", "size"), [(256, 224), (32, 28), (32, 32), (33, 28)])
@@ -73,7 +73,7 @@ def test_a_network_that_sees_the_whole_image_has_two_views(config: Config, image
     """Itself and its reflection: an average over two is the average over ten."""
     observer = observer_of(config.but(network={"view": 16}), images)
 
-    assert [view.share for view in observer.views(images.test)] == [0.5, 0.5]
+    assert [view.share for view in observer.views] == [0.5, 0.5]
 
 
 def test_colour_selectivity_worked_by_hand() -> None:

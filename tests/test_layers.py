@@ -17,7 +17,7 @@ def test_lrn_divides_by_the_energy_of_its_neighbours() -> None:
     assert normed.flatten().tolist() == pytest.approx([1 / 6, 2 / 15, 3 / 14])
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("size", [1, 3, 5, 9, 15])
 def test_lrn_is_pytorchs_with_its_alpha_divided_by_the_window(size: int) -> None:
     """PyTorch weighs the mean of squares, the paper their sum; zeros beyond the ends alike."""
     images = torch.randn(2, 7, 3, 3, generator=torch.Generator().manual_seed(0)) * 50

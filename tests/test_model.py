@@ -7,7 +7,7 @@ from ablations.studies import STUDIES
 from alexnet.config import Config, Tanh
 from alexnet.layers import DropoutLayer, LocalResponseNorm
 from alexnet.model import build
-from alexnet.optim import Momentum
+from alexnet.optim import optimizer_for
 from alexnet.presets import PRESETS, alexnet_cifar, cifar_80sec, tiny
 from alexnet.training import step
 
@@ -76,7 +76,7 @@ class TestEveryConfig:
     def test_a_training_step_runs_on_the_meta_device(self, config: Config) -> None:
         """Where a tensor left behind on the CPU is an error, as it would be on a GPU."""
         network = build(config, 0).to("meta")
-        optimizer = Momentum(network, config.training.optimizer)
+        optimizer = optimizer_for(network, config.training.optimizer)
         view = config.network.view
         images = torch.empty(4, 3, view, view, device="meta")
         labels = torch.empty(4, dtype=torch.int64, device="meta")
@@ -138,5 +138,7 @@ def test_a_part_set_to_none_is_absent() -> None:
 
 def test_a_view_too_small_for_the_layers_is_refused() -> None:
     """With its size, before anything is trained."""
-    with pytest.raises(ValueError, match="a view of 2 pixels does not fit"):
+    with pytest.raises(
+        ValueError, match="conv1's pool: a window of 3 x 3 does not fit the 2 x 2 pixels"
+    ):
         build(cifar_80sec().but(network={"view": 2, "parts": {"pool": {"rounding": "floor"}}}), 0)

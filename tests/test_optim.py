@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from alexnet.config import Drops, MomentumSGD
-from alexnet.optim import Momentum, rate_factor
-from alexnet.presets import tiny
+from alexnet.config import MomentumSGD
+from alexnet.optim import Momentum
+from alexnet.schedules import Factors
 
 
 def one_weight(value: float = 1.0, bias: float = 0.0) -> nn.Module:
@@ -53,9 +53,9 @@ def test_a_drop_keeps_the_old_velocity() -> None:
     """
     network = one_weight()
     optimizer = Momentum(network, MomentumSGD(rate=0.1, momentum=0.5))
-    for factor in (1.0, 0.1):
+    for share in (1.0, 0.1):
         push(network, 1.0)
-        optimizer.step(factor)
+        optimizer.step(Factors(share, share))
 
     assert values(network)[0] == pytest.approx(0.84)
 
@@ -89,11 +89,3 @@ def test_a_step_without_gradients_is_refused() -> None:
     """Rather than moving on old velocities alone."""
     with pytest.raises(RuntimeError, match="backward"):
         Momentum(one_weight(), MomentumSGD(rate=0.1)).step()
-
-
-def test_the_rate_drops_after_the_epochs_named() -> None:
-    """After 8 and 10: the eighth epoch still has the full rate."""
-    training = tiny().training.but(schedule=Drops(after=(8, 10)))
-
-    factors = [rate_factor(training, epoch) for epoch in (1, 8, 9, 10, 11)]
-    assert factors == pytest.approx([1, 1, 0.1, 0.1, 0.01])

@@ -10,7 +10,7 @@ from alexnet.config import EDITION, Config, GiveUp, Until
 from alexnet.data.images import Dataset
 from alexnet.evaluation import clean_sample, evaluate, measure
 from alexnet.model import AlexNet, build
-from alexnet.optim import Momentum
+from alexnet.optim import optimizer_for
 from alexnet.progress import Epoch, over, running_curve, time_to
 from alexnet.training import DivergedError, fit
 
@@ -20,7 +20,7 @@ def train(
 ) -> tuple[AlexNet, list[Epoch]]:
     """Return a trained network and its epochs."""
     network = build(config, seed)
-    optimizer = Momentum(network, config.training.optimizer)
+    optimizer = optimizer_for(network, config.training.optimizer)
     return network, list(fit(network, optimizer, images, config, seed, precision))  # type: ignore[arg-type]
 
 
@@ -58,13 +58,15 @@ def test_a_run_taken_up_again_is_the_same_run(config: Config, images: Dataset) -
     whole, epochs = train(config, images)
 
     network = build(config, 0)
-    optimizer = Momentum(network, config.training.optimizer)
+    optimizer = optimizer_for(network, config.training.optimizer)
     done: list[Epoch] = []
     for _ in range(3):
         fresh = build(config, 0)
-        fresh_optimizer = Momentum(fresh, config.training.optimizer)
+        fresh_optimizer = optimizer_for(fresh, config.training.optimizer)
         fresh.load_state_dict(network.state_dict())
-        for ours, theirs in zip(fresh_optimizer.velocities, optimizer.velocities, strict=True):
+        for ours, theirs in zip(
+            fresh_optimizer.state().values(), optimizer.state().values(), strict=True
+        ):
             ours.copy_(theirs)
         network, optimizer = fresh, fresh_optimizer
         done.append(next(fit(network, optimizer, images, config, 0, "float32", done)))

@@ -13,11 +13,11 @@ def base_config(epochs: int, training_error: float) -> Config:
     preset = cifar_80sec()
     return Config(
         network=preset.network,
-        inputs=preset.inputs,
+        inputs=preset.inputs.but(shuffle="each epoch"),
         training=Training(
             epochs=epochs,
             batch=preset.training.batch,
-            optimizer=MomentumSGD(rate=0.001, bias_rate=preset.training.optimizer.bias_rate),
+            optimizer=MomentumSGD(rate=0.001, bias_rate=2.0),
             schedule=Constant(),
             until=Until(training_error=training_error),
         ),

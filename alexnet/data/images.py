@@ -1,6 +1,5 @@
-"""Prepared images as tensors, and the batches that training and evaluation see."""
+"""Prepared images as tensors."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
@@ -9,16 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet import augment
-from alexnet.augment import View
-from alexnet.chance import stream_seed
-from alexnet.config import Config, Stream
 from alexnet.data.catalogue import DatasetError, Manifest, folder_of, read_manifest
 from alexnet.data.digests import file_digest
 from alexnet.data.preparation import statistics
-
-EVALUATION_BATCH = 500
-"""Images scored at a time; part of how a run is measured, so that it is the same everywhere."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +44,24 @@ class Dataset:
     mean: Tensor  # float32 (h, w, 3), grey levels
     deviations: Tensor  # float32 (3,), along the axes, grey levels
     axes: Tensor  # float32 (3, 3), principal components of RGB, one a column
+
+    def __post_init__(self) -> None:
+        """Refuse a mean image that is not of these images.
+
+        Raises:
+            ValueError: With both sizes.
+        """
+        mean, images = self.mean.shape[:2], self.train.pixels.shape[1:3]
+        if mean != images:
+            raise ValueError(
+                f"the mean image has {mean[0]} x {mean[1]} pixels, and the images have "
+                f"{images[0]} x {images[1]}; prepare {self.manifest.name} again"
+            )
+
+    @property
+    def channel_deviations(self) -> Tensor:
+        """The standard deviations of red, green and blue over all pixels, grey levels, (3,)."""
+        return ((self.axes * self.deviations) ** 2).sum(1).sqrt()
 
     @property
     def has_colour(self) -> bool:
@@ -104,60 +114,3 @@ def load(name: str, data_dir: Path) -> Dataset:
         deviations=measured("deviations"),
         axes=measured("axes"),
     )
-
-
-def training_batches(
-    data: Dataset, config: Config, seed: int, epoch: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield the batches of one pass: images float32 (n, 3, view, view), labels (n,).
-
-    Order, crops, flips and colour are drawn on the CPU for all images before the first batch,
-    each from its own stream, so neither batch size nor device nor another augmentation moves
-    them. The last batch may be short; every image is seen once.
-    """
-    inputs, view = config.inputs, config.network.view
-    images = data.train.first(config.training.images)
-    count, height = len(images), images.pixels.shape[1]
-    device = images.pixels.device
-
-    def stream(purpose: Stream) -> torch.Generator:
-        return torch.Generator().manual_seed(
-            stream_seed(seed, config.pinned, purpose, "epoch", epoch)
-        )
-
-    order = torch.randperm(count, generator=stream("order")).to(device)
-    mean = augment.centre(data.mean, view)
-    if inputs.random_crops:
-        size = (count, 2)
-        corners = torch.randint(height - view + 1, size, generator=stream("crop")).to(device)
-    if inputs.flips:
-        chosen = (torch.rand(count, generator=stream("flip")) < 0.5).to(device)
-    if inputs.colour:
-        draws = torch.randn(count, 3, generator=stream("colour")).to(device)
-        shifts = augment.colour_shifts(draws, data.deviations, data.axes, inputs.colour)
-        rescale = 1 + inputs.colour.std if inputs.colour.formula == "source" else 1.0
-    for which in torch.split(order, config.training.batch):
-        pixels = images.pixels[which]
-        if inputs.random_crops:
-            pixels = augment.crop(pixels, corners[which], view)
-        else:
-            pixels = augment.centre(pixels, view)
-        if inputs.flips:
-            pixels = augment.flip(pixels, chosen[which])
-        batch = pixels.float() - mean
-        if inputs.colour:
-            batch = (batch + shifts[which][:, None, None, :]) / rescale
-        yield batch.permute(0, 3, 1, 2), images.labels[which]
-
-
-def view_batches(images: Images, mean: Tensor, view: View, size: int) -> Iterator[Tensor]:
-    """Yield one view of images in their stored order, for evaluation: float32 (n, 3, size, size).
-
-    The centre of the mean image is subtracted whatever the view, as the 2012 code does.
-    """
-    rows, columns = slice(view.top, view.top + size), slice(view.left, view.left + size)
-    centre = augment.centre(mean, size)
-    for pixels in torch.split(images.pixels, EVALUATION_BATCH):
-        seen = pixels[:, rows, columns]
-        batch = (seen.flip(2) if view.mirrored else seen).float() - centre
-        yield batch.permute(0, 3, 1, 2)

@@ -21,7 +21,7 @@ from ablations.studies import find_study
 from ablations.worker import Workbench
 from alexnet.config import Config, Precision
 from alexnet.model import build
-from alexnet.optim import Momentum
+from alexnet.optim import optimizer_for
 from alexnet.training import step
 from reports.comparison import compare
 
@@ -38,7 +38,7 @@ def batch() -> tuple[Tensor, Tensor]:
 def our_step(config: Config, precision: Precision) -> Callable[[], object]:
     """Return a training step of this project."""
     network = build(config, 0)
-    optimizer = Momentum(network, config.training.optimizer)
+    optimizer = optimizer_for(network, config.training.optimizer)
     images, labels = batch()
     return lambda: step(network, optimizer, images, labels, precision)
 

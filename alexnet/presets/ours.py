@@ -1,7 +1,4 @@
-"""Named networks and how each is trained; every number with its source.
-
-Names in brackets are files of the code that Krizhevsky published as cuda-convnet.
-"""
+"""Our own: the paper's eight layers for images of 32 pixels, and a network of seconds for tests."""
 
 from alexnet.config import (
     LRN,
@@ -19,47 +16,6 @@ from alexnet.config import (
     Relu,
     Training,
 )
-
-
-def cifar_80sec() -> Config:
-    """Return cuda-convnet's fast CIFAR-10 network [layers-80sec.cfg, layer-params-80sec.cfg].
-
-    Four hidden layers, 145,578 parameters, 26 % test error without augmentation; the likeliest
-    "four-layer convolutional network" of Figure 1, which the paper does not specify.
-    The file gives the drop after 8 epochs but no end; the two epochs after it are Caffe's
-    (cifar10_quick).
-    """
-    network = Network(
-        view=32,
-        classes=10,
-        parts={
-            "act": Relu(),
-            "pool": Pool(size=3, stride=2, rounding="ceil"),
-            "avg_pool": Pool(kind="avg_pool", size=3, stride=2, rounding="ceil"),
-        },
-        convolutions=(
-            Conv(name="conv1", maps=32, size=5, padding=2, init=Normal(std=1e-4),
-                 then=("pool", "act")),
-            Conv(name="conv2", maps=32, size=5, padding=2, init=Normal(std=0.01),
-                 then=("act", "avg_pool")),
-            Conv(name="conv3", maps=64, size=5, padding=2, init=Normal(std=0.01),
-                 then=("act", "avg_pool")),
-        ),
-        classifier=(
-            Dense(name="fc4", units=64, init=Normal(std=0.1), then=("act",)),
-            Dense(name="fc5", init=Normal(std=0.1)),
-        ),
-    )  # fmt: skip
-    decay = {"conv1": 0.004, "conv2": 0.004, "conv3": 0.004, "fc4": 0.03, "fc5": 0.03}
-    return Config(
-        network=network,
-        inputs=Inputs(random_crops=False, flips=False),
-        training=Training(
-            epochs=10,
-            optimizer=MomentumSGD(rate=0.001, bias_rate=2.0, weight_decay=decay),
-            schedule=Drops(after=(8,)),
-        ),
-    )
 
 
 def alexnet_cifar() -> Config:
@@ -140,6 +96,3 @@ def tiny() -> Config:
             optimizer=MomentumSGD(rate=0.001, bias_rate=2.0, weight_decay={"fc3": 0.0005}),
         ),
     )
-
-
-PRESETS = {preset.__name__: preset for preset in (cifar_80sec, alexnet_cifar, tiny)}

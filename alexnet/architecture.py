@@ -1,0 +1,266 @@
+"""What a network is made of, as frozen values; sections are those of the paper.
+
+A choice is a value that carries its own parameters, or ``None`` for "left out"; there are no
+flags that could contradict them.
+"""
+
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from alexnet.values import Fraction, Frozen, later
+
+Rounding = Literal["floor", "ceil"]
+
+
+def _has_a_middle(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError(f"a window of {size} has no middle; make its size odd")
+    return size
+
+
+Window = Annotated[PositiveInt, AfterValidator(_has_a_middle)]
+
+
+class Relu(Frozen):
+    """max(0, x), section 3.1."""
+
+    kind: Literal["relu"] = "relu"
+
+
+class Tanh(Frozen):
+    """``outer`` tanh(``inner`` x); as it is, what section 3.1 compares with.
+
+    LeCun's scaled one is 1.7159 tanh(2x/3): of unit slope where it matters, Efficient BackProp
+    (1998), section 4.4.
+    """
+
+    kind: Literal["tanh"] = "tanh"
+    outer: PositiveFloat = later(1.0)
+    inner: PositiveFloat = later(1.0)
+
+
+class LeakyRelu(Frozen):
+    """x if positive, else ``slope`` x; one year younger than the paper (Maas et al. 2013)."""
+
+    kind: Literal["leaky_relu"] = "leaky_relu"
+    slope: PositiveFloat = 0.01
+
+
+class Pool(Frozen):
+    """The largest or the mean value of each window; overlapping when size > stride, section 3.4.
+
+    The mean is over the part of the window that lies inside the image.
+    """
+
+    kind: Literal["max_pool", "avg_pool"] = "max_pool"
+    size: PositiveInt = 3  # pixels
+    stride: PositiveInt = 2  # pixels
+    rounding: Rounding = "floor"  # of the number of windows
+
+    @model_validator(mode="after")
+    def _covers_every_pixel(self) -> Self:
+        if self.stride > self.size:
+            raise ValueError(
+                f"pooling {self.size} by {self.stride} would skip pixels; "
+                "make the stride at most the size"
+            )
+        return self
+
+
+class LRN(Frozen):
+    """Local response normalisation across channels, section 3.3.
+
+    ``alpha`` weighs the *sum* of squares, as printed. The released code divides it by the
+    window's size, as PyTorch and Caffe do: their 1e-4 over five channels is 2e-5 here.
+    """
+
+    kind: Literal["lrn"] = "lrn"
+    size: Window = 5  # channels, the paper's n
+    alpha: NonNegativeFloat = 1e-4
+    beta: PositiveFloat = 0.75
+    k: PositiveFloat = 2.0
+    groups: PositiveInt = 1  # windows do not cross groups (the towers of 2012)
+
+
+class MapNorm(Frozen):
+    """Response normalisation within each map, over a square of pixels; cuda-convnet's ``rnorm``.
+
+    The released code has one after conv2's LRN, which the paper does not mention.
+    ``alpha`` weighs the sum of squares, as in `LRN`: the code's 0.001 over 5 x 5 is 4e-5 here.
+    """
+
+    kind: Literal["map_norm"] = "map_norm"
+    size: Window = 5  # pixels, side of the square
+    alpha: NonNegativeFloat = 4e-5
+    beta: PositiveFloat = 0.75
+    k: PositiveFloat = 1.0
+
+
+class Dropout(Frozen):
+    """Each unit silent with probability ``rate`` while training, section 4.2."""
+
+    kind: Literal["dropout"] = "dropout"
+    rate: Fraction = 0.5
+    scale: Literal["test", "training"] = "test"  # which activations are multiplied to agree
+
+
+Part = Annotated[
+    Relu | Tanh | LeakyRelu | Pool | LRN | MapNorm | Dropout, Field(discriminator="kind")
+]
+
+
+class Normal(Frozen):
+    """Weights from a normal distribution around zero, biases all alike, section 5."""
+
+    kind: Literal["normal"] = "normal"
+    std: PositiveFloat
+    bias: float = 0.0
+
+
+class FanIn(Frozen):
+    """Weights and biases uniform within 1 / sqrt(inputs of a unit), PyTorch's default."""
+
+    kind: Literal["fan_in"] = "fan_in"
+
+
+Init = Annotated[Normal | FanIn, Field(discriminator="kind")]
+
+
+class Conv(Frozen):
+    """One convolution and, in order, the parts that follow it."""
+
+    name: str
+    maps: PositiveInt
+    size: PositiveInt  # pixels
+    stride: PositiveInt = 1  # pixels
+    padding: NonNegativeInt = 0  # zeros on every side, pixels
+    # ceil: one more window, over zeros to the right and below, where the stride does not divide
+    rounding: Rounding = later("floor")
+    groups: PositiveInt = 1  # 2: each tower sees its own half of the maps, section 3.5
+    # unshared: each place has kernels and biases of its own, cuda-convnet's "local"
+    weights: Literal["shared", "unshared"] = later("shared")
+    init: Init
+    then: tuple[str, ...] = ()  # names of parts
+
+
+class Dense(Frozen):
+    """One fully connected layer and, in order, the parts that follow it."""
+
+    name: str
+    units: PositiveInt | None = None  # None: one per class, the last layer
+    groups: PositiveInt = later(1)  # 2: each tower sees its own half of the units
+    init: Init
+    then: tuple[str, ...] = ()
+
+
+class Maps(NamedTuple):
+    """The size of activations; fully connected units are maps of one pixel."""
+
+    maps: int
+    side: int  # pixels
+
+    @property
+    def units(self) -> int:
+        """The number of activations."""
+        return self.maps * self.side**2
+
+
+class Network(Frozen):
+    """Convolutions, then fully connected layers, with parts named once for all of them."""
+
+    view: PositiveInt  # pixels, side of the square it sees
+    channels: PositiveInt = 3
+    classes: int = Field(ge=2)
+    parts: dict[str, Part | None]
+    convolutions: tuple[Conv, ...]
+    classifier: tuple[Dense, ...] = Field(min_length=1)
+
+    @property
+    def layers(self) -> list[Conv | Dense]:
+        """Every layer with weights, in order."""
+        return [*self.convolutions, *self.classifier]
+
+    def after(self, layer: Conv | Dense) -> list[tuple[str, Part]]:
+        """Return the parts that follow a layer by name, without those left out."""
+        found = ((name, self.parts[name]) for name in layer.then)
+        return [(name, part) for name, part in found if part is not None]
+
+    def seen_by(self) -> dict[str, Maps]:
+        """Return the size of what each layer sees.
+
+        Raises:
+            ValueError: Naming the layer whose output would be empty or does not divide.
+        """
+        seen, now = {}, Maps(self.channels, self.view)
+        for layer in self.layers:
+            seen[layer.name] = now
+            now = _through(layer, now, self.classes)
+            for name, part in self.after(layer):
+                now = _past(f"{layer.name}'s {name}", part, now, isinstance(layer, Conv))
+        return seen
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        layers = self.layers
+        names = [layer.name for layer in layers]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"layer name {min(twice)!r} is used twice")
+        if missing := {part for layer in layers for part in layer.then} - self.parts.keys():
+            raise ValueError(f"a layer names part {min(missing)!r}, which parts does not define")
+        if [layer.units for layer in self.classifier].index(None) != len(self.classifier) - 1:
+            raise ValueError("the last layer, and no other, leaves its units to the classes")
+        self.seen_by()
+        return self
+
+
+def windows(side: int, size: int, stride: int, padding: int, rounding: Rounding) -> int:
+    """Return how many windows fit along a side, all in pixels; 0 or less if none does.
+
+    >>> windows(224, 11, 4, 0, "ceil"), windows(224, 11, 4, 0, "floor")
+    (55, 54)
+    """
+    room = side + 2 * padding - size
+    return 1 + (-(-room // stride) if rounding == "ceil" else room // stride)
+
+
+def _through(layer: Conv | Dense, seen: Maps, classes: int) -> Maps:
+    """Return the size of a layer's output."""
+    out = layer.maps if isinstance(layer, Conv) else layer.units or classes
+    for count, of in ((seen.maps, "maps it sees"), (out, "of its own")):
+        if count % layer.groups:
+            raise ValueError(f"{layer.name}: {layer.groups} groups do not divide {count} {of}")
+    if isinstance(layer, Dense):
+        return Maps(out, 1)
+    if layer.weights == "unshared" and (layer.groups > 1 or layer.rounding == "ceil"):
+        raise ValueError(f"{layer.name}: unshared weights have neither groups nor rounding up")
+    side = windows(seen.side, layer.size, layer.stride, layer.padding, layer.rounding)
+    if side < 1:
+        raise ValueError(_too_small(layer.name, seen.side, layer.size))
+    return Maps(out, side)
+
+
+def _past(name: str, part: Part, seen: Maps, on_maps: bool) -> Maps:
+    """Return the size of activations after a part."""
+    if not on_maps and isinstance(part, Pool | LRN | MapNorm):
+        raise ValueError(f"{name}: {part.kind} follows a convolution, not a fully connected layer")
+    if isinstance(part, LRN) and seen.maps % part.groups:
+        raise ValueError(f"{name}: {part.groups} groups do not divide {seen.maps} maps")
+    if not isinstance(part, Pool):
+        return seen
+    side = windows(seen.side, part.size, part.stride, 0, part.rounding)
+    if side < 1:
+        raise ValueError(_too_small(name, seen.side, part.size))
+    return Maps(seen.maps, side)
+
+
+def _too_small(name: str, side: int, size: int) -> str:
+    return f"{name}: a window of {size} x {size} does not fit the {side} x {side} pixels it sees"
