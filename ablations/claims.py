@@ -24,6 +24,7 @@ class Number(Frozen):
     value: float
     unit: Unit
     of: str = ""  # what it is the number of, where the claim has several
+    is_limit: bool = False  # "at most"
 
 
 class Claim(Frozen):
@@ -89,7 +90,7 @@ _CLAIMS = (
         says="Each convolutional layer, though none can be spared, has no more than 1 % of the "
         "parameters.",
         setting="the built network",
-        paper=(Number(value=1, unit="%", of="most of the parameters in one layer"),),
+        paper=(Number(value=1, unit="%", of="at most, of the parameters", is_limit=True),),
     ),
     Claim(
         id="C06", kind="procedure", section="1, 5",
@@ -195,8 +196,8 @@ _CLAIMS = (
         paper=tuple(
             Number(value=value, unit="neurons", of=of)
             for of, value in (
-                ("conv1", 253440), ("conv2", 186624), ("conv3", 64896), ("conv4", 64896),
-                ("conv5", 43264), ("fc6", 4096), ("fc7", 4096), ("fc8", 1000),
+                ("input", 150528), ("conv1", 253440), ("conv2", 186624), ("conv3", 64896),
+                ("conv4", 64896), ("conv5", 43264), ("fc6", 4096), ("fc7", 4096), ("fc8", 1000),
             )
         ),
     ),
@@ -268,7 +269,7 @@ _CLAIMS = (
         id="C26", kind="result", section="6",
         says="Validation and test error differ by no more than 0.1 %.",
         setting="ILSVRC-2012",
-        paper=(Number(value=0.1, unit="points", of="at most"),),
+        paper=(Number(value=0.1, unit="points", of="at most", is_limit=True),),
         needs="the labels of ILSVRC-2012's test images, which were never published",
     ),
     Claim(

@@ -11,6 +11,9 @@ from alexnet.config import Config, Fraction, Frozen, GiveUp
 ALPHA = 0.05
 """The chance of a false decision that a study allows itself, over all of its contrasts."""
 
+RATIO_MARGIN = 1.25
+"""The default margin of ratios: a factor within which one is called nothing."""
+
 LARGEST_MARGIN = 0.1
 """Of errors: who calls ten points nothing has most likely written points for fractions."""
 
@@ -106,7 +109,7 @@ class Contrast(Frozen):
         return "higher" if (self.paper or nothing) > nothing else "lower"
 
     def margin_for(self, metric: Metric) -> float:
-        """Return within what an effect is nothing: by default 1.25, or half of the paper's.
+        """Return within what an effect is nothing: by default a factor, or half of the paper's.
 
         Raises:
             ValueError: If there is neither a margin nor a number of the paper.
@@ -114,14 +117,16 @@ class Contrast(Frozen):
         if self.margin is not None:
             return self.margin
         if metric.is_ratio:
-            return 1.25
+            return RATIO_MARGIN
         if not self.paper:
             raise ValueError("say within what it is nothing (margin=)")
         return abs(self.paper) / 2
 
     def registered(self, metric: Metric) -> Self:
         """Return this contrast with its margin and the reason for it written out."""
-        default = "a factor of 1.25" if metric.is_ratio else "half of the paper's effect"
+        default = (
+            f"a factor of {RATIO_MARGIN:g}" if metric.is_ratio else "half of the paper's effect"
+        )
         reason = self.margin_reason or ("" if self.margin else f"the default, {default}")
         return self.but(margin=self.margin_for(metric), margin_reason=reason)
 

@@ -11,7 +11,9 @@ import pandas as pd
 
 from ablations.claims import CLAIMS, Claim, Number
 from ablations.plan import Plan
+from ablations.study import RATIO_MARGIN
 from alexnet.config import Frozen
+from reports import counts
 from reports.comparison import Comparison
 from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.words import estimate, interval, unit
@@ -19,7 +21,6 @@ from reports.words import estimate, interval, unit
 State = Literal["decided", "elsewhere", "under way", "not run"]
 ORDER: tuple[State, ...] = ("decided", "elsewhere", "under way", "not run")
 WHY_NOT = {
-    "count": "to be counted on the built network; not counted yet",
     "procedure": "what they did: shown, not judged",
     "result": "an absolute number; its images have not been trained on here",
     "effect": "no study of it yet",
@@ -27,9 +28,9 @@ WHY_NOT = {
 
 
 class Finding(Frozen):
-    """What one contrast says of a claim on one dataset."""
+    """What one contrast says of a claim on one dataset, or a count of the built network."""
 
-    dataset: str
+    dataset: str  # or whose network
     setting: str
     ours: str  # the effect with its interval and unit
     verdict: str
@@ -75,7 +76,7 @@ def _row(claim: Claim, studies: Sequence[tuple[Plan, Comparison]]) -> Row:
             finding = _finding(effect, plan, comparison)
             if effect.contrast.claim == claim.id and finding and not comparison.smoke:
                 found[comparison.setting in ON_THE_PAPERS_DATA].append(finding)
-    own, elsewhere = found[True], found[False]
+    own, elsewhere = [*_counted(claim), *found[True]], found[False]
     return Row(
         claim=claim,
         own=tuple(own),
@@ -99,6 +100,30 @@ def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
     if claim.study:
         return "not run in this folder"
     return f"needs {claim.needs}" if claim.needs else WHY_NOT[claim.kind]
+
+
+def _counted(claim: Claim) -> list[Finding]:
+    """Return what the built network says of a claim about its size."""
+    found = counts.counts(claim)
+    if not found:
+        return []
+    return [
+        Finding(
+            dataset=f"network {counts.PRESET}",
+            setting="counted",
+            ours=counts.in_words(found),
+            verdict=counts.verdict(found),
+            command=counts.COMMAND,
+            surprise=max(
+                0.0 if one.as_printed else _times(one.counted, one.printed.value) for one in found
+            ),
+        )
+    ]
+
+
+def _times(counted: float, printed: float) -> float:
+    """Return how far a count is from what was printed, in the margins that ratios have."""
+    return abs(math.log(counted / printed)) / math.log(RATIO_MARGIN)
 
 
 def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | None:

@@ -199,6 +199,7 @@ LEGEND = (
     ("absent", "whatever difference there is, it is smaller than the margin (equivalence test)"),
     ("open", "none of these is decided; the line says what would decide"),
     ("same way, other way, no effect", "the same on other data, where sizes are not judged"),
+    ("as printed, misprint", "counted on the network that the paper's text describes"),
 )
 """The words of a verdict and what decides each, in short; `reports.effect.verdict` decides."""
 

@@ -3,10 +3,16 @@
 import pytest
 from test_comparison import filled
 
-from ablations.claims import CLAIMS
+from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
 from reports.comparison import Comparison, compare
-from reports.ledger import ledger, ledger_table
+from reports.counts import Count
+from reports.ledger import Row, ledger, ledger_table
+
+
+def row_of(claim: str, rows: list[Row]) -> Row:
+    """Return the row of a claim."""
+    return next(row for row in rows if row.claim.id == claim)
 
 
 def on_cifar(plan: Plan, setting: str) -> Plan:
@@ -22,16 +28,19 @@ def compared(results, setting: str, seeds: int = 3) -> tuple[Plan, Comparison]:
     return plan, compare(plan, store)
 
 
-def test_without_a_run_every_claim_says_why() -> None:
-    """Thirty rows in the paper's order, none with a verdict."""
-    rows = ledger([])
+COUNTED = ("C05", "C17", "C04")
 
-    assert [row.claim.id for row in rows] == list(CLAIMS)
-    assert all(row.why_none for row in rows)
+
+def test_without_a_run_every_claim_says_why() -> None:
+    """What was counted on the network first, then the others in the paper's order, and why."""
+    rows = ledger([])
+    others = [id_ for id_ in CLAIMS if id_ not in COUNTED]
+
+    assert [row.claim.id for row in rows] == [*COUNTED, *others]
+    assert all(row.why_none for row in rows if row.claim.id not in COUNTED)
     reasons = {row.claim.id: row.why_none for row in rows}
     assert reasons["C09"] == "not run in this folder"
     assert reasons["C06"] == "needs graphics cards of 2010"
-    assert reasons["C04"] == "to be counted on the built network; not counted yet"
     assert reasons["C08"] == "what they did: shown, not judged"
 
 
@@ -50,9 +59,8 @@ def test_without_a_run_every_claim_says_why() -> None:
 )
 def test_a_result_comes_first_with_its_setting(setting, seeds, state, why, results) -> None:
     """Three seeds of two arms decide nothing (p = 0.25), which is a verdict on the paper's data."""
-    row = ledger([compared(results, setting, seeds)])[0]
+    row = row_of("C09", ledger([compared(results, setting, seeds)]))
 
-    assert row.claim.id == "C09"
     assert row.state == state
     assert row.why_none.startswith(why)
     assert bool(row.why_none) == bool(why)
@@ -68,11 +76,55 @@ def test_the_papers_own_data_and_practice_data_stand_apart(results, tmp_path) ->
     practice = compared(results, "stand-in")
     own = compared(tmp_path / "own", "closest reading")
 
-    row = ledger([practice, own])[0]
+    row = row_of("C09", ledger([practice, own]))
 
     assert [finding.setting for finding in row.own] == ["closest reading"]
     assert [finding.setting for finding in row.elsewhere] == ["stand-in"]
     assert row.state == "decided"
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict", "ours"),
+    [
+        ("C04", "as printed", "60,965,224 parameters; 659,272 neurons"),
+        ("C05", "misprint", "conv3 1.45 %, not at most 1 %"),
+        ("C17", "misprint", "conv1 290,400, not 253,440; the 8 others as printed"),
+    ],
+)
+def test_counts_are_judged_on_the_built_network(claim: str, verdict: str, ours: str) -> None:
+    """55 x 55 x 96 is 290,400; 885,120 of 60,965,224 is 1.45 %; 60 million is cut, not rounded."""
+    row = row_of(claim, ledger([]))
+
+    assert row.state == "decided"
+    assert [(f.verdict, f.ours) for f in row.own] == [(verdict, ours)]
+    assert row.command == "invoke presets --name paper"
+
+
+def test_what_is_decided_comes_before_what_is_not(results) -> None:
+    """The most surprising first: a third of six is farther than 1.45 of 1."""
+    rows = ledger([compared(results, "closest reading")])
+
+    assert [row.claim.id for row in rows[:4]] == ["C09", *COUNTED]
+
+
+@pytest.mark.parametrize(
+    ("printed", "counted", "limit", "agrees"),
+    [
+        (650_000, 659_272, False, True),  # cut
+        (650_000, 645_001, False, True),  # rounded
+        (650_000, 660_000, False, False),
+        (4_096, 4_096, False, True),
+        (4_096, 4_097, False, False),
+        (1, 1.0, True, True),
+        (1, 1.01, True, False),
+        (1, 0.2, True, True),
+    ],
+)
+def test_a_count_agrees_to_the_digits_printed(printed, counted, limit, agrees) -> None:
+    """Or stays within a limit."""
+    number = Number(value=printed, unit="neurons", is_limit=limit)
+
+    assert Count(printed=number, counted=counted, of="x").as_printed is agrees
 
 
 def test_the_table_has_a_cell_for_everything() -> None:

@@ -1,6 +1,5 @@
 """The studies, one screen each, and a person's own."""
 
-import difflib
 import runpy
 import traceback
 from pathlib import Path
@@ -9,6 +8,7 @@ from pydantic import ValidationError
 
 from ablations.studies import relu_vs_tanh
 from ablations.study import Study
+from alexnet.names import suggestion
 
 STUDIES: dict[str, Study] = {
     study.name: study.model_copy(update={"source": f"ablations/studies/{study.name}.py"})
@@ -32,9 +32,7 @@ def find_study(name: str) -> Study:
     if name.endswith(".py"):
         return read_study(Path(name))
     if name not in STUDIES:
-        near = difflib.get_close_matches(name, STUDIES, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(STUDIES)
-        raise StudyError(f"there is no study {name!r}; {hint}")
+        raise StudyError(f"there is no study {name!r}; {suggestion(name, STUDIES)}")
     return STUDIES[name]
 
 

@@ -1,6 +1,5 @@
 """The datasets by name, and where they lie on this machine; imports neither PyTorch nor images."""
 
-import difflib
 import json
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ from pydantic import PositiveInt
 
 from alexnet.config import Frozen
 from alexnet.data.digests import file_digest
+from alexnet.names import suggestion
 
 EMBEDDED = Path(__file__).parent
 
@@ -94,9 +94,7 @@ def describe(name: str) -> Description:
         DatasetError: If there is none of that name; suggests the nearest.
     """
     if name not in CATALOGUE:
-        near = difflib.get_close_matches(name, CATALOGUE, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]}?" if near else "known: " + ", ".join(CATALOGUE)
-        raise DatasetError(f"there is no dataset {name!r}; {hint}")
+        raise DatasetError(f"there is no dataset {name!r}; {suggestion(name, CATALOGUE)}")
     return CATALOGUE[name]
 
 

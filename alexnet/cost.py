@@ -1,0 +1,62 @@
+"""What a network costs: parameters, multiply-adds and activations of each layer.
+
+Measured on the built network by `alexnet.counting`; what it found for the presets ships with
+the package, so that listing and reporting need not load PyTorch.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from alexnet.values import Frozen
+
+MEASURED = Path(__file__).parent / "costs.json"
+
+
+class LayerCost(Frozen):
+    """One layer with weights, for one image."""
+
+    name: str
+    output: tuple[int, ...]  # maps, height, width; or units
+    parameters: int
+    multiply_adds: int  # of weights with what they see; biases are not counted
+
+    @property
+    def activations(self) -> int:
+        """The numbers that it gives, before any part that follows: the paper's neurons."""
+        count = 1
+        for side in self.output:
+            count *= side
+        return count
+
+
+class Cost(Frozen):
+    """A network's layers, in order."""
+
+    input: tuple[int, ...]  # channels, height, width
+    layers: tuple[LayerCost, ...]
+
+    @property
+    def parameters(self) -> int:
+        """All that is learned."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of one image, forward."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        """Of all layers, the last one's scores included."""
+        return sum(layer.activations for layer in self.layers)
+
+
+COSTS = TypeAdapter(dict[str, Cost])
+
+
+@cache
+def costs() -> dict[str, Cost]:
+    """Return what was measured of every preset, by its name."""
+    return COSTS.validate_json(MEASURED.read_text())
