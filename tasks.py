@@ -104,6 +104,12 @@ def report(
     call("report", study=study, out=out, open=open, results=results)
 
 
+@task(auto_shortflags=False, help={"name": "one of them, layer by layer"})
+def presets(c: Context, name: str | None = None) -> None:
+    """Show the networks called AlexNet side by side, or one of them layer by layer."""
+    call("presets", name=name)
+
+
 @task(
     auto_shortflags=False,
     help={

@@ -15,7 +15,7 @@ from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import Contrast, Metric, Setting, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
-from alexnet.data.catalogue import Manifest
+from alexnet.data.catalogue import Manifest, describe
 
 SMOKE_IMAGES = 1280
 SMOKE_EPOCHS = 2
@@ -219,6 +219,12 @@ def define(
             raise PlanError(
                 f"{arm} trains on {config.training.images:,} images, and {dataset} has "
                 f"{manifest.counts['train']:,}"
+            )
+        side, view = config.inputs.resize or describe(dataset).size, config.network.view
+        if view > side:
+            raise PlanError(
+                f"{arm} sees {view} x {view} pixels, and images of {dataset} have {side} x {side}; "
+                "resize them (inputs.resize) or take a smaller network"
             )
     rates = base.rates
     if smoke:

@@ -18,9 +18,10 @@ from ablations.plan import PlanError
 from ablations.store import StoreError
 from ablations.studies import StudyError
 from alexnet.data.catalogue import DatasetError, default_data_dir
+from alexnet.presets import PresetError
 from reports.terminal import as_typed, say
 
-REFUSED = (StudyError, DatasetError, PlanError, StoreError, WorkerError)
+REFUSED = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError)
 
 
 class Refused(click.ClickException):
@@ -148,6 +149,18 @@ def report(study: str | None, out: Path | None, show: bool, results: Path) -> in
     say(console, "beside it", f"{len(others)} files: tables, figures, report.json")
     if show:
         webbrowser.open(page.resolve().as_uri())
+    return 0
+
+
+@main.command()
+@click.option("--name", help="One of them, layer by layer.")
+@refusing
+def presets(name: str | None) -> int:
+    """Show the networks called AlexNet side by side, or one of them layer by layer."""
+    from reports.networks import layer_by_layer, side_by_side
+
+    console = Console(highlight=False)
+    console.print(side_by_side(console) if name is None else layer_by_layer(name))
     return 0
 
 

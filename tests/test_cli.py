@@ -95,6 +95,23 @@ def test_bad_input_is_refused_in_a_sentence(
     assert code == (0 if message == "already prepared" else 2)
 
 
+def test_a_network_larger_than_the_images_is_refused(tmp_path: Path) -> None:
+    """Before anything starts, with both sizes."""
+    study = (tmp_path / "large.py").resolve()
+    study.write_text(
+        "from ablations.study import *\n"
+        "from alexnet.presets import paper\n"
+        "STUDY = Study(name='large', question='?', arms={'a': {}, 'b': {'inputs': {'flips': "
+        "False}}}, contrasts=(Contrast(arm='b', against='a', direction='higher', margin=0.01),), "
+        "bases={'fashion_mini': Base(config=paper(), metric=FinalError(), rates=(0.01,))})\n"
+    )
+
+    code, output = call("ablate", "--study", study, "--results", tmp_path / "results")
+
+    assert code == 2
+    assert "a sees 224 x 224 pixels, and images of fashion_mini have 32 x 32; resize" in output
+
+
 def test_a_results_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     """Before anything is trained; here a file stands in its place."""
     (tmp_path / "file").write_text("")

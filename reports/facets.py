@@ -1,0 +1,243 @@
+"""A config in words, a facet a line: which AlexNet is this?"""
+
+from collections.abc import Callable, Iterable
+from itertools import groupby
+
+from alexnet.config import (
+    LRN,
+    AreaCrops,
+    ChannelMeans,
+    Config,
+    Constant,
+    Conv,
+    Dense,
+    Dropout,
+    Drops,
+    Exponential,
+    Init,
+    LayerRate,
+    LeakyRelu,
+    MapNorm,
+    MomentumSGD,
+    Normal,
+    Offsets,
+    Part,
+    Plateau,
+    Pool,
+    Relu,
+    Schedule,
+    Steps,
+    Tanh,
+)
+
+NONE = "-"
+
+
+def facets(config: Config) -> dict[str, str]:
+    """Return what a config chooses, in words, by the name of each facet."""
+    network, inputs, training = config.network, config.inputs, config.training
+    convolutions = network.convolutions
+    first = convolutions[0] if convolutions else None
+    hangs_over = first is not None and first.rounding == "ceil"
+    return {
+        "view": f"{network.view} px" + (" + zeros right, below" if hangs_over else ""),
+        "maps": _row(conv.maps for conv in convolutions),
+        "kernels": _row(_kernel(conv) for conv in convolutions),
+        "padding": _row(conv.padding for conv in convolutions),
+        "hidden units": _row(d.units for d in network.classifier if d.units),
+        "two towers in": _row(layer.name for layer in network.layers if layer.groups > 1),
+        "unshared": _row(conv.name for conv in convolutions if conv.weights == "unshared"),
+        "activation": _parts(config, Relu, Tanh, LeakyRelu),
+        "LRN": _parts(config, LRN),
+        "norm in maps": _parts(config, MapNorm),
+        "pooling": _parts(config, Pool),
+        "after conv1": _order(config, 0),
+        "after conv2": _order(config, 1),
+        "after the last": _order(config, -1),
+        "dropout": _dropout(config),
+        "initial std": _by_layer(config, _deviation),
+        "initial biases": _by_layer(config, _bias),
+        "pixels": _pixels(config),
+        "crops": _crops(config),
+        "mirrored": "half of them" if inputs.flips else NONE,
+        "colour noise": _colour(config),
+        "image order": "new each epoch" if inputs.shuffle == "each epoch" else "one, of the files",
+        "batch": str(training.batch),
+        "epochs": str(training.epochs),
+        "update": _update(config),
+        "rate": f"{training.optimizer.rate:g}, {schedule(training.schedule)}",
+        "rate of biases": _bias_rate(config),
+        "single layers": "; ".join(map(_layer_rate, training.layer_rates)) or NONE,
+        "weight decay": _decay(config),
+    }
+
+
+def schedule(one: Schedule) -> str:
+    """Return how a rate moves."""
+    match one:
+        case Constant():
+            return "constant"
+        case Drops(after=after, factor=factor):
+            return f"x {factor:g} after {_row(after)} epochs"
+        case Plateau(drops=drops, factor=factor, patience=patience):
+            return f"x {factor:g}, {drops} times, after {patience} epochs without progress"
+        case Steps(updates=updates, factor=factor):
+            return f"x {factor:g} every {updates:,} updates"
+        case Exponential(fall=fall, steps=steps):
+            return f"down to 1/{fall:g} in {steps} equal steps"
+
+
+def initial(init: Init) -> str:
+    """Return how a layer starts."""
+    bias = init.bias if isinstance(init, Normal) else 0.0
+    return _deviation(init) + (f", biases {bias:g}" if bias else "")
+
+
+def _row(values: Iterable[object]) -> str:
+    return " ".join(map(str, values)) or NONE
+
+
+def _kernel(conv: Conv) -> str:
+    return f"{conv.size}" if conv.stride == 1 else f"{conv.size}/{conv.stride}"
+
+
+def _parts(config: Config, *kinds: type[Part]) -> str:
+    used = {name for layer in config.network.layers for name, _ in config.network.after(layer)}
+    found = (part for name, part in config.network.parts.items() if name in used)
+    return ", ".join(part_in_words(part) for part in found if isinstance(part, kinds)) or NONE
+
+
+def part_in_words(part: Part | None) -> str:
+    """Return a part with its numbers."""
+    match part:
+        case Relu():
+            return "ReLU"
+        case Tanh(outer=outer, inner=inner):
+            return "tanh" if outer == inner == 1 else f"{outer:g} tanh({inner:g} x)"
+        case LeakyRelu(slope=slope):
+            return f"ReLU leaking {slope:g}"
+        case Pool(kind=kind, size=size, stride=stride, rounding=rounding):
+            up = ", rounded up" if rounding == "ceil" else ""
+            return f"{kind.removesuffix('_pool')} {size}/{stride}{up}"
+        case LRN(groups=groups):
+            towers = "per tower" if groups > 1 else "across all maps"
+            return f"{part.size} maps {towers}, {_powers(part)}"
+        case MapNorm():
+            return f"{part.size} x {part.size} px, {_powers(part)}"
+        case Dropout(rate=rate, scale=scale):
+            return f"{rate:g}, scaled in {scale}"
+        case None:
+            return NONE
+
+
+def _powers(part: LRN | MapNorm) -> str:
+    return f"alpha {part.alpha:.3g}, k {part.k:g}, beta {part.beta:g}"
+
+
+def _order(config: Config, place: int) -> str:
+    convolutions = config.network.convolutions
+    if not -len(convolutions) <= place < len(convolutions):
+        return NONE
+    return _row(name for name, _ in config.network.after(convolutions[place]) if name != "dropout")
+
+
+def _dropout(config: Config) -> str:
+    after = _row(
+        layer.name
+        for layer in config.network.layers
+        if any(isinstance(part, Dropout) for _, part in config.network.after(layer))
+    )
+    return NONE if after == NONE else f"{_parts(config, Dropout)}, after {after}"
+
+
+def _by_layer(config: Config, read: Callable[[Init], str]) -> str:
+    """Return one value for all layers, or values with the layers that have them."""
+    layers = config.network.layers
+    read_of = {layer.name: read(layer.init) for layer in layers}
+    if len(set(read_of.values())) == 1:
+        return read_of[layers[0].name]
+    runs = groupby(layers, key=lambda layer: read_of[layer.name])
+    return ", ".join(f"{value} {_span(list(same))}" for value, same in runs)
+
+
+def _span(layers: list[Conv | Dense]) -> str:
+    first, last = layers[0].name, layers[-1].name
+    return first if first == last else f"{first}-{last}"
+
+
+def _deviation(init: Init) -> str:
+    return f"{init.std:g}" if isinstance(init, Normal) else "PyTorch's, by fan-in"
+
+
+def _bias(init: Init) -> str:
+    return f"{init.bias:g}" if isinstance(init, Normal) else "PyTorch's, by fan-in"
+
+
+def _pixels(config: Config) -> str:
+    inputs = config.inputs
+    size = f"resized to {inputs.resize}, " if inputs.resize else ""
+    normalise = inputs.normalise
+    if isinstance(normalise, ChannelMeans):
+        own = "their own" if normalise.means is None else "ImageNet's"
+        return f"{size}channels by {own} mean and deviation"
+    divided = f", over {normalise.divisor:g}" if normalise.divisor != 1 else ", not scaled"
+    where = "" if normalise.square == "centre" else " of the crop's place"
+    return f"{size}minus mean image{where}{divided}"
+
+
+def _crops(config: Config) -> str:
+    inputs, shared = config.inputs, ""
+    if inputs.chunk > 1:
+        shared = f", one for {inputs.chunk} images"
+    match inputs.random_crops:
+        case False:
+            return NONE
+        case AreaCrops(smallest=smallest):
+            return f"{100 * smallest:g} to 100 % of the area"
+        case Offsets(places=places):
+            return f"{places} x {places} places{shared}"
+        case _:
+            return f"anywhere{shared}"
+
+
+def _colour(config: Config) -> str:
+    colour = config.inputs.colour
+    if colour is None:
+        return NONE
+    by = "eigenvalues" if colour.formula == "unit" else "their roots"
+    end = f", until epoch {colour.last_epoch}" if colour.last_epoch else ""
+    return f"{colour.std:g} by {by}{end}"
+
+
+def _update(config: Config) -> str:
+    optimizer = config.training.optimizer
+    if not isinstance(optimizer, MomentumSGD):
+        return "Adam"
+    inside = "inside" if optimizer.convention == "paper" else "outside"
+    return f"momentum {optimizer.momentum:g}, rate {inside} the velocity"
+
+
+def _bias_rate(config: Config) -> str:
+    training = config.training
+    multiple = training.optimizer.bias_rate if isinstance(training.optimizer, MomentumSGD) else 1
+    own = f", {schedule(training.bias_schedule)}" if training.bias_schedule else ""
+    return ("as the weights'" if multiple == 1 else f"x {multiple:g}") + own
+
+
+def _layer_rate(one: LayerRate) -> str:
+    what = one.layer if one.of == "all" else f"{one.layer}'s {one.of}"
+    when = f" after {one.after}" if one.after else ""
+    return f"{what} frozen{when}" if one.factor == 0 else f"{what} x {one.factor:g}{when}"
+
+
+def _decay(config: Config) -> str:
+    optimizer = config.training.optimizer
+    if not isinstance(optimizer, MomentumSGD) or not optimizer.weight_decay:
+        return NONE
+    decay = optimizer.weight_decay
+    if isinstance(decay, dict):
+        values = [decay.get(layer.name, 0.0) for layer in config.network.layers]
+        decay_text = f"{values[0]:g}" if len(set(values)) == 1 else _row(f"{v:g}" for v in values)
+    else:
+        decay_text = f"{decay:g}"
+    return decay_text + (" on weights" if optimizer.decays == "weights" else " on all")
