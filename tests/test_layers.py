@@ -1,59 +1,154 @@
-"""Layers against answers worked by hand and against PyTorch's own."""
+"""Layers against answers worked by hand, NumPy and PyTorch's own."""
 
+from itertools import product
+
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
 
-from alexnet.config import LRN, Dropout, Pool
-from alexnet.layers import DropoutLayer, build_part, dropout, local_response_norm
+from alexnet.architecture import windows
+from alexnet.config import (
+    LRN,
+    Conv,
+    Dense,
+    Dropout,
+    LeakyRelu,
+    MapNorm,
+    Maps,
+    Normal,
+    Pool,
+    Relu,
+    Tanh,
+)
+from alexnet.layers import (
+    Convolution,
+    DropoutLayer,
+    build_layer,
+    build_part,
+    dropout,
+    fan_in,
+    unshared_convolution,
+)
+from alexnet.norms import local_response_norm, map_response_norm
 
-
-def test_lrn_divides_by_the_energy_of_its_neighbours() -> None:
-    """Channels 1, 2, 3 and a window of three: 1/(1+1+4), 2/(1+1+4+9), 3/(1+4+9)."""
-    images = torch.tensor([1.0, 2.0, 3.0]).reshape(1, 3, 1, 1)
-
-    normed = local_response_norm(images, size=3, alpha=1.0, beta=1.0, k=1.0)
-
-    assert normed.flatten().tolist() == pytest.approx([1 / 6, 2 / 15, 3 / 14])
-
-
-@pytest.mark.parametrize("size", [1, 3, 5, 9, 15])
-def test_lrn_is_pytorchs_with_its_alpha_divided_by_the_window(size: int) -> None:
-    """PyTorch weighs the mean of squares, the paper their sum; zeros beyond the ends alike."""
-    images = torch.randn(2, 7, 3, 3, generator=torch.Generator().manual_seed(0)) * 50
-    theirs = nn.LocalResponseNorm(size, alpha=1e-2, beta=0.75, k=2.0)(images)
-
-    ours = local_response_norm(images, size, alpha=1e-2 / size, beta=0.75, k=2.0)
-
-    torch.testing.assert_close(ours, theirs)
-
-
-def test_lrn_of_two_towers_is_that_of_each_tower_alone() -> None:
-    """Windows do not cross from one GPU's maps to the other's."""
-    images = torch.randn(2, 8, 3, 3, generator=torch.Generator().manual_seed(0)) * 50
-    settings = {"size": 5, "alpha": 1e-2, "beta": 0.75, "k": 2.0}
-    alone = [local_response_norm(half, **settings) for half in images.chunk(2, dim=1)]
-
-    together = local_response_norm(images, **settings, groups=2)
-
-    torch.testing.assert_close(together, torch.cat(alone, dim=1))
+INIT = Normal(std=0.1)
 
 
-def test_lrn_keeps_the_type_and_computes_in_float32() -> None:
-    """Squares of raw activations would lose most of their digits in bfloat16."""
-    images = (torch.arange(1, 6).reshape(1, 5, 1, 1) * 100).bfloat16()
-    exact = local_response_norm(images.float(), 5, 2e-5, 0.75, 2.0)
-
-    normed = local_response_norm(images, 5, 2e-5, 0.75, 2.0)
-
-    assert normed.dtype == torch.bfloat16
-    torch.testing.assert_close(normed, exact.bfloat16())
+def noise(*shape: int) -> Tensor:
+    """Return normal numbers, the same each time."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_lrn_refuses_channels_that_do_not_divide() -> None:
-    """Seven maps are not two towers."""
-    with pytest.raises(ValueError, match="7 channels"):
-        local_response_norm(torch.zeros(1, 7, 1, 1), 5, 1e-4, 0.75, 2.0, groups=2)
+@torch.no_grad()
+def filled(module: nn.Module) -> nn.Module:
+    """Return a module with weights of some meaning."""
+    for parameter in module.parameters():
+        parameter.copy_(noise(*parameter.shape))
+    return module
+
+
+sizes = st.tuples(st.integers(1, 40), st.integers(1, 11), st.integers(1, 5), st.integers(0, 3))
+
+
+@given(sizes, st.sampled_from(["floor", "ceil"]))
+def test_windows_are_counted_as_pytorch_does(size, rounding) -> None:
+    """Pooling of any side; convolutions round down there, and we append zeros to round up."""
+    side, window, stride, padding = size
+    found = windows(side, window, stride, padding, rounding)
+    image = torch.zeros(1, 1, side, side)
+    if padding == 0 and stride <= window and found >= 1 and (side >= window or rounding == "ceil"):
+        pool = nn.MaxPool2d(window, stride, ceil_mode=rounding == "ceil")
+        assert pool(image).shape[-1] == found
+    if side + 2 * padding >= window:
+        conv = Conv(name="c", maps=1, size=window, stride=stride, padding=padding,
+                    rounding=rounding, init=INIT)  # fmt: skip
+        assert build_layer(conv, Maps(1, side), 10)(image).shape[-1] == found
+
+
+def test_a_convolution_of_2012_reads_zeros_beyond_the_right_and_lower_edge() -> None:
+    """224 pixels by 11/4: three rows and columns of zeros make 55 windows, not 54."""
+    conv = Conv(name="c", maps=2, size=11, stride=4, rounding="ceil", init=INIT)
+    layer = filled(build_layer(conv, Maps(3, 224), 10))
+    images = noise(1, 3, 224, 224)
+    wider = torch.zeros(1, 3, 227, 227)
+    wider[..., :224, :224] = images
+
+    assert isinstance(layer, Convolution)
+    expected = functional.conv2d(wider, layer.weight, layer.bias, stride=4)
+
+    assert layer(images).shape == (1, 2, 55, 55)
+    torch.testing.assert_close(layer(images), expected)
+
+
+def test_a_convolution_that_fits_has_no_zeros_added() -> None:
+    """227 pixels are 55 windows of 11/4 exactly."""
+    for rounding in ("floor", "ceil"):
+        conv = Conv(name="c", maps=2, size=11, stride=4, rounding=rounding, init=INIT)
+        assert build_layer(conv, Maps(3, 227), 10).overhang == 0
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, 1), (2, 0), (2, 1)])
+def test_an_unshared_convolution_has_kernels_of_its_own_everywhere(
+    stride: int, padding: int
+) -> None:
+    """Each place of the output is its own product, written out; biases are unshared too."""
+    images = noise(2, 3, 7, 7).double()
+    side = windows(7, 3, stride, padding, "floor")
+    weight, bias = noise(side**2, 4, 27).double(), noise(4, side, side).double()
+    padded = np.pad(images.numpy(), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    expected = np.empty((2, 4, side, side))
+    for y, x in product(range(side), range(side)):
+        patch = padded[:, :, y * stride : y * stride + 3, x * stride : x * stride + 3]
+        expected[:, :, y, x] = patch.reshape(2, 27) @ weight[y * side + x].numpy().T
+    expected += bias.numpy()
+
+    ours = unshared_convolution(images, weight, bias, 3, stride, padding)
+
+    np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-12)
+
+
+def test_unshared_weights_that_are_equal_everywhere_are_a_convolution() -> None:
+    """Which PyTorch has."""
+    layer = build_layer(
+        Conv(name="c", maps=4, size=3, padding=1, weights="unshared", init=INIT), Maps(3, 6), 10
+    )
+    kernels, biases = noise(4, 3, 3, 3), noise(4)
+    with torch.no_grad():
+        layer.weight.copy_(kernels.flatten(1).expand(36, -1, -1))
+        layer.bias.copy_(biases[:, None, None].expand(-1, 6, 6))
+    images = noise(2, 3, 6, 6)
+
+    torch.testing.assert_close(layer(images), functional.conv2d(images, kernels, biases, padding=1))
+
+
+def test_towers_of_fully_connected_layers_do_not_meet() -> None:
+    """Two towers are two layers of half the size side by side."""
+    layer = filled(build_layer(Dense(name="fc", units=6, groups=2, init=INIT), Maps(2, 2), 10))
+    seen = noise(5, 8)
+    halves = [
+        functional.linear(seen[:, 4 * tower : 4 * tower + 4], layer.weight[tower])
+        for tower in (0, 1)
+    ]
+
+    torch.testing.assert_close(layer(seen), torch.cat(halves, 1) + layer.bias)
+
+
+@pytest.mark.parametrize(
+    ("layer", "inputs"),
+    [
+        (Conv(name="c", maps=6, size=5, groups=2, init=INIT), 3 * 25),
+        (Conv(name="c", maps=6, size=5, weights="unshared", init=INIT), 6 * 25),
+        (Dense(name="d", units=4, init=INIT), 6 * 49),
+        (Dense(name="d", units=4, groups=2, init=INIT), 3 * 49),
+    ],
+)
+def test_the_inputs_of_a_unit_are_counted(layer, inputs: int) -> None:
+    """Six maps of 7 pixels; a tower sees half of them."""
+    assert fan_in(build_layer(layer, Maps(6, 7), 10)) == inputs
 
 
 def test_pooling_rounds_up_and_averages_inside_the_image() -> None:
@@ -74,6 +169,38 @@ def test_overlapping_max_pooling() -> None:
     pool = build_part(Pool(kind="max_pool", size=3, stride=2, rounding="ceil"))
 
     assert pool(image).flatten().tolist() == [10.0, 11.0, 14.0, 15.0]
+
+
+@pytest.mark.parametrize("kind", ["max_pool", "avg_pool"])
+@given(side=st.integers(2, 14), size=st.integers(1, 4), stride=st.integers(1, 3))
+def test_pooling_rounded_up_is_its_definition(kind: str, side: int, size: int, stride: int) -> None:
+    """Every window that starts inside the image, cut at its edge, by NumPy."""
+    assume(stride <= size and windows(side, size, stride, 0, "ceil") >= 1)
+    image = noise(1, 1, side, side).double()
+    starts = [y * stride for y in range(windows(side, size, stride, 0, "ceil"))]
+    function = np.max if kind == "max_pool" else np.mean
+    cut = image[0, 0].numpy()
+    expected = [[function(cut[y : y + size, x : x + size]) for x in starts] for y in starts]
+
+    pool = build_part(Pool(kind=kind, size=size, stride=stride, rounding="ceil"))  # type: ignore[arg-type]
+
+    np.testing.assert_allclose(pool(image)[0, 0].numpy(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (Relu(), [0.0, 0.0, 3.0]),
+        (Tanh(), [np.tanh(-1.5), 0.0, np.tanh(3.0)]),
+        (Tanh(outer=1.7159, inner=2 / 3), [1.7159 * np.tanh(-1), 0.0, 1.7159 * np.tanh(2)]),
+        (LeakyRelu(slope=0.1), [-0.15, 0.0, 3.0]),
+    ],
+)
+def test_activations(part, expected: list[float]) -> None:
+    """Of -1.5, 0 and 3."""
+    given = torch.tensor([-1.5, 0.0, 3.0])
+
+    assert build_part(part)(given).tolist() == pytest.approx(expected)
 
 
 def test_dropout_scales_where_it_says() -> None:
@@ -98,11 +225,13 @@ def test_dropout_at_test_agrees_with_its_mean_in_training(scale: str, factor: fl
     assert trained.mean().item() == pytest.approx(factor, abs=5e-3)
 
 
-def test_an_lrn_part_passes_its_settings_on() -> None:
-    """The module is the function with the config's numbers."""
-    images = torch.randn(1, 4, 2, 2, generator=torch.Generator().manual_seed(0)) * 50
-    part = LRN(size=3, alpha=1e-3, beta=0.5, k=1.5, groups=2)
+def test_norms_pass_their_settings_on() -> None:
+    """The modules are the functions with the config's numbers."""
+    images = noise(1, 4, 5, 5) * 50
+    lrn = LRN(size=3, alpha=1e-3, beta=0.5, k=1.5, groups=2)
+    map_norm = MapNorm(size=3, alpha=1e-3, beta=0.5, k=1.5)
 
     assert torch.equal(
-        build_part(part)(images), local_response_norm(images, 3, 1e-3, 0.5, 1.5, groups=2)
+        build_part(lrn)(images), local_response_norm(images, 3, 1e-3, 0.5, 1.5, groups=2)
     )
+    assert torch.equal(build_part(map_norm)(images), map_response_norm(images, 3, 1e-3, 0.5, 1.5))

@@ -2,14 +2,16 @@
 
 import pytest
 import torch
+import torchvision
+from torch import Tensor
 
 from ablations.studies import STUDIES
-from alexnet.config import Config, Tanh
-from alexnet.layers import DropoutLayer, LocalResponseNorm
-from alexnet.model import build
+from alexnet.config import ChannelMeans, Config, Normal, Precision, Tanh
+from alexnet.layers import DropoutLayer, LocalResponseNorm, fan_in
+from alexnet.model import arithmetic, build, layer_of
 from alexnet.optim import optimizer_for
-from alexnet.presets import PRESETS, alexnet_cifar, cifar_80sec, tiny
-from alexnet.training import step
+from alexnet.presets import PRESETS, alexnet_cifar, cifar_80sec, preset, tiny
+from alexnet.training import step, training_loss
 
 EVERY_CONFIG = [
     *(pytest.param(make(), id=name) for name, make in PRESETS.items()),
@@ -69,6 +71,30 @@ def test_alexnet_for_small_images_has_the_papers_eight_layers() -> None:
     assert network(torch.zeros(2, 3, 28, 28)).shape == (2, 10)
 
 
+def gradients(
+    config: Config, precision: Precision, rounded: bool = False
+) -> tuple[float, dict[str, Tensor]]:
+    """Return loss and gradients of an untrained network for eight images of noise.
+
+    Their weights and pixels may be rounded to bfloat16 beforehand.
+    """
+    view, scale = config.network.view, 60.0
+    if isinstance(config.inputs.normalise, ChannelMeans):
+        scale = 1.0
+    images = torch.randn(8, 3, view, view, generator=torch.Generator().manual_seed(0)) * scale
+    network = build(config, 0)
+    if rounded:
+        images = images.bfloat16().float()
+        network.load_state_dict({n: w.bfloat16().float() for n, w in network.state_dict().items()})
+    with arithmetic("cpu", precision):
+        scores = network(images)
+    loss = training_loss(scores, torch.arange(8) % config.network.classes)
+    loss.backward()
+    found = {name: weights.grad for name, weights in network.named_parameters()}
+    assert not [name for name, gradient in found.items() if gradient is None]
+    return loss.item(), found
+
+
 @pytest.mark.parametrize("config", EVERY_CONFIG)
 class TestEveryConfig:
     """What any network that can be trained here must do."""
@@ -85,30 +111,55 @@ class TestEveryConfig:
 
         assert loss.device.type == errors.device.type == "meta"
 
-    def test_every_parameter_receives_a_gradient(self, config: Config) -> None:
-        """None is left out of the graph, and none gets only zeros."""
-        network = build(config, 0)
-        view = config.network.view
-        images = torch.randn(16, 3, view, view, generator=torch.Generator().manual_seed(0)) * 60
-        network(images).square().sum().backward()
+    def test_bfloat16_is_float32_but_for_rounding(self, config: Config) -> None:
+        """Every parameter learns, and its gradient is off by little more than rounding makes it.
 
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.abs().sum() > 0, name
+        How much that is, the network itself says: in float32, with no more than its weights
+        and images rounded to bfloat16, ReLU and max pooling choose otherwise here and there,
+        and conv1's gradient on noise moves by a sixth. Arithmetic in bfloat16 rounds at every
+        layer, so it may move four times as far, or by 2^-6, four units of the type's precision.
+        """
+        config = config.but(network={"parts": {"dropout": None}})
+        loss, exact = gradients(config, "float32")
+        _, rounded = gradients(config, "float32", rounded=True)
+        other_loss, other = gradients(config, "bfloat16")
+
+        assert other_loss == pytest.approx(loss, rel=0.01)
+        for name, gradient in exact.items():
+            size = gradient.norm()
+            assert size > 0, name
+            error = (other[name] - gradient).norm() / size
+            assert error < 4 * (rounded[name] - gradient).norm() / size + 2**-6, name
 
     def test_initial_weights_have_the_deviations_and_biases_of_the_config(
         self, config: Config
     ) -> None:
-        """Within five standard errors of a deviation: 1/sqrt(2 n)."""
+        """Within five standard errors of a deviation: 1/sqrt(2 n); half of that if uniform."""
         network = build(config, 0)
         for layer in config.network.layers:
-            module = getattr(network.features, layer.name, None) or getattr(
-                network.classifier, layer.name
-            )
-            tolerance = 5 / (2 * module.weight.numel()) ** 0.5
+            module = layer_of(network, layer.name)
+            weight, bias = module.get_parameter("weight"), module.get_parameter("bias")
+            tolerance = 5 / (2 * weight.numel()) ** 0.5
+            if isinstance(layer.init, Normal):
+                assert weight.std().item() == pytest.approx(layer.init.std, rel=tolerance)
+                assert bias.unique().tolist() == pytest.approx([layer.init.bias])
+            else:
+                bound = fan_in(module) ** -0.5
+                assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=tolerance)
+                assert weight.abs().max() <= bound
+                assert bias.abs().max() <= bound
+                assert bias.std() > bound / 4
 
-            assert module.weight.std().item() == pytest.approx(layer.init.std, rel=tolerance)
-            assert module.bias.unique().tolist() == [layer.init.bias]
+
+def test_pytorchs_initial_weights_are_pytorchs() -> None:
+    """The same bounds as torch.nn gives layers of those sizes."""
+    network = build(preset("torchvision"), 0)
+    theirs = torchvision.models.alexnet(weights=None)
+    pairs = zip(network.parameters(), theirs.parameters(), strict=True)
+
+    for ours, other in pairs:
+        assert ours.shape == other.shape
+        assert ours.abs().max().item() == pytest.approx(other.abs().max().item(), rel=0.1)
 
 
 def test_arms_of_one_seed_start_from_the_same_weights() -> None:

@@ -110,11 +110,9 @@ class Draws:
             case AreaCrops():
                 draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop"))
                 boxes = augment.area_boxes(draws, inputs.random_crops, height, width).to(device)
-            case True:
-                size = (count, 2)
-                corners = torch.randint(height - lens.view + 1, size, generator=stream("crop")).to(
-                    device
-                )
+            case True | Offsets():
+                places, size = lens.places(inputs.random_crops), (count, 2)
+                corners = torch.randint(places, size, generator=stream("crop")).to(device)
         if inputs.flips:
             mirrored = (torch.rand(count, generator=stream("flip")) < 0.5).to(device)
         if inputs.colour and epoch <= (inputs.colour.last_epoch or epoch):
