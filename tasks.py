@@ -134,4 +134,4 @@ def bench(c: Context) -> None:
     from ablations.executors import KEEP_MEMORY
 
     columns = "--benchmark-columns=min,median --benchmark-sort=mean"
-    c.run(f"pytest -q tests/benchmarks --benchmark-only {columns}", echo=True, env=KEEP_MEMORY)
+    c.run(f"pytest -q -s tests/benchmarks --benchmark-only {columns}", echo=True, env=KEEP_MEMORY)

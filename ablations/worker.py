@@ -33,6 +33,8 @@ class Workbench:
         """Set PyTorch up for results that repeat bit by bit."""
         torch.set_num_threads(place.threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Nothing here reads memory before writing it, so none needs to be filled beforehand.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
         self.place = place
         found = "cuda" if torch.cuda.is_available() else "cpu"

@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 BLOCK = 1 << 18
-"""Activations of a block; four bytes each, and four buffers, fit the cache of a core."""
+"""Activations of a block; four bytes each, and a few copies, fit the cache of a core."""
 
 
 def local_response_norm(
@@ -68,9 +68,12 @@ def neighbours_energy(images: Tensor, size: int, groups: int = 1) -> Tensor:
         ValueError: If the channels do not divide into ``groups``, or ``size`` is even.
     """
     _refuse(images.shape[1], size, groups)
-    squares = _wide(images.permute(0, 2, 3, 1)).square()
-    energy = _sum_of_neighbours(squares, size, groups, torch.empty_like(squares))
-    return energy.permute(0, 3, 1, 2)
+    rows = images.permute(0, 2, 3, 1).reshape(-1, images.shape[1] // groups)
+    strip = Strip(rows, size)
+    strip.fill(rows)
+    energy = strip.rows_of(window_sums(strip.whole.square(), size))
+    n, channels, h, w = images.shape
+    return energy.reshape(n, h, w, channels).permute(0, 3, 1, 2)
 
 
 def map_response_norm(images: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
@@ -103,6 +106,52 @@ def map_response_norm(images: Tensor, size: int, alpha: float, beta: float, k: f
     return (wide * (k + alpha * energy).pow(-beta)).to(images.dtype)
 
 
+class Strip:
+    """Rows of channels laid end to end, with zeros between them as wide as half a window.
+
+    A sum over neighbours is then a sum of the strip with itself shifted, however many rows and
+    towers there are: long runs of contiguous numbers, which processors are fast at.
+    """
+
+    def __init__(self, rows: Tensor, size: int) -> None:
+        """Make room for rows (n, channels), float32 or wider, and windows of ``size``."""
+        self.count, self.width = rows.shape
+        self.half = size // 2
+        self.whole = torch.zeros(
+            self.count * (self.width + self.half) + 2 * self.half,
+            dtype=rows.dtype if rows.dtype == torch.float64 else torch.float32,
+            device=rows.device,
+        )
+        self.centre = self.whole[self.half : len(self.whole) - self.half]
+
+    def fill(self, rows: Tensor) -> None:
+        """Put rows in place; the zeros between them stay."""
+        self.rows_of(self.centre).copy_(rows)
+
+    def rows_of(self, centre: Tensor) -> Tensor:
+        """Return the rows in numbers laid out like ``centre``, without what lies between."""
+        return centre.view(self.count, self.width + self.half)[:, : self.width]
+
+
+def window_sums(strip: Tensor, size: int) -> Tensor:
+    """Return the sum of every ``size`` neighbours in a strip (n,): shape (n - size + 1,).
+
+    Sums of one, two, four ... neighbours are added up to ``size``, so five take three additions.
+    """
+    count, span, start = len(strip) - size + 1, 1, 0
+    total: Tensor | None = None
+    while span <= size:
+        if size & span:
+            part = strip[start : start + count]
+            total = part if total is None else total + part
+            start += span
+        strip = strip[:-span] + strip[span:] if 2 * span <= size else strip
+        span *= 2
+    if total is None:
+        raise ValueError(f"a window of {size} is none")
+    return total
+
+
 class _LocalResponseNorm(torch.autograd.Function):
     """Forward and backward of `local_response_norm`, block by block.
 
@@ -117,11 +166,11 @@ class _LocalResponseNorm(torch.autograd.Function):
         ctx.save_for_backward(images)
         ctx.settings = size, alpha, beta, k, groups
         normed = _like(images)
-        for block, out in _blocks(images, normed):
-            wide = _wide(block)
-            energy = wide.square()
-            base = _sum_of_neighbours(energy, size, groups, torch.empty_like(energy))
-            out.copy_(_inverse_power(base.mul_(alpha).add_(k), beta).mul_(wide))
+        for rows, out in _blocks(groups, images, normed):
+            strip = Strip(rows, size)
+            strip.fill(rows)
+            base = _base(strip, size, alpha, k)
+            out.copy_(strip.rows_of(_inverse_power(base, beta).mul_(strip.centre)))
         return normed
 
     @staticmethod
@@ -130,17 +179,23 @@ class _LocalResponseNorm(torch.autograd.Function):
         (images,) = ctx.saved_tensors
         size, alpha, beta, k, groups = ctx.settings
         result = _like(images)
-        for block, above, out in _blocks(images, gradient, result):
-            wide = _wide(block)
-            scratch = wide.square()
-            base = _sum_of_neighbours(scratch, size, groups, torch.empty_like(scratch))
-            base.mul_(alpha).add_(k)
-            direct = _inverse_power(base, beta).mul_(above)
-            torch.mul(direct, wide, out=scratch)
-            scratch.div_(base)
-            through = _sum_of_neighbours(scratch, size, groups, base).mul_(wide)
-            out.copy_(direct.add_(through, alpha=-2 * alpha * beta))
+        for rows, above, out in _blocks(groups, images, gradient, result):
+            strip, other = Strip(rows, size), Strip(above, size)
+            strip.fill(rows)
+            other.fill(above)
+            base = _base(strip, size, alpha, k)
+            direct = _inverse_power(base, beta).mul_(other.centre)
+            torch.mul(direct, strip.centre, out=other.centre).div_(base)
+            through = window_sums(other.whole, size)
+            direct.addcmul_(through, strip.centre, value=-2 * alpha * beta)
+            out.copy_(strip.rows_of(direct))
         return result, None, None, None, None, None
+
+
+def _base(strip: Strip, size: int, alpha: float, k: float) -> Tensor:
+    """Return k + alpha S: every term has its share of k, those between the rows too."""
+    share = torch.full_like(strip.whole[:1], k / size)
+    return window_sums(torch.addcmul(share, strip.whole, strip.whole, value=alpha), size)
 
 
 def _refuse(channels: int, size: int, groups: int) -> None:
@@ -155,13 +210,13 @@ def _like(images: Tensor) -> Tensor:
     return torch.empty_like(images, memory_format=torch.channels_last)
 
 
-def _blocks(*several: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Yield blocks of pixels, (pixels, c), of tensors (n, c, h, w) of one shape."""
-    channels = several[0].shape[1]
-    flat = [images.permute(0, 2, 3, 1).reshape(-1, channels) for images in several]
+def _blocks(groups: int, *several: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Yield blocks of rows (n, channels of a tower) of tensors (n, c, h, w) of one shape."""
+    width = several[0].shape[1] // groups
+    flat = [images.permute(0, 2, 3, 1).reshape(-1, width) for images in several]
     on_cpu = several[0].device.type == "cpu"
-    pixels = max(1, BLOCK // channels) if on_cpu else max(1, len(flat[0]))
-    return zip(*(torch.split(one, pixels) for one in flat), strict=True)
+    rows = max(1, BLOCK // width) if on_cpu else max(1, len(flat[0]))
+    return zip(*(torch.split(one, rows) for one in flat), strict=True)
 
 
 def _wide(activations: Tensor) -> Tensor:
@@ -169,20 +224,9 @@ def _wide(activations: Tensor) -> Tensor:
     return activations if activations.dtype == torch.float64 else activations.float()
 
 
-def _sum_of_neighbours(values: Tensor, size: int, groups: int, out: Tensor) -> Tensor:
-    """Return in ``out`` the sums over ``size`` neighbours along the last axis, within groups."""
-    split = (*values.shape[:-1], groups, values.shape[-1] // groups)
-    near, total = values.reshape(split), out.view(split)
-    total.copy_(near)
-    for shift in range(1, min(size // 2, split[-1] - 1) + 1):
-        total[..., shift:].add_(near[..., :-shift])
-        total[..., :-shift].add_(near[..., shift:])
-    return out
-
-
 def _inverse_power(base: Tensor, beta: float) -> Tensor:
     """Return base ** -beta in a new tensor; roots are several times faster than powers."""
     if beta == 0.75:
         root = base.rsqrt()
-        return root.mul_(root.sqrt())
+        return root.div_(root.rsqrt())  # r sqrt(r), of what rsqrt is the faster one
     return base.pow(-beta)

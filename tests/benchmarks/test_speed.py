@@ -3,81 +3,165 @@
 pytest-benchmark gives, in brackets, how many times the fastest of its group each takes.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import plain
 import pytest
 import simulation
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from test_comparison import filled
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ablations.messages import Place
 from ablations.studies import find_study
 from ablations.worker import Workbench
 from alexnet.config import Config, Precision
 from alexnet.model import build
+from alexnet.norms import local_response_norm
 from alexnet.optim import optimizer_for
+from alexnet.presets import preset
 from alexnet.training import step
 from reports.comparison import compare
 
+HERE = Path(__file__).parent
 ROUNDS = 40
 
 
-def batch() -> tuple[Tensor, Tensor]:
-    """Return 128 made-up images of 32 pixels, as training sees them, and their classes."""
+def batch(view: int, classes: int = 10) -> tuple[Tensor, Tensor]:
+    """Return 128 made-up images, as training sees them, and their classes."""
     stream = torch.Generator().manual_seed(0)
-    images = torch.randn(128, 32, 32, 3, generator=stream).permute(0, 3, 1, 2) * 60
-    return images, torch.randint(0, 10, (128,), generator=stream)
+    images = torch.randn(128, view, view, 3, generator=stream).permute(0, 3, 1, 2) * 60
+    return images, torch.randint(0, classes, (128,), generator=stream)
+
+
+def as_workers_do(threads: int) -> Precision:
+    """Set PyTorch up as a worker does; return the precision that a run takes here."""
+    return Workbench(Place(Path(), Path(), "cpu", threads, "")).precision()
+
+
+def as_it_comes(threads: int) -> None:
+    """Set PyTorch up as who just imports it has it."""
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+CORES = os.cpu_count() or 1
 
 
 def our_step(config: Config, precision: Precision) -> Callable[[], object]:
-    """Return a training step of this project."""
+    """Return a training step of this project, at a rate at which noise does no harm."""
+    config = config.but(training={"optimizer": {"rate": 1e-5}})
     network = build(config, 0)
     optimizer = optimizer_for(network, config.training.optimizer)
-    images, labels = batch()
-    return lambda: step(network, optimizer, images, labels, precision)
+    images, labels = batch(config.network.view, config.network.classes)
+    return lambda: float(step(network, optimizer, images, labels, precision)[0])
 
 
-def plain_step(activation: type[nn.Module]) -> Callable[[], object]:
-    """Return the same step as a PyTorch user would write it: float32, NCHW, torch.optim.SGD."""
-    network = nn.Sequential(
-        nn.Conv2d(3, 32, 5, padding=2), nn.MaxPool2d(3, 2, ceil_mode=True), activation(),
-        nn.Conv2d(32, 32, 5, padding=2), activation(), nn.AvgPool2d(3, 2, ceil_mode=True),
-        nn.Conv2d(32, 64, 5, padding=2), activation(), nn.AvgPool2d(3, 2, ceil_mode=True),
-        nn.Flatten(), nn.Linear(1024, 64), activation(), nn.Linear(64, 10),
-    )  # fmt: skip
-    optimizer = torch.optim.SGD(network.parameters(), lr=1e-5, momentum=0.9)
-    images, labels = batch()
-    images = images.contiguous()
-
-    def one() -> None:
-        optimizer.zero_grad()
-        functional.cross_entropy(network(images), labels).backward()
-        optimizer.step()
-
-    return one
+HOW = pytest.mark.parametrize("how", ["ours, auto", "ours, float32", "plain PyTorch"])
 
 
 @pytest.mark.parametrize("arm", ["relu", "tanh"])
-@pytest.mark.parametrize("how", ["ours, auto", "ours, float32", "plain PyTorch"])
+@HOW
 def test_four_layer_training_step(benchmark: BenchmarkFixture, arm: str, how: str) -> None:
     """One thread, batch of 128; `auto` is bfloat16 where the processor computes in it."""
-    torch.set_num_threads(1)
     benchmark.group = f"training step, {arm}"
-    config = find_study("relu_vs_tanh").config("cifar10", arm)
-    config = config.but(training={"optimizer": {"rate": 1e-5}})
-    precision: Precision = "float32"
-    if how == "ours, auto":
-        precision = Workbench(Place(Path(), Path(), "cpu", 1, "")).precision()
-    steps = {"plain PyTorch": plain_step({"relu": nn.ReLU, "tanh": nn.Tanh}[arm])}
-    run = steps.get(how) or our_step(config, precision)
+    precision = as_workers_do(threads=1)
+    if how == "plain PyTorch":
+        as_it_comes(threads=1)
+        network = plain.four_layers({"relu": nn.ReLU, "tanh": nn.Tanh}[arm])
+        run: Callable[[], object] = plain.step(network, plain.sgd(network), *batch(32))
+    else:
+        config = find_study("relu_vs_tanh").config("cifar10", arm)
+        run = our_step(config, precision if how == "ours, auto" else "float32")
 
     benchmark.pedantic(run, rounds=ROUNDS, warmup_rounds=3)
+
+
+@pytest.mark.parametrize("name", ["paper", "tutorial_2021"])
+@HOW
+def test_large_training_step(benchmark: BenchmarkFixture, name: str, how: str) -> None:
+    """All cores, batch of 128, every layer of the network; the tutorial's has Adam."""
+    benchmark.group = f"training step, {name}"
+    precision = as_workers_do(CORES)
+    if how == "plain PyTorch":
+        as_it_comes(CORES)
+        network = {"paper": plain.paper, "tutorial_2021": plain.tutorial}[name]()
+        adam = name == "tutorial_2021"
+        optimizer = torch.optim.Adam(network.parameters()) if adam else plain.sgd(network)
+        config = preset(name).network
+        run: Callable[[], object] = plain.step(
+            network, optimizer, *batch(config.view, config.classes)
+        )
+    else:
+        run = our_step(preset(name), precision if how == "ours, auto" else "float32")
+
+    benchmark.pedantic(run, rounds=4, warmup_rounds=1)
+
+
+PEAK = """
+import resource, sys
+sys.path[:0] = sys.argv[2:]
+import plain
+from test_speed import CORES, as_workers_do, batch, our_step
+from alexnet.presets import preset
+how = sys.argv[1]
+if how == "plain PyTorch":
+    network = plain.paper()
+    run = plain.step(network, plain.sgd(network), *batch(224, 1000))
+else:
+    precision = as_workers_do(CORES)
+    run = our_step(preset("paper"), precision if how == "ours, auto" else "float32")
+run(), run()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_peak_memory_of_the_papers_training_step(benchmark: BenchmarkFixture) -> None:
+    """In processes of their own: ours needs no more than plain PyTorch's, in either precision."""
+    benchmark.group = "peak memory (printed above), paper"
+
+    def measure() -> dict[str, int]:
+        def peak(how: str) -> int:
+            call = [sys.executable, "-c", PEAK, how, str(HERE), str(HERE.parent)]
+            done = subprocess.run(call, check=True, capture_output=True, text=True)
+            return int(done.stdout.split()[-1]) // 1024
+
+        return {how: peak(how) for how in ("plain PyTorch", "ours, auto", "ours, float32")}
+
+    peaks = benchmark.pedantic(measure, rounds=1)
+
+    print(f"\npeak memory of a training step of the paper's network, MiB: {peaks}")
+    assert peaks["ours, auto"] <= peaks["plain PyTorch"]
+    assert peaks["ours, float32"] <= peaks["plain PyTorch"]
+
+
+@pytest.mark.parametrize("how", ["ours, bfloat16", "ours, float32", "PyTorch, float32"])
+def test_response_norm(benchmark: BenchmarkFixture, how: str) -> None:
+    """Forward and backward on (32, 96, 55, 55), conv1's; PyTorch raises in bfloat16."""
+    as_it_comes(CORES)
+    benchmark.group = "response norm, forward and backward"
+    stream = torch.Generator().manual_seed(0)
+    images, above = (torch.randn(32, 96, 55, 55, generator=stream) * 50 for _ in range(2))
+    if how == "PyTorch, float32":
+        norm: Callable[[Tensor], Tensor] = nn.LocalResponseNorm(5, 1e-4, 0.75, 2.0)
+    else:
+        dtype = torch.bfloat16 if how == "ours, bfloat16" else torch.float32
+        images, above = (
+            one.to(dtype).contiguous(memory_format=torch.channels_last) for one in (images, above)
+        )
+
+        def norm(seen: Tensor) -> Tensor:
+            return local_response_norm(seen, 5, 2e-5, 0.75, 2.0, groups=2)
+
+    def both() -> None:
+        norm(images.detach().requires_grad_()).backward(above)
+
+    benchmark.pedantic(both, rounds=12, warmup_rounds=3)
 
 
 @pytest.mark.parametrize("what", ["import torch", "a report of a study that is done"])
