@@ -13,7 +13,7 @@ from reports.readme import EVIDENCE, evidence_text, with_evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = sorted(set(re.findall(r"invoke (?:ablate|report|prepare)[^`\n&|]*", README)))
+COMMANDS = sorted(set(re.findall(r"invoke (?:ablate|report|prepare|presets)[^`\n&|]*", README)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -27,6 +27,16 @@ def test_every_command_in_the_readme_exists(command: str) -> None:
         elif word.startswith("--"):
             assert current is not None
             assert word in {option for p in current.params for option in p.opts}, word
+
+
+def test_the_readmes_python_runs() -> None:
+    """A network with its own norm, as it says."""
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+    names: dict[str, object] = {}
+
+    exec(code, names)
+
+    assert sum(p.numel() for p in names["network"].parameters()) == 60_965_224  # type: ignore[attr-defined]
 
 
 def test_the_readmes_results_are_those_of_the_evidence() -> None:
@@ -64,7 +74,16 @@ def test_the_package_ships_what_it_reads() -> None:
     }
 
     assert packages == on_disk
+    shipped = set()
     for package, patterns in data.items():
         folder = ROOT / package.replace(".", "/")
         for pattern in patterns:
             assert list(folder.glob(pattern)), (package, pattern)
+            shipped |= set(folder.glob(pattern))
+    others = {
+        path
+        for top in ("alexnet", "ablations", "reports")
+        for path in (ROOT / top).rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".svg", ".png", ".md")
+    }
+    assert others <= shipped

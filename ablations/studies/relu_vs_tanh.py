@@ -36,6 +36,7 @@ CIFAR = Base(
         "the paper's rates were chosen to train as fast as possible; ours likewise, of five",
         "5,000 of the 50,000 training images are held out",
         "training error is counted while training, as cuda-convnet prints it",
+        "images come in a new order each epoch; cuda-convnet read its files in one order",
     ),
     thresholds=(0.5, 0.4, 0.35, 0.3),
     passes=997,
