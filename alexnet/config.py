@@ -1,24 +1,18 @@
 """All that decides a training run, and the one place from which others take these values.
 
-Network, inputs and training are described in `architecture` and `recipe`.
+Networks are described in `architecture` and `parts`, inputs and training in `recipe`.
 """
 
 from typing import Literal, Self
 
 from pydantic import model_validator
 
-from alexnet.architecture import (
+from alexnet.architecture import Conv, Dense, FanIn, Init, Maps, Network, Normal
+from alexnet.parts import (
     LRN,
-    Conv,
-    Dense,
     Dropout,
-    FanIn,
-    Init,
     LeakyRelu,
     MapNorm,
-    Maps,
-    Network,
-    Normal,
     Part,
     Pool,
     Relu,

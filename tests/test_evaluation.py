@@ -12,6 +12,7 @@ from alexnet.config import Config
 from alexnet.data.images import Dataset
 from alexnet.evaluation import (
     Observer,
+    average,
     colour_selectivity,
     evaluate,
     norm_activity,
@@ -67,6 +68,27 @@ def test_ten_views_average_probabilities(config: Config, images: Dataset) -> Non
     ours = observer.scores_of_ten(few, observer.scores(few))
 
     torch.testing.assert_close(ours.exp(), plain)
+
+
+def test_networks_are_averaged_by_their_probabilities() -> None:
+    """Two networks of two classes: (0.9, 0.1) and (0.2, 0.8) come to (0.55, 0.45).
+
+    Weighed 1 to 3 they come to (0.375, 0.625).
+    """
+    first, second = (torch.tensor([shares]).log() for shares in ([0.9, 0.1], [0.2, 0.8]))
+
+    def probabilities(shares: list[float]) -> list[float]:
+        return average([first + 3, second - 1], shares).exp()[0].tolist()  # scores have no zero
+
+    assert probabilities([0.5, 0.5]) == pytest.approx([0.55, 0.45])
+    assert probabilities([0.25, 0.75]) == pytest.approx([0.375, 0.625])
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.6], [1.0]])
+def test_shares_that_do_not_add_up_are_refused(shares: list[float]) -> None:
+    """More than one, or one for two networks."""
+    with pytest.raises(ValueError, match=r"shares sum to 1.1|longer"):
+        average([torch.zeros(1, 2), torch.zeros(1, 2)], shares)
 
 
 def test_a_network_that_sees_the_whole_image_has_two_views(config: Config, images: Dataset) -> None:

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from alexnet.config import EDITION, Config, GiveUp, Until
+from alexnet.config import (
+    EDITION,
+    Config,
+    Drops,
+    GiveUp,
+    LayerRate,
+    Plateau,
+    Schedule,
+    Steps,
+    Until,
+)
 from alexnet.data.images import Dataset
 from alexnet.evaluation import clean_sample, evaluate, measure
 from alexnet.model import AlexNet, build
@@ -73,6 +83,48 @@ def test_a_run_taken_up_again_is_the_same_run(config: Config, images: Dataset) -
 
     assert same(whole, network)
     assert counted(epochs) == counted(done)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Plateau(patience=1, improvement=1.0),  # no epoch is better than the first by all errors
+        Steps(updates=14),  # of 7 an epoch
+    ],
+)
+def test_schedules_that_come_to_the_same_drops_train_alike(
+    schedule: Schedule, config: Config, images: Dataset
+) -> None:
+    """After epochs 2, 3 and 4, and after every second epoch, bit by bit."""
+    after = (2, 3, 4) if isinstance(schedule, Plateau) else (2, 4)
+    longer = config.but(training={"epochs": 5})
+
+    one, _ = train(longer.but(training={"schedule": schedule}), images)
+    other, _ = train(longer.but(training={"schedule": Drops(after=after)}), images)
+
+    assert same(one, other)
+
+
+def test_the_error_on_valid_is_that_of_the_centre_view(config: Config, images: Dataset) -> None:
+    """After each epoch, as evaluation measures it after the last; else it is not measured."""
+    plateau = config.but(training={"schedule": Plateau()})
+    network, epochs = train(plateau, images)
+    measures, _ = evaluate(network, images, plateau, "float32", see_test=False)
+
+    assert epochs[-1].valid_error == measures.valid.top1_error
+    assert [epoch.valid_error for epoch in train(config, images)[1]] == [None, None]
+
+
+def test_a_frozen_layer_keeps_its_weights(config: Config, images: Dataset) -> None:
+    """Conv1 after the first of three epochs; the others go on."""
+    rates = (LayerRate(layer="conv1", after=1, factor=0),)
+    one, three = (
+        train(config.but(training={"epochs": n, "layer_rates": rates}), images)[0] for n in (1, 3)
+    )
+
+    assert torch.equal(one.features.conv1.weight, three.features.conv1.weight)
+    assert torch.equal(one.features.conv1.bias, three.features.conv1.bias)
+    assert not torch.equal(one.features.conv2.weight, three.features.conv2.weight)
 
 
 def test_it_learns(config: Config, images: Dataset) -> None:
