@@ -69,8 +69,7 @@ def neighbours_energy(images: Tensor, size: int, groups: int = 1) -> Tensor:
     """
     _refuse(images.shape[1], size, groups)
     rows = images.permute(0, 2, 3, 1).reshape(-1, images.shape[1] // groups)
-    strip = Strip(rows, size)
-    strip.fill(rows)
+    strip = Strip.of(rows, size)
     energy = strip.rows_of(window_sums(strip.whole.square(), size))
     n, channels, h, w = images.shape
     return energy.reshape(n, h, w, channels).permute(0, 3, 1, 2)
@@ -124,9 +123,12 @@ class Strip:
         )
         self.centre = self.whole[self.half : len(self.whole) - self.half]
 
-    def fill(self, rows: Tensor) -> None:
-        """Put rows in place; the zeros between them stay."""
-        self.rows_of(self.centre).copy_(rows)
+    @classmethod
+    def of(cls, rows: Tensor, size: int, used: "Strip | None" = None) -> "Strip":
+        """Return a strip of rows, in the memory of one of the same size that is done with."""
+        strip = used if used is not None and used.count == len(rows) else cls(rows, size)
+        strip.rows_of(strip.centre).copy_(rows)  # the zeros between them stay
+        return strip
 
     def rows_of(self, centre: Tensor) -> Tensor:
         """Return the rows in numbers laid out like ``centre``, without what lies between."""
@@ -166,9 +168,9 @@ class _LocalResponseNorm(torch.autograd.Function):
         ctx.save_for_backward(images)
         ctx.settings = size, alpha, beta, k, groups
         normed = _like(images)
+        strip: Strip | None = None
         for rows, out in _blocks(groups, images, normed):
-            strip = Strip(rows, size)
-            strip.fill(rows)
+            strip = Strip.of(rows, size, strip)
             base = _base(strip, size, alpha, k)
             out.copy_(strip.rows_of(_inverse_power(base, beta).mul_(strip.centre)))
         return normed
@@ -179,13 +181,13 @@ class _LocalResponseNorm(torch.autograd.Function):
         (images,) = ctx.saved_tensors
         size, alpha, beta, k, groups = ctx.settings
         result = _like(images)
+        strip: Strip | None = None
+        other: Strip | None = None
         for rows, above, out in _blocks(groups, images, gradient, result):
-            strip, other = Strip(rows, size), Strip(above, size)
-            strip.fill(rows)
-            other.fill(above)
+            strip, other = Strip.of(rows, size, strip), Strip.of(above, size, other)
             base = _base(strip, size, alpha, k)
             direct = _inverse_power(base, beta).mul_(other.centre)
-            torch.mul(direct, strip.centre, out=other.centre).div_(base)
+            torch.mul(direct, strip.centre, out=other.centre).div_(base)  # 0 between rows as well
             through = window_sums(other.whole, size)
             direct.addcmul_(through, strip.centre, value=-2 * alpha * beta)
             out.copy_(strip.rows_of(direct))
