@@ -166,11 +166,11 @@ def _span(layers: list[Conv | Dense]) -> str:
 
 
 def _deviation(init: Init) -> str:
-    return f"{init.std:g}" if isinstance(init, Normal) else "PyTorch's, by fan-in"
+    return f"{init.std:g}" if isinstance(init, Normal) else "by fan-in"
 
 
 def _bias(init: Init) -> str:
-    return f"{init.bias:g}" if isinstance(init, Normal) else "PyTorch's, by fan-in"
+    return f"{init.bias:g}" if isinstance(init, Normal) else "by fan-in"
 
 
 def _pixels(config: Config) -> str:

@@ -80,7 +80,9 @@ def layer_by_layer(name: str) -> RenderableType:
 def _about(name: str) -> str:
     """Return what is known of a preset: its documentation, which says what it returns."""
     text = inspect.cleandoc(PRESETS[name].__doc__ or "").removeprefix("Return ")
-    return text[:1].upper() + text[1:]
+    paragraphs = (" ".join(lines.split()) for lines in text.split("\n\n"))
+    about = "\n\n".join(paragraphs)
+    return about[:1].upper() + about[1:]
 
 
 def _layers(config: Config, name: str) -> Table:

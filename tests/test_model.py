@@ -74,7 +74,7 @@ def test_alexnet_for_small_images_has_the_papers_eight_layers() -> None:
 def gradients(
     config: Config, precision: Precision, rounded: bool = False
 ) -> tuple[float, dict[str, Tensor]]:
-    """Return loss and gradients of an untrained network for eight images of noise.
+    """Return loss and gradients of a whole training step, from the start, on eight images of noise.
 
     Their weights and pixels may be rounded to bfloat16 beforehand.
     """
@@ -90,8 +90,12 @@ def gradients(
         scores = network(images)
     loss = training_loss(scores, torch.arange(8) % config.network.classes)
     loss.backward()
-    found = {name: weights.grad for name, weights in network.named_parameters()}
-    assert not [name for name, gradient in found.items() if gradient is None]
+    found = {}
+    for name, weights in network.named_parameters():
+        assert weights.grad is not None, name
+        found[name] = weights.grad.clone()
+    optimizer_for(network, config.training.optimizer).step()
+    assert all(weights.isfinite().all() for weights in network.parameters())
     return loss.item(), found
 
 

@@ -73,7 +73,7 @@ def test_a_row_is_there_because_something_differs() -> None:
         ("paper", "dropout", "0.5, scaled in test, after fc6 fc7"),
         ("torchvision", "dropout", "0.5, scaled in training, after conv5 fc6"),
         ("source_2012", "initial std", "0.01 conv1-conv2, 0.03 conv3-conv5, 0.01 fc6-fc8"),
-        ("torchvision", "initial biases", "PyTorch's, by fan-in"),
+        ("torchvision", "initial biases", "by fan-in"),
         ("tutorial_2021", "pixels", "resized to 227, channels by their own mean and deviation"),
         ("caffenet", "pixels", "minus mean image of the crop's place, not scaled"),
         ("paper", "crops", "32 x 32 places"),
