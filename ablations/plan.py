@@ -220,12 +220,8 @@ def define(
                 f"{arm} trains on {config.training.images:,} images, and {dataset} has "
                 f"{manifest.counts['train']:,}"
             )
-        side, view = config.inputs.resize or describe(dataset).size, config.network.view
-        if view > side:
-            raise PlanError(
-                f"{arm} sees {view} x {view} pixels, and images of {dataset} have {side} x {side}; "
-                "resize them (inputs.resize) or take a smaller network"
-            )
+        if wrong := config.misfit(describe(dataset).size):
+            raise PlanError(f"{arm} on {dataset}: {wrong}")
     rates = base.rates
     if smoke:
         cut = {"images": SMOKE_IMAGES, "epochs": SMOKE_EPOCHS}

@@ -71,6 +71,22 @@ class Config(Frozen):
             )
         return self
 
+    def misfit(self, side: int) -> str | None:
+        """Say why images of ``side`` by ``side`` pixels cannot be seen as this asks, or None."""
+        side, view, crops = self.inputs.resize or side, self.network.view, self.inputs.random_crops
+        places = side - view + 1
+        if places < 1:
+            return (
+                f"the network sees {view} x {view} pixels, and the images have {side} x {side}; "
+                "resize them (inputs.resize) or take a smaller network"
+            )
+        if isinstance(crops, Offsets) and crops.places > places:
+            return (
+                f"crops start at {crops.places} x {crops.places} places, and a view of {view} "
+                f"pixels has {places} x {places} in images of {side} (inputs.random_crops)"
+            )
+        return None
+
 
 __all__ = [
     "EDITION",

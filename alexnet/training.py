@@ -59,7 +59,8 @@ def fit(
         network.train()
         give_dropout_its_chance(network, config, seed, number)
         batches = training_batches(data, config, seed, number)
-        counts = _train(network, optimizer, batches, config, epochs, data, precision)
+        total = -(-len(data.train.first(config.training.images)) // config.training.batch)
+        counts = _train(network, optimizer, batches, total, config, epochs, precision)
         error = _valid_error(network, data, config, precision) if follows_valid else None
         seconds = time.perf_counter() - start
         epochs.append(Epoch(number=number, **counts, valid_error=error, seconds=seconds))
@@ -105,20 +106,18 @@ def _train(
     network: AlexNet,
     optimizer: Optimizer,
     batches: Iterator[tuple[Tensor, Tensor]],
+    total: int,
     config: Config,
     done: Sequence[Epoch],
-    data: Dataset,
     precision: Precision,
 ) -> dict[str, Any]:
-    training, number = config.training, len(done) + 1
-    total = -(-len(data.train.first(training.images)) // training.batch)
     errors, images = [0] * PARTS, [0] * PARTS
     sums = [0.0] * PARTS
     for part in range(PARTS):
         losses, wrong = [], []
         for update in range(total * part // PARTS, total * (part + 1) // PARTS):
             views, labels = next(batches)
-            rates = factors(training, done, len(done) * total + update, total)
+            rates = factors(config.training, done, len(done) * total + update, total)
             loss, missed = step(network, optimizer, views, labels, precision, rates)
             losses.append(loss)
             wrong.append(missed)
@@ -127,7 +126,7 @@ def _train(
             errors[part] = int(torch.stack(wrong).sum())
             sums[part] = float(torch.stack(losses).double().sum())
             if not math.isfinite(sums[part]):
-                raise DivergedError(f"the loss is not finite in epoch {number}")
+                raise DivergedError(f"the loss is not finite in epoch {len(done) + 1}")
     return {
         "errors": tuple(errors),
         "images": tuple(images),

@@ -64,7 +64,9 @@ def test_the_paper_counts_32_places_and_its_code_33(images: Dataset, config: Con
 
 def test_more_places_than_there_are_is_refused(images: Dataset, config: Config) -> None:
     """256 pixels have 33 for a view of 224."""
-    with pytest.raises(ValueError, match="has 5 offsets here"):
+    with pytest.raises(
+        ValueError, match="places, and a view of 12 pixels has 5 x 5 in images of 16"
+    ):
         draws(images, config.but(inputs={"random_crops": Offsets(places=6)}))
 
 

@@ -109,7 +109,7 @@ def test_a_network_larger_than_the_images_is_refused(tmp_path: Path) -> None:
     code, output = call("ablate", "--study", study, "--results", tmp_path / "results")
 
     assert code == 2
-    assert "a sees 224 x 224 pixels, and images of fashion_mini have 32 x 32; resize" in output
+    assert "a on fashion_mini: the network sees 224 x 224 pixels, and the images have 32" in output
 
 
 def test_a_results_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -32,8 +32,10 @@ class Lens:
         """Return how a config's network sees a dataset.
 
         Raises:
-            ValueError: If the images are smaller than the view.
+            ValueError: If the images are too small.
         """
+        if wrong := config.misfit(min(data.mean.shape[:2])):
+            raise ValueError(wrong)
         normalise, resize = config.inputs.normalise, config.inputs.resize
         mean, divisor = data.mean, torch.ones_like(data.deviations)
         match normalise:
@@ -49,31 +51,12 @@ class Lens:
                 )
         if resize is not None:
             mean = augment.resized(mean[None], resize)[0]
-        view = config.network.view
-        if min(mean.shape[:2]) < view:
-            raise ValueError(
-                f"the network sees {view} x {view} pixels, and the images have "
-                f"{mean.shape[0]} x {mean.shape[1]}; resize them or take a smaller network"
-            )
         aligned = isinstance(normalise, MeanImage) and normalise.square == "aligned"
-        return cls(view, resize, mean, divisor, aligned)
+        return cls(config.network.view, resize, mean, divisor, aligned)
 
     def laid_out(self, pixels: Tensor) -> Tensor:
         """Return stored images (n, h, w, 3) at the size that they are cropped from."""
         return pixels if self.resize is None else augment.resized(pixels, self.resize)
-
-    def places(self, crops: Literal[True] | Offsets) -> int:
-        """Return at how many places, down and across, a square of the image is looked for.
-
-        Raises:
-            ValueError: If the image has fewer.
-        """
-        most = min(self.mean.shape[:2]) - self.view + 1
-        if crops is True:
-            return most
-        if crops.places > most:
-            raise ValueError(f"a view of {self.view} pixels has {most} offsets here, no more")
-        return crops.places
 
     def mean_at(self, corners: Tensor | None) -> Tensor:
         """Return what is subtracted from squares at corners (n, 2): a square, or one for each."""
@@ -111,8 +94,9 @@ class Draws:
                 draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop"))
                 boxes = augment.area_boxes(draws, inputs.random_crops, height, width).to(device)
             case True | Offsets():
-                places, size = lens.places(inputs.random_crops), (count, 2)
-                corners = torch.randint(places, size, generator=stream("crop")).to(device)
+                every = min(height, width) - lens.view + 1
+                places = every if inputs.random_crops is True else inputs.random_crops.places
+                corners = torch.randint(places, (count, 2), generator=stream("crop")).to(device)
         if inputs.flips:
             mirrored = (torch.rand(count, generator=stream("flip")) < 0.5).to(device)
         if inputs.colour and epoch <= (inputs.colour.last_epoch or epoch):
