@@ -12,6 +12,7 @@ from alexnet.cost import costs
 from alexnet.presets import FAMILIES, PRESETS, preset
 from reports import counts
 from reports.facets import NONE, facets, initial, part_in_words
+from reports.terminal import as_typed
 
 SAME = "·"
 LABEL, COLUMN = 15, 18
@@ -30,7 +31,7 @@ def side_by_side(console: Console) -> RenderableType:
             title = family.title if start == 0 else f"{family.title}, continued"
             chosen = [family.reference.__name__, *others[start : start + per_line - 1]]
             found += [Text(), Text(title.upper(), style="bold"), _table(chosen)]
-    found.append(Text("\nOne of them, layer by layer:  invoke presets --name paper"))
+    found.append(Text(as_typed("\nOne of them, layer by layer:  invoke presets --name paper")))
     return Group(*found)
 
 

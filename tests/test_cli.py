@@ -334,6 +334,8 @@ def test_the_console_script_speaks_of_itself(tmp_path: Path) -> None:
 
     assert "alexnet-ablations ablate --study relu_vs_tanh" in told
     assert "invoke" not in told
+    shown = CliRunner().invoke(main, ["presets"], prog_name="alexnet-ablations").output
+    assert shown.endswith("alexnet-ablations presets --name paper\n")
     with click.Context(main, info_name="alexnet-ablations"):
         chain = as_typed("invoke prepare --dataset cifar10 ablate --study s")
     assert chain == (
