@@ -84,6 +84,10 @@ class Network(Frozen):
         found = ((name, self.parts[name]) for name in layer.then)
         return [(name, part) for name, part in found if part is not None]
 
+    def modules_after(self, layer: Conv | Dense) -> list[str]:
+        """Return what the modules of the parts that follow a layer are called."""
+        return [f"{layer.name}_{name}" for name in layer.then]
+
     def seen_by(self) -> dict[str, Maps]:
         """Return the size of what each layer sees.
 
@@ -108,6 +112,12 @@ class Network(Frozen):
             raise ValueError(f"a layer names part {min(missing)!r}, which parts does not define")
         if [layer.units for layer in self.classifier].index(None) != len(self.classifier) - 1:
             raise ValueError("the last layer, and no other, leaves its units to the classes")
+        modules = [name for layer in layers for name in (layer.name, *self.modules_after(layer))]
+        if twice := {name for name in modules if modules.count(name) > 1}:
+            raise ValueError(
+                f"{min(twice)!r} would stand for two things; name a part once after a layer, "
+                "or give it a second name"
+            )
         self.seen_by()
         return self
 

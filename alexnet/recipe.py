@@ -87,10 +87,10 @@ class Inputs(Frozen):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        area, aligned = isinstance(self.random_crops, AreaCrops), MeanImage(square="aligned")
+        area, normalise = isinstance(self.random_crops, AreaCrops), self.normalise
         if area and self.chunk > 1:
             raise ValueError("crops of random area are drawn for each image; leave chunk at 1")
-        if area and self.normalise == aligned:
+        if area and isinstance(normalise, MeanImage) and normalise.square == "aligned":
             raise ValueError("crops of random area have no aligned square of the mean image")
         return self
 

@@ -17,7 +17,7 @@ class Frozen(BaseModel):
         """Return this value with some fields replaced, checked anew.
 
         A mapping changes fields inside a field, or layers by their names, of which ``None``
-        removes one; anything else replaces the field.
+        removes one; a mapping of another ``kind``, or anything else, replaces the field.
 
         >>> from alexnet.config import LRN
         >>> LRN(alpha=2e-5).but(k=1.0)
@@ -48,6 +48,8 @@ def _merged(old: Any, change: Any) -> Any:
     if not isinstance(change, Mapping):
         return change
     match old:
+        case {"kind": kind} if change.get("kind", kind) != kind:
+            return change
         case dict():
             return old | {name: _merged(old.get(name), new) for name, new in change.items()}
         case ({"name": _}, *_):

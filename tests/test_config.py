@@ -16,6 +16,7 @@ from alexnet.config import (
     Exponential,
     LayerRate,
     MeanImage,
+    PcaColour,
     Pool,
     Relu,
     Tanh,
@@ -112,6 +113,16 @@ def test_layers_are_changed_and_removed_by_name() -> None:
     assert changed.classifier == before.classifier
 
 
+def test_a_mapping_of_another_kind_replaces_a_value() -> None:
+    """Fields of the old kind are not carried over."""
+    changed = tiny().but(inputs={"normalise": {"kind": "channel_means"}})
+
+    assert changed.inputs.normalise == ChannelMeans()
+    assert tiny().but(inputs={"colour": {"kind": "pca_colour", "std": 0.2}}).inputs.colour == (
+        PcaColour(formula="source", std=0.2)
+    )
+
+
 def test_a_layer_that_is_not_there_cannot_be_changed() -> None:
     """A misspelt name would silently change nothing."""
     with pytest.raises(ValueError, match="there is no layer 'conv9'"):
@@ -140,6 +151,8 @@ def test_a_field_at_its_default_can_be_changed_inside() -> None:
          "conv1's norm: 2 groups do not divide 97 maps"),
         ("paper", {"convolutions": {"conv1": {"maps": 95, "then": ("act", "pool")}}},
          "conv2: 2 groups do not divide 95 maps it sees"),
+        ("paper", {"convolutions": {"conv3": {"then": ("act", "norm", "act")}}},
+         "'conv3_act' would stand for two things"),
         ("paper", {"parts": {"norm": {"size": 4}}}, "a window of 4 has no middle"),
         ("source_2012", {"parts": {"map_norm": {"size": 4}}}, "a window of 4 has no middle"),
         ("paper", {"classifier": {"fc6": {"then": ("act", "pool")}}},
@@ -167,6 +180,8 @@ def test_a_network_that_cannot_be_built_is_refused(
         ({"inputs": {"random_crops": AreaCrops(), "chunk": 32}}, "leave chunk at 1"),
         ({"inputs": {"random_crops": AreaCrops(), "normalise": MeanImage(square="aligned")}},
          "no aligned square"),
+        ({"inputs": {"random_crops": AreaCrops(),
+                     "normalise": MeanImage(square="aligned", divisor=2.0)}}, "no aligned square"),
         ({"inputs": {"normalise": ChannelMeans(deviations=(1.0, 2.0, 3.0))}}, None),
         ({"training": {"schedule": Exponential(fall=250, steps=4)}}, None),
         ({"training": {"schedule": {"kind": "exponential", "fall": 1.0, "steps": 4}}}, "fall"),
