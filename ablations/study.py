@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from ablations.claims import CLAIMS
-from alexnet.config import Config, Fraction, Frozen, GiveUp
+from alexnet.config import Config, Exponential, Fraction, Frozen, GiveUp
 
 ALPHA = 0.05
 """The chance of a false decision that a study allows itself, over all of its contrasts."""
@@ -272,6 +272,9 @@ def _unmeasurable(metric: Metric, config: Config) -> str | None:
     until, classes = config.training.until, config.network.classes
     if isinstance(metric, FinalError) and metric.top == 5 and classes < 10:
         return f"top-5 error is not measured with {classes} classes, fewer than ten"
+    schedules = (config.training.schedule, config.training.bias_schedule)
+    if isinstance(metric, TimeTo) and any(isinstance(one, Exponential) for one in schedules):
+        return "its rate falls with the length of a run, and tuning shortens those of slow rates"
     if until is None:
         return None
     if not isinstance(metric, TimeTo):

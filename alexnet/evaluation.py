@@ -91,7 +91,7 @@ def evaluate(
         valid_ten=measure(observer.scores_of_ten(valid, on_valid), valid.labels),
         test=None,
         norm_activity=norm_activity(observer, valid.first(ACTIVITY_IMAGES)),
-        colour_selectivity=colour_selectivity(_kernels(network)) if data.has_colour else None,
+        colour_selectivity=_selectivity(network) if data.has_colour else None,
     )
     if not see_test:
         return measures, None
@@ -109,7 +109,7 @@ def average(scores: Iterable[Tensor], shares: Sequence[float]) -> Tensor:
 
     Args:
         scores: Of the same images, each (n, classes); scores or log-probabilities.
-        shares: The weight of each; they sum to 1.
+        shares: The weight of each, positive; they sum to 1.
 
     Returns:
         Log-probabilities, which are scores again, (n, classes).
@@ -122,8 +122,8 @@ def average(scores: Iterable[Tensor], shares: Sequence[float]) -> Tensor:
     """
     if not math.isclose(sum(shares), 1):
         raise ValueError(f"shares sum to {sum(shares):g}, not to 1")
-    parts = (share * one.softmax(1) for share, one in zip(shares, scores, strict=True))
-    return functools.reduce(torch.add, parts).log()
+    parts = (one.log_softmax(1) + math.log(s) for s, one in zip(shares, scores, strict=True))
+    return functools.reduce(torch.logaddexp, parts)  # a confident probability of 0 has a logarithm
 
 
 def clean_sample(images: Images, count: int) -> Images:
@@ -171,11 +171,10 @@ def norm_activity(observer: Observer, images: Images) -> dict[str, float]:
     return found
 
 
-def _kernels(network: AlexNet) -> Tensor:
-    first = next(network.features.children())
-    if not isinstance(first, nn.Conv2d):
-        raise TypeError(f"a network starts with a convolution, not {type(first).__name__}")
-    return first.weight.detach()
+def _selectivity(network: AlexNet) -> tuple[float, ...] | None:
+    """Return that of the first layer's kernels; None if it has none, or others at each place."""
+    first = next(network.features.children(), None)
+    return colour_selectivity(first.weight.detach()) if isinstance(first, nn.Conv2d) else None
 
 
 def colour_selectivity(kernels: Tensor) -> tuple[float, ...]:

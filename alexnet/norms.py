@@ -201,7 +201,7 @@ def _base(strip: Strip, size: int, alpha: float, k: float) -> Tensor:
 
 
 def _refuse(channels: int, size: int, groups: int) -> None:
-    if size % 2 == 0:
+    if size < 1 or size % 2 == 0:
         raise ValueError(f"a window of {size} has no middle; make its size odd")
     if channels % groups:
         raise ValueError(f"{channels} channels do not divide into {groups} groups")

@@ -66,8 +66,8 @@ def learners(network: nn.Module) -> Iterator[Learner]:
 class Momentum:
     """v = momentum v - rate (decay w + gradient); w = w + v, section 5.
 
-    The rate is inside the velocity, as in the paper and the released code; in
-    `torch.optim.SGD` it is outside, which differs for some steps after the rate drops.
+    The rate is inside the velocity, as in the paper and the released code, or outside as in
+    `torch.optim.SGD`, if the settings say so; the two differ after the rate has changed.
     A parameter whose rate is 0 is left as it is, velocity and all.
     """
 
@@ -109,6 +109,8 @@ class Momentum:
             for learner, rate in zip(self.learners, self.rates, strict=True)
         ]
         moving = [number for number, rate in enumerate(rates) if rate]
+        if not moving:
+            return
         for number in moving:
             if self.decays[number]:
                 gradients[number].add_(self.learners[number].values, alpha=self.decays[number])

@@ -281,6 +281,13 @@ def test_images_smaller_than_the_view_are_refused(images: Dataset, config: Confi
         Lens.of(images, config.but(network={"view": 20}))
 
 
+def test_images_that_are_not_square_are_refused(images: Dataset) -> None:
+    """Their centre and corners would be others."""
+    wide = replace(images.train, pixels=images.train.pixels.repeat(1, 1, 2, 1))
+    with pytest.raises(ValueError, match="images of 16 x 32 pixels are not square"):
+        replace(images, train=wide, mean=images.mean.repeat(1, 2, 1))
+
+
 def test_a_mean_image_of_another_size_is_refused(images: Dataset) -> None:
     """Centring it would silently subtract the wrong pixels."""
     with pytest.raises(ValueError, match=r"the mean image has 24 x 24 pixels.*16 x 16"):

@@ -15,6 +15,7 @@ from alexnet.evaluation import (
     average,
     colour_selectivity,
     evaluate,
+    measure,
     norm_activity,
     same_class_rate,
 )
@@ -84,6 +85,16 @@ def test_networks_are_averaged_by_their_probabilities() -> None:
     assert probabilities([0.25, 0.75]) == pytest.approx([0.375, 0.625])
 
 
+def test_an_average_keeps_what_a_softmax_would_round_to_nothing() -> None:
+    """Two alike networks average to themselves, though e^-140 is no float32."""
+    scores = torch.tensor([[200.0, 60.0, 50.0]])
+
+    together = average([scores, scores], [0.5, 0.5])
+
+    torch.testing.assert_close(together, scores.log_softmax(1))
+    assert measure(together, torch.tensor([1])).loss == pytest.approx(140)
+
+
 @pytest.mark.parametrize("shares", [[0.5, 0.6], [1.0]])
 def test_shares_that_do_not_add_up_are_refused(shares: list[float]) -> None:
     """More than one, or one for two networks."""
@@ -144,12 +155,12 @@ def test_every_run_is_measured_whole(config: Config, images: Dataset) -> None:
     assert scores is not None
     assert scores.shape == (50, 10)
     seen = (measures.train, measures.valid, measures.valid_ten, measures.test, measures.test_ten)
-    for measure in seen:
-        assert measure is not None
-        assert measure.images == 50
-        assert math.isfinite(measure.loss)
-        assert measure.top5_error is not None
-        assert measure.top5_error <= measure.top1_error
+    for one in seen:
+        assert one is not None
+        assert one.images == 50
+        assert math.isfinite(one.loss)
+        assert one.top5_error is not None
+        assert one.top5_error <= one.top1_error
     assert list(measures.norm_activity) == ["conv1_norm"]
     assert len(measures.colour_selectivity or ()) == 4
     assert measures.neighbours is not None
@@ -183,6 +194,22 @@ def test_grey_images_have_no_colour_to_measure(config: Config, images: Dataset) 
     assert not grey.has_colour
     assert measures.colour_selectivity is None
     assert measures.neighbours is None
+
+
+@pytest.mark.parametrize("first", ["none", "unshared"])
+def test_a_network_without_kernels_has_no_selectivity(
+    first: str, config: Config, images: Dataset
+) -> None:
+    """No convolution, or one whose kernels differ from place to place; all else is measured."""
+    change = {"conv1": None, "conv2": None}
+    if first == "unshared":
+        change = {"conv1": {"weights": "unshared"}, "conv2": {"groups": 2}}
+    config = config.but(network={"convolutions": change})
+
+    measures, _ = evaluate(build(config, 0), images, config, "float32", see_test=True)
+
+    assert measures.colour_selectivity is None
+    assert measures.neighbours is not None
 
 
 def test_a_tuning_run_does_not_see_the_test_images(config: Config, images: Dataset) -> None:

@@ -155,6 +155,29 @@ def test_lrn_keeps_the_type_and_computes_in_float32() -> None:
     torch.testing.assert_close(normed, exact.bfloat16())
 
 
+@pytest.mark.parametrize("norm", ["lrn", "map_norm"])
+@pytest.mark.parametrize("beta", [0.75, 0.5])
+def test_bfloat16_in_and_out_is_float32_within(norm: str, beta: float) -> None:
+    """Where alpha S is about k: output and gradient as of float32 on the same numbers.
+
+    Only the result is rounded, to 8 bits: at most 2^-8 of each number, and of the terms that
+    a gradient near zero is the difference of.
+    """
+    functions = {
+        "lrn": lambda x: local_response_norm(x, 5, 1e-4, beta, 2.0, groups=2),
+        "map_norm": lambda x: map_response_norm(x, 3, 1e-4, beta, 1.0),
+    }
+    images, above = noise(4, 12, 9, 9).bfloat16(), noise(4, 12, 9, 9, scale=1.0).bfloat16()
+    rounded, exact = images.clone().requires_grad_(), images.float().requires_grad_()
+    results = functions[norm](rounded), functions[norm](exact)
+    results[0].backward(above)
+    results[1].backward(above.float())
+
+    assert results[0].dtype == rounded.grad.dtype == torch.bfloat16
+    torch.testing.assert_close(results[0].float(), results[1], rtol=2**-8, atol=0)
+    torch.testing.assert_close(rounded.grad.float(), exact.grad, rtol=2**-8, atol=2**-8)
+
+
 def test_lrn_runs_where_nothing_is_computed() -> None:
     """On the meta device, forward and backward: shapes alone."""
     images = torch.empty(2, 8, 4, 4, device="meta", requires_grad=True)

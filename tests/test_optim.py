@@ -179,6 +179,16 @@ def test_a_frozen_layer_does_not_move_at_all() -> None:
     assert values(network)[2:] == pytest.approx([0.75, -0.25])
 
 
+@pytest.mark.parametrize("settings", [MomentumSGD(rate=0.1), Adam(rate=0.1)])
+def test_all_layers_can_be_frozen(settings) -> None:
+    """Then a step does nothing."""
+    network = one_weight()
+    push(network, 1.0)
+    optimizer_for(network, settings).step(Factors(0.0, 0.0))
+
+    assert values(network) == [1.0, 0.0]
+
+
 def test_rates_of_single_layers_multiply() -> None:
     """A tenth of a half, on weights alone."""
     network = one_weight()

@@ -46,6 +46,14 @@ def test_inputs_over_a_power_of_two_train_to_the_same_bits(config: Config, image
         assert torch.equal(one * (64 if name == "features.conv1.weight" else 1), other), name
 
 
+def test_pytorchs_convention_converts_too(config: Config, images: Dataset) -> None:
+    """Decay on biases as well, as long as conv1 has none of it."""
+    pytorch = {"convention": "pytorch", "decays": "all", "weight_decay": {"fc3": 0.01}}
+    config = config.but(training={"optimizer": pytorch, "schedule": Drops(after=(1,))})
+
+    assert trained(config, images)[1] == trained(with_divided_inputs(config, 64), images)[1]
+
+
 def test_inputs_over_their_deviation_train_alike(config: Config, images: Dataset) -> None:
     """58 is no power of two: the same but for rounding."""
     losses = trained(eventful(config), images)[1]
@@ -94,9 +102,10 @@ def test_presets_of_2012_convert(name: str) -> None:
         ({"inputs": {"normalise": ChannelMeans()}}, "divided by their own deviations already"),
         ({"training": {"optimizer": Adam(rate=0.001)}}, "Adam divides"),
         ({"network": {"convolutions": {"conv1": {"init": FanIn()}}}}, "starts from fan_in"),
-        ({"training": {"optimizer": {"decays": "all"}}}, "decay acts on biases too"),
+        ({"training": {"optimizer": {"decays": "all", "weight_decay": {"conv1": 0.1}}}},
+         "decay acts on biases too"),
     ],
-)
+)  # fmt: skip
 def test_what_has_no_exact_equivalent_is_refused(change: dict[str, object], why: str) -> None:
     """In a sentence."""
     with pytest.raises(ValueError, match=why):

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.study import Base, Contrast, FinalError, NormActive, Study, TimeTo
+from alexnet.config import Exponential
 from alexnet.presets import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -18,6 +19,7 @@ CONTRAST = Contrast(
 TOP5 = CONTRAST.but(metric=FinalError(top=5))
 FEW = tiny().but(network={"classes": 5})
 UNTIL = tiny().but(training={"until": {"training_error": 0.25}})
+FALLING = tiny().but(training={"schedule": Exponential(fall=250, steps=4)})
 BEYOND = TimeTo(training_error=0.2)
 
 
@@ -46,6 +48,12 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
     ("changes", "message"),
     [
         ({"claim": "C31"}, "no claim 'C31'; they are C01 to C30"),
+        (
+            {"bases": {"fashion_mini": BASE.but(metric=TimeTo(training_error=0.2),
+                                                config=FALLING)},
+             "contrasts": (CONTRAST.but(margin=1.25),)},
+            "its rate falls with the length of a run",
+        ),
         ({"name": "my study"}, "should match pattern"),
         ({"contrasts": (CONTRAST.but(arm="none"),)}, "arm 'none'; the study has with, without"),
         (

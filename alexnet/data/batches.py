@@ -71,7 +71,7 @@ class Draws:
 
     order: Tensor  # (n,), which image comes when
     corners: Tensor | None  # (n, 2), upper left pixel of each image's square
-    boxes: Tensor | None  # (n, 4), top, left, height, width of its rectangle
+    boxes: Tensor | None  # (n, 4), top, left, height, width of its rectangle; on the CPU
     mirrored: Tensor | None  # (n,), booleans
     shifts: Tensor | None  # (n, 3), added to its channels, grey levels
 
@@ -92,7 +92,7 @@ class Draws:
         match inputs.random_crops:
             case AreaCrops():
                 draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop"))
-                boxes = augment.area_boxes(draws, inputs.random_crops, height, width).to(device)
+                boxes = augment.area_boxes(draws, inputs.random_crops, height, width)
             case True | Offsets():
                 every = min(height, width) - lens.view + 1
                 places = every if inputs.random_crops is True else inputs.random_crops.places
@@ -125,7 +125,7 @@ def training_batches(
         mean = lens.mean_at(corners)
         pixels = lens.laid_out(data.train.pixels[which])
         if draws.boxes is not None:
-            pixels = augment.crop_resized(pixels, draws.boxes[which], lens.view)
+            pixels = augment.crop_resized(pixels, draws.boxes[which.cpu()], lens.view)
         elif corners is not None:
             pixels = augment.crop(pixels, corners, lens.view)
         else:

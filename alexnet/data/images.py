@@ -46,12 +46,14 @@ class Dataset:
     axes: Tensor  # float32 (3, 3), principal components of RGB, one a column
 
     def __post_init__(self) -> None:
-        """Refuse a mean image that is not of these images.
+        """Refuse images that are not square, and a mean image that is not of these images.
 
         Raises:
-            ValueError: With both sizes.
+            ValueError: With the sizes.
         """
         mean, images = self.mean.shape[:2], self.train.pixels.shape[1:3]
+        if images[0] != images[1]:
+            raise ValueError(f"images of {images[0]} x {images[1]} pixels are not square")
         if mean != images:
             raise ValueError(
                 f"the mean image has {mean[0]} x {mean[1]} pixels, and the images have "
