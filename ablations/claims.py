@@ -25,6 +25,7 @@ class Number(Frozen):
     unit: Unit
     of: str = ""  # what it is the number of, where the claim has several
     is_limit: bool = False  # "at most"
+    is_round: bool = False  # given to its leading digits, rounded or cut
 
 
 class Claim(Frozen):
@@ -83,7 +84,10 @@ _CLAIMS = (
         id="C04", kind="count", section="abstract, 4",
         says="The network has 60 million parameters and 650,000 neurons.",
         setting="the built network",
-        paper=(Number(value=60e6, unit="parameters"), Number(value=650e3, unit="neurons")),
+        paper=(
+            Number(value=60e6, unit="parameters", is_round=True),
+            Number(value=650e3, unit="neurons", is_round=True),
+        ),
     ),
     Claim(
         id="C05", kind="count", section="1",

@@ -20,19 +20,19 @@ class Count(Frozen):
         """Whether the two agree: to the digits printed, whether rounded or cut, or the limit."""
         if self.printed.is_limit:
             return self.counted <= self.printed.value
-        return abs(self.counted - self.printed.value) < last_digit(self.printed.value)
+        difference = self.counted - self.printed.value
+        unit = last_digit(self.printed.value) if self.printed.is_round else 1
+        return -unit / 2 <= difference < unit
 
 
-def last_digit(value: float) -> float:
-    """Return what the last digit that is not a zero stands for.
+def last_digit(value: float) -> int:
+    """Return what the last digit of a positive whole number that is not a zero stands for.
 
     >>> last_digit(650_000), last_digit(253_440), last_digit(4_096)
     (10000, 10, 1)
     """
-    unit = 1
-    while value % (10 * unit) == 0:
-        unit *= 10
-    return unit
+    digits = f"{value:.0f}"
+    return int(10 ** (len(digits) - len(digits.rstrip("0"))))
 
 
 def counts(claim: Claim) -> list[Count]:

@@ -108,21 +108,27 @@ def test_what_is_decided_comes_before_what_is_not(results) -> None:
 
 
 @pytest.mark.parametrize(
-    ("printed", "counted", "limit", "agrees"),
+    ("printed", "counted", "kind", "agrees"),
     [
-        (650_000, 659_272, False, True),  # cut
-        (650_000, 645_001, False, True),  # rounded
-        (650_000, 660_000, False, False),
-        (4_096, 4_096, False, True),
-        (4_096, 4_097, False, False),
-        (1, 1.0, True, True),
-        (1, 1.01, True, False),
-        (1, 0.2, True, True),
+        (650_000, 659_272, "round", True),  # cut
+        (650_000, 645_001, "round", True),  # rounded
+        (650_000, 640_500, "round", False),
+        (650_000, 660_000, "round", False),
+        (4_096, 4_096, "exact", True),
+        (4_096, 4_097, "exact", False),
+        (1_000, 1_000, "exact", True),
+        (1_000, 1_001, "exact", False),
+        (1_000, 10, "exact", False),
+        (1, 1.0, "limit", True),
+        (1, 1.01, "limit", False),
+        (1, 0.2, "limit", True),
     ],
 )
-def test_a_count_agrees_to_the_digits_printed(printed, counted, limit, agrees) -> None:
-    """Or stays within a limit."""
-    number = Number(value=printed, unit="neurons", is_limit=limit)
+def test_a_count_agrees_to_the_digits_printed(printed, counted, kind, agrees) -> None:
+    """Exactly, to the leading digits where a number is round, or within a limit."""
+    number = Number(
+        value=printed, unit="neurons", is_limit=kind == "limit", is_round=kind == "round"
+    )
 
     assert Count(printed=number, counted=counted, of="x").as_printed is agrees
 
