@@ -1,6 +1,6 @@
 """A config in words, a facet a line: which AlexNet is this?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from alexnet.config import (
@@ -41,11 +41,12 @@ def facets(config: Config) -> dict[str, str]:
     hangs_over = first is not None and first.rounding == "ceil"
     return {
         "view": f"{network.view} px" + (" + zeros right, below" if hangs_over else ""),
+        "classes": str(network.classes),
         "maps": _row(conv.maps for conv in convolutions),
         "kernels": _row(_kernel(conv) for conv in convolutions),
         "padding": _row(conv.padding for conv in convolutions),
         "hidden units": _row(d.units for d in network.classifier if d.units),
-        "two towers in": _row(layer.name for layer in network.layers if layer.groups > 1),
+        "towers in": _row(_tower(layer) for layer in network.layers if layer.groups > 1),
         "unshared": _row(conv.name for conv in convolutions if conv.weights == "unshared"),
         "activation": _parts(config, Relu, Tanh, LeakyRelu),
         "LRN": _parts(config, LRN),
@@ -54,9 +55,10 @@ def facets(config: Config) -> dict[str, str]:
         "after conv1": _order(config, 0),
         "after conv2": _order(config, 1),
         "after the last": _order(config, -1),
+        "after others": _after_others(config),
         "dropout": _dropout(config),
-        "initial std": _by_layer(config, _deviation),
-        "initial biases": _by_layer(config, _bias),
+        "initial std": _by_layer(network.layers, lambda layer: _deviation(layer.init)),
+        "initial biases": _by_layer(network.layers, lambda layer: _bias(layer.init)),
         "pixels": _pixels(config),
         "crops": _crops(config),
         "mirrored": "half of them" if inputs.flips else NONE,
@@ -79,8 +81,9 @@ def schedule(one: Schedule) -> str:
             return "constant"
         case Drops(after=after, factor=factor):
             return f"x {factor:g} after {_row(after)} epochs"
-        case Plateau(drops=drops, factor=factor, patience=patience):
-            return f"x {factor:g}, {drops} times, after {patience} epochs without progress"
+        case Plateau(drops=drops, factor=factor, patience=patience, improvement=least):
+            without = f"{patience} epochs without {100 * least:g} points"
+            return f"x {factor:g}, {drops} times, after {without}"
         case Steps(updates=updates, factor=factor):
             return f"x {factor:g} every {updates:,} updates"
         case Exponential(fall=fall, steps=steps):
@@ -120,7 +123,8 @@ def part_in_words(part: Part | None) -> str:
             up = ", rounded up" if rounding == "ceil" else ""
             return f"{kind.removesuffix('_pool')} {size}/{stride}{up}"
         case LRN(groups=groups):
-            towers = "per tower" if groups > 1 else "across all maps"
+            several = "per tower" if groups == 2 else f"in {groups} groups"
+            towers = several if groups > 1 else "across all maps"
             return f"{part.size} maps {towers}, {_powers(part)}"
         case MapNorm():
             return f"{part.size} x {part.size} px, {_powers(part)}"
@@ -138,7 +142,25 @@ def _order(config: Config, place: int) -> str:
     convolutions = config.network.convolutions
     if not -len(convolutions) <= place < len(convolutions):
         return NONE
-    return _row(name for name, _ in config.network.after(convolutions[place]) if name != "dropout")
+    return _then(config, convolutions[place])
+
+
+def _then(config: Config, layer: Conv | Dense) -> str:
+    """Return what follows a layer, but for dropout, which has a facet of its own."""
+    parts = config.network.after(layer)
+    return _row(name for name, part in parts if not isinstance(part, Dropout))
+
+
+def _after_others(config: Config) -> str:
+    """Return what follows the layers that no other facet of order shows."""
+    shown = (*config.network.convolutions[:2], *config.network.convolutions[-1:])
+    others = [layer for layer in config.network.layers if layer not in shown]
+    runs = groupby(others, key=lambda layer: _then(config, layer))
+    return "; ".join(f"{parts} after {_row(one.name for one in same)}" for parts, same in runs)
+
+
+def _tower(layer: Conv | Dense) -> str:
+    return layer.name if layer.groups == 2 else f"{layer.name} ({layer.groups})"
 
 
 def _dropout(config: Config) -> str:
@@ -150,10 +172,9 @@ def _dropout(config: Config) -> str:
     return NONE if after == NONE else f"{_parts(config, Dropout)}, after {after}"
 
 
-def _by_layer(config: Config, read: Callable[[Init], str]) -> str:
+def _by_layer(layers: Sequence[Conv | Dense], read: Callable[[Conv | Dense], str]) -> str:
     """Return one value for all layers, or values with the layers that have them."""
-    layers = config.network.layers
-    read_of = {layer.name: read(layer.init) for layer in layers}
+    read_of = {layer.name: read(layer) for layer in layers}
     if len(set(read_of.values())) == 1:
         return read_of[layers[0].name]
     runs = groupby(layers, key=lambda layer: read_of[layer.name])
@@ -178,11 +199,18 @@ def _pixels(config: Config) -> str:
     size = f"resized to {inputs.resize}, " if inputs.resize else ""
     normalise = inputs.normalise
     if isinstance(normalise, ChannelMeans):
-        own = "their own" if normalise.means is None else "ImageNet's"
-        return f"{size}channels by {own} mean and deviation"
+        by = ", ".join(
+            f"{what} {_levels(levels)}"
+            for what, levels in (("mean", normalise.means), ("deviation", normalise.deviations))
+        )
+        return f"{size}channels by {by}"
     divided = f", over {normalise.divisor:g}" if normalise.divisor != 1 else ", not scaled"
     where = "" if normalise.square == "centre" else " of the crop's place"
     return f"{size}minus mean image{where}{divided}"
+
+
+def _levels(levels: Sequence[float] | None) -> str:
+    return "their own" if levels is None else _row(f"{level:.4g}" for level in levels)
 
 
 def _crops(config: Config) -> str:
@@ -192,8 +220,8 @@ def _crops(config: Config) -> str:
     match inputs.random_crops:
         case False:
             return NONE
-        case AreaCrops(smallest=smallest):
-            return f"{100 * smallest:g} to 100 % of the area"
+        case AreaCrops(smallest=smallest, stretch=stretch):
+            return f"{100 * smallest:g} to 100 % of the area, stretched up to {stretch:.3g}"
         case Offsets(places=places):
             return f"{places} x {places} places{shared}"
         case _:
@@ -212,7 +240,7 @@ def _colour(config: Config) -> str:
 def _update(config: Config) -> str:
     optimizer = config.training.optimizer
     if not isinstance(optimizer, MomentumSGD):
-        return "Adam"
+        return f"Adam, betas {_row(optimizer.betas)}, epsilon {optimizer.epsilon:g}"
     inside = "inside" if optimizer.convention == "paper" else "outside"
     return f"momentum {optimizer.momentum:g}, rate {inside} the velocity"
 

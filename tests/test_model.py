@@ -104,7 +104,7 @@ class TestEveryConfig:
     """What any network that can be trained here must do."""
 
     def test_a_training_step_runs_on_the_meta_device(self, config: Config) -> None:
-        """Where a tensor left behind on the CPU is an error, as it would be on a GPU."""
+        """Where most operations refuse a tensor left behind on the CPU, as a GPU would."""
         network = build(config, 0).to("meta")
         optimizer = optimizer_for(network, config.training.optimizer)
         view = config.network.view

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from test_cli import call
 
-from alexnet.config import Adam, LayerRate, LeakyRelu, MomentumSGD, Tanh
+from alexnet.config import Adam, ChannelMeans, LayerRate, LeakyRelu, Offsets, Steps, Tanh
 from alexnet.presets import PRESETS, preset
 from reports.facets import NONE, facets, part_in_words
 from reports.networks import layer_by_layer, side_by_side
@@ -66,30 +66,37 @@ def test_a_row_is_there_because_something_differs() -> None:
         ("source_2012", "norm in maps", "5 x 5 px, alpha 4e-05, k 1, beta 0.75"),
         ("caffenet", "LRN", "5 maps across all maps, alpha 2e-05, k 1, beta 0.75"),
         ("no_norm_2012", "LRN", NONE),
-        ("paper", "two towers in", "conv2 conv4 conv5"),
-        ("no_communication_2012", "two towers in", "conv2 conv3 conv4 conv5 fc6 fc7"),
+        ("paper", "towers in", "conv2 conv4 conv5"),
+        ("no_communication_2012", "towers in", "conv2 conv3 conv4 conv5 fc6 fc7"),
         ("cifar_conv_local_13pct", "unshared", "local3 local4"),
         ("no_overlap_2012", "pooling", "max 2/2, rounded up"),
         ("paper", "dropout", "0.5, scaled in test, after fc6 fc7"),
         ("torchvision", "dropout", "0.5, scaled in training, after conv5 fc6"),
         ("source_2012", "initial std", "0.01 conv1-conv2, 0.03 conv3-conv5, 0.01 fc6-fc8"),
         ("torchvision", "initial biases", "by fan-in"),
-        ("tutorial_2021", "pixels", "resized to 227, channels by their own mean and deviation"),
+        (
+            "tutorial_2021",
+            "pixels",
+            "resized to 227, channels by mean their own, deviation their own",
+        ),
         ("caffenet", "pixels", "minus mean image of the crop's place, not scaled"),
         ("paper", "crops", "32 x 32 places"),
         ("source_2012", "crops", "anywhere, one for 32 images"),
-        ("torchvision", "crops", "8 to 100 % of the area"),
+        ("torchvision", "crops", "8 to 100 % of the area, stretched up to 1.33"),
         ("paper", "colour noise", "0.1 by eigenvalues"),
         ("source_2012", "colour noise", "0.1 by their roots, until epoch 67"),
         ("caffenet", "rate", "0.01, x 0.1 every 100,000 updates"),
-        ("paper", "rate", "0.01, x 0.1, 3 times, after 10 epochs without progress"),
+        ("paper", "rate", "0.01, x 0.1, 3 times, after 10 epochs without 0.1 points"),
         ("one_tower_2014", "rate", "0.01, down to 1/250 in 4 equal steps"),
         ("source_2012", "rate of biases", "x 2, x 0.1 after 23 epochs"),
         ("source_2012", "single layers", "conv1's weights x 0.1 after 67; conv1 frozen after 72"),
         ("torchvision", "update", "momentum 0.9, rate outside the velocity"),
         ("torchvision", "weight decay", "0.0001 on all"),
         ("alexnet_cifar", "weight decay", "0.0005 on weights"),
-        ("tutorial_2021", "update", "Adam"),
+        ("torchvision", "pixels", "channels by mean 123.7 116.3 103.5, deviation 58.4 57.12 57.38"),
+        ("tutorial_2021", "classes", "10"),
+        ("paper", "after others", "act after conv3 conv4 fc6 fc7; - after fc8"),
+        ("tutorial_2021", "update", "Adam, betas 0.9 0.999, epsilon 1e-08"),
     ],
 )
 def test_facets_in_words(name: str, facet: str, words: str) -> None:
@@ -104,21 +111,61 @@ def test_activations_in_words() -> None:
     assert shown == ["tanh", "1.5 tanh(0.5 x)", "ReLU leaking 0.01"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"training": {"optimizer": MomentumSGD(rate=0.1, weight_decay={"conv1": 0.1})}},
-        {"training": {"optimizer": Adam(rate=0.1)}},
-        {"training": {"layer_rates": (LayerRate(layer="conv1", factor=0.5),)}},
-        {"inputs": {"normalise": {"divisor": 58.0}}},
-        {"inputs": {"colour": None}},
-        {"network": {"parts": {"act": Tanh()}}},
-        {"network": {"convolutions": {"conv1": {"init": {"std": 0.02}}}}},
-    ],
-)
-def test_no_difference_between_configs_is_silent(change: dict[str, object]) -> None:
-    """Whatever is changed shows in some facet."""
-    assert facets(preset("tiny").but(**change)) != facets(preset("tiny"))
+WHOLE = preset("source_2012")
+CHANGES = [
+    ("network", {"view": 232}),
+    ("network", {"classes": 999}),
+    ("network", {"parts": {"act": Tanh()}}),
+    ("network", {"parts": {"norm": {"k": 1.0}}}),
+    ("network", {"parts": {"norm": {"groups": 4}}}),
+    ("network", {"parts": {"map_norm": {"beta": 0.5}}}),
+    ("network", {"parts": {"pool": {"rounding": "floor"}}}),
+    ("network", {"parts": {"dropout": {"rate": 0.4}}}),
+    ("network", {"convolutions": {"conv3": {"maps": 192}}}),
+    ("network", {"convolutions": {"conv3": {"size": 5}}}),
+    ("network", {"convolutions": {"conv1": {"stride": 5}}}),
+    ("network", {"convolutions": {"conv3": {"padding": 2}}}),
+    ("network", {"convolutions": {"conv3": {"groups": 2}}}),
+    ("network", {"convolutions": {"conv2": {"groups": 4}}}),
+    ("network", {"convolutions": {"conv3": {"then": ()}}}),
+    ("network", {"convolutions": {"conv3": {"weights": "unshared"}}}),
+    ("network", {"convolutions": {"conv1": {"init": {"std": 0.02}}}}),
+    ("network", {"convolutions": {"conv1": {"init": {"bias": 0.5}}}}),
+    ("network", {"convolutions": {"conv4": None}}),
+    ("network", {"classifier": {"fc6": {"then": ("dropout",)}}}),
+    ("network", {"classifier": {"fc6": {"units": 100}}}),
+    ("network", {"classifier": {"fc7": {"groups": 2}}}),
+    ("inputs", {"resize": 300}),
+    ("inputs", {"random_crops": Offsets(places=9)}),
+    ("inputs", {"flips": False}),
+    ("inputs", {"chunk": 2}),
+    ("inputs", {"shuffle": "each epoch"}),
+    ("inputs", {"normalise": {"divisor": 58.0}}),
+    ("inputs", {"normalise": {"square": "aligned"}}),
+    ("inputs", {"normalise": ChannelMeans()}),
+    ("inputs", {"colour": None}),
+    ("inputs", {"colour": {"formula": "unit"}}),
+    ("inputs", {"colour": {"std": 0.2}}),
+    ("inputs", {"colour": {"last_epoch": 9}}),
+    ("training", {"epochs": 5}),
+    ("training", {"batch": 5}),
+    ("training", {"optimizer": {"rate": 0.2}}),
+    ("training", {"optimizer": {"bias_rate": 1.0}}),
+    ("training", {"optimizer": {"momentum": 0.8}}),
+    ("training", {"optimizer": {"weight_decay": {"conv1": 0.1}}}),
+    ("training", {"optimizer": {"decays": "all"}}),
+    ("training", {"optimizer": {"convention": "pytorch"}}),
+    ("training", {"optimizer": Adam(rate=0.1)}),
+    ("training", {"schedule": Steps(updates=5)}),
+    ("training", {"bias_schedule": None}),
+    ("training", {"layer_rates": (LayerRate(layer="conv1", of="biases", factor=0.5),)}),
+]
+
+
+@pytest.mark.parametrize(("part", "change"), CHANGES)
+def test_what_could_set_a_preset_apart_is_not_silent(part: str, change: dict[str, object]) -> None:
+    """Every choice of network, inputs and training, but for when a run ends early."""
+    assert facets(WHOLE.but(**{part: change})) != facets(WHOLE)
 
 
 def test_the_papers_network_layer_by_layer() -> None:

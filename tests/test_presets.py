@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import nn
 
-from alexnet.config import Config, FanIn, LayerRate, MomentumSGD, Normal
+from alexnet.config import LRN, ChannelMeans, Config, FanIn, LayerRate, MapNorm, MomentumSGD, Normal
 from alexnet.cost import costs
 from alexnet.counting import count
 from alexnet.model import build, layer_of, skeleton
@@ -180,6 +180,86 @@ def test_torchvisions_dropout_falls_where_torchvisions_does() -> None:
 
     assert order == ["Dropout", "Linear", "ReLU", "Dropout", "Linear", "ReLU", "Linear"]
     assert names == ["dropout", "fc6", "act", "dropout", "fc7", "act", "fc8"]
+
+
+NUMBERS = {
+    # deviations of all layers, rate, bias rate, decays, batch, epochs
+    "paper": ("0.01 " * 8, 0.01, 1, 0.0005, 128, 90),
+    "source_2012": ("0.01 0.01 0.03 0.03 0.03 0.01 0.01 0.01", 0.01, 2, 0.0005, 128, 92),
+    "six_conv_2012": ("0.01 0.01 0.03 0.03 0.03 0.03 0.01 0.01 0.01", 0.01, 2, 0.0005, 128, 92),
+    "one_tower_2014": ("0.01 0.01 0.03 0.03 0.03 0.01 0.01 0.01", 0.01, 2, 0.0005, 128, 90),
+    "caffe_alexnet": ("0.01 0.01 0.01 0.01 0.01 0.005 0.005 0.01", 0.01, 2, 0.0005, 256, 90),
+    "caffenet": ("0.01 0.01 0.01 0.01 0.01 0.005 0.005 0.01", 0.01, 2, 0.0005, 256, 90),
+    "torchvision": ("", 0.01, 1, 0.0001, 256, 90),
+    "cifar_80sec": ("0.0001 0.01 0.01 0.1 0.1", 0.001, 2,
+                    {"conv1": 0.004, "conv2": 0.004, "conv3": 0.004, "fc4": 0.03, "fc5": 0.03},
+                    128, 10),
+    "cifar_19pct": ("0.0001 0.01 0.01 0.01", 0.001, 2,
+                    {"conv1": 0.004, "conv2": 0.004, "conv3": 0.004, "fc4": 3.0}, 128, 140),
+    "cifar_18pct": ("0.0001 0.01 0.01 0.01", 0.001, 2,
+                    {"conv1": 0.004, "conv2": 0.004, "conv3": 0.004, "fc4": 1.0}, 128, 140),
+    "cifar_conv_local_13pct": ("0.0001 0.01 0.04 0.04 0.01", 0.001, 2,
+                               {"local3": 0.004, "local4": 0.004, "fc5": 0.004}, 128, 140),
+    "cifar_conv_local_11pct": ("0.0001 0.01 0.04 0.04 0.01", 0.001, 2,
+                               {"local3": 0.004, "local4": 0.004, "fc5": 0.01}, 128, 520),
+}  # fmt: skip
+"""Read off the files that each preset names, not off the presets."""
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_the_numbers_of_each_file(name: str) -> None:
+    """Deviations, rates, decays; momentum is 0.9 in all of them."""
+    deviations, rate, bias_rate, decay, batch, epochs = NUMBERS[name]
+    config = preset(name)
+    inits = [layer.init for layer in config.network.layers]
+    optimizer = config.training.optimizer
+    assert isinstance(optimizer, MomentumSGD)
+
+    found = [init.std for init in inits if isinstance(init, Normal)]
+    assert found == [float(number) for number in deviations.split()]
+    assert (optimizer.rate, optimizer.bias_rate, optimizer.momentum) == (rate, bias_rate, 0.9)
+    assert optimizer.weight_decay == decay
+    assert (config.training.batch, config.training.epochs) == (batch, epochs)
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "size", "times_window", "k"),
+    [
+        ("source_2012", "norm", 5, 1e-4, 2),
+        ("source_2012", "map_norm", 5, 1e-3, 1),
+        ("one_gpu_2012", "map_norm", 5, 1e-3, 1),
+        ("one_tower_2014", "norm", 5, 1e-4, 2),
+        ("caffe_alexnet", "norm", 5, 1e-4, 1),
+        ("caffenet", "norm", 5, 1e-4, 1),
+        ("cifar_18pct", "map_norm", 3, 5e-5, 1),
+        ("cifar_conv_local_11pct", "norm", 9, 1e-3, 1),
+    ],
+)
+def test_the_norms_of_each_file(
+    name: str, part: str, size: int, times_window: float, k: float
+) -> None:
+    """Files give alpha times the window: n channels, or n x n pixels. The power is 0.75."""
+    norm = preset(name).network.parts[part]
+    assert isinstance(norm, LRN | MapNorm)
+    window = norm.size if part == "norm" else norm.size**2
+
+    assert (norm.size, norm.k, norm.beta) == (size, k, 0.75)
+    assert norm.alpha * window == pytest.approx(times_window)
+
+
+def test_the_papers_alpha_is_not_divided() -> None:
+    """1e-4 weighs the sum of squares, as printed."""
+    assert preset("paper").network.parts["norm"] == LRN(size=5, alpha=1e-4, k=2, groups=2)
+
+
+def test_torchvisions_pixels_are_those_of_its_weights() -> None:
+    """Means and deviations in the transforms that come with its weights, in grey levels."""
+    theirs = torchvision.models.AlexNet_Weights.IMAGENET1K_V1.transforms()
+    ours = preset("torchvision").inputs.normalise
+    assert isinstance(ours, ChannelMeans)
+
+    assert ours.means == pytest.approx([255 * mean for mean in theirs.mean])
+    assert ours.deviations == pytest.approx([255 * deviation for deviation in theirs.std])
 
 
 def biases(config: Config) -> str:

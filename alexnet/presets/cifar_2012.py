@@ -1,7 +1,8 @@
 """cuda-convnet's five CIFAR-10 networks, named after the test error that each was said to reach.
 
 Names in brackets are files of its example-layers. All see raw pixels minus the mean image, in
-the order in which its data files were written, and start with biases of 0.
+the order in which its data files were written, and start with biases of 0. There a short batch
+ends each of five files, 395 updates an epoch; here one ends the epoch.
 """
 
 from alexnet.config import (

@@ -104,7 +104,7 @@ def torchvision() -> Config:
 
     cuda-convnet2's widths without its norms, padding 2, PyTorch's initial weights; dropout one
     layer earlier than everyone else's, before fc6 and fc7. Its adaptive pooling to 6 x 6 does
-    nothing at 224 pixels.
+    nothing at 224 pixels. Its random areas are of the original image; ours of the stored square.
     """
     network = _modern(
         one_tower_2014().network.but(
