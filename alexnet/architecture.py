@@ -84,9 +84,10 @@ class Network(Frozen):
         found = ((name, self.parts[name]) for name in layer.then)
         return [(name, part) for name, part in found if part is not None]
 
-    def modules_after(self, layer: Conv | Dense) -> list[str]:
-        """Return what the modules of the parts that follow a layer are called."""
-        return [f"{layer.name}_{name}" for name in layer.then]
+    def parts_in_use(self) -> dict[str, Part]:
+        """Return the parts that follow some layer, by name, in the order they are defined."""
+        used = {name for layer in self.layers for name in layer.then}
+        return {name: part for name, part in self.parts.items() if name in used and part}
 
     def seen_by(self) -> dict[str, Maps]:
         """Return the size of what each layer sees.
@@ -112,7 +113,7 @@ class Network(Frozen):
             raise ValueError(f"a layer names part {min(missing)!r}, which parts does not define")
         if [layer.units for layer in self.classifier].index(None) != len(self.classifier) - 1:
             raise ValueError("the last layer, and no other, leaves its units to the classes")
-        modules = [name for layer in layers for name in (layer.name, *self.modules_after(layer))]
+        modules = names + [module_name(layer, part) for layer in layers for part in layer.then]
         if twice := {name for name in modules if modules.count(name) > 1}:
             raise ValueError(
                 f"{min(twice)!r} would stand for two things; name a part once after a layer, "
@@ -120,6 +121,11 @@ class Network(Frozen):
             )
         self.seen_by()
         return self
+
+
+def module_name(layer: Conv | Dense, part: str) -> str:
+    """Return what the module of a part that follows a layer is called."""
+    return f"{layer.name}_{part}"
 
 
 def windows(side: int, size: int, stride: int, padding: int, rounding: Rounding) -> int:

@@ -4,6 +4,7 @@ Measured on the built network by `alexnet.counting`; what it found for the prese
 the package, so that listing and reporting need not load PyTorch.
 """
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -25,10 +26,7 @@ class LayerCost(Frozen):
     @property
     def activations(self) -> int:
         """The numbers that it gives, before any part that follows: the paper's neurons."""
-        count = 1
-        for side in self.output:
-            count *= side
-        return count
+        return math.prod(self.output)
 
 
 class Cost(Frozen):

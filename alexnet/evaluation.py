@@ -199,7 +199,7 @@ def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
     def rate(of: Tensor, near: Tensor) -> float:
         return same_class_rate(of, queries.labels, near, among.labels)
 
-    side = min(observer.lens.view, *queries.pixels.shape[1:3])
+    side = min(observer.lens.view, queries.pixels.shape[1])
     pixels = (centre(images.pixels, side).flatten(1) for images in (queries, among))
     return Neighbours(
         nearest=NEAREST,

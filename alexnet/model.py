@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from alexnet.architecture import module_name
 from alexnet.chance import stream_seed
 from alexnet.config import Config, Conv, Dense, FanIn, Init, Network, Normal, Precision
 from alexnet.layers import build_layer, build_part, fan_in
@@ -96,4 +97,4 @@ def _modules(network: Network, layers: Sequence[Conv | Dense]) -> Iterator[tuple
     for layer in layers:
         yield layer.name, build_layer(layer, seen[layer.name], network.classes)
         for name, part in network.after(layer):
-            yield f"{layer.name}_{name}", build_part(part)
+            yield module_name(layer, name), build_part(part)

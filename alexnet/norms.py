@@ -98,7 +98,7 @@ def map_response_norm(images: Tensor, size: int, alpha: float, beta: float, k: f
         cuda-convnet's ``rnorm`` layer; Caffe's WITHIN_CHANNEL.
     """
     _refuse(images.shape[1], size, groups=1)
-    wide = _wide(images)
+    wide = images.to(_wide(images.dtype))
     energy = functional.avg_pool2d(
         wide.square(), size, stride=1, padding=size // 2, divisor_override=1
     )
@@ -118,7 +118,7 @@ class Strip:
         self.half = size // 2
         self.whole = torch.zeros(
             self.count * (self.width + self.half) + 2 * self.half,
-            dtype=rows.dtype if rows.dtype == torch.float64 else torch.float32,
+            dtype=_wide(rows.dtype),
             device=rows.device,
         )
         self.centre = self.whole[self.half : len(self.whole) - self.half]
@@ -221,9 +221,9 @@ def _blocks(groups: int, *several: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(torch.split(one, rows) for one in flat), strict=True)
 
 
-def _wide(activations: Tensor) -> Tensor:
-    """Return activations in a type that squares of raw ones fit: bfloat16 has 8 bits of them."""
-    return activations if activations.dtype == torch.float64 else activations.float()
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    """Return a type that squares of raw activations fit: bfloat16 has 8 bits of them."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _inverse_power(base: Tensor, beta: float) -> Tensor:

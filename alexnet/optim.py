@@ -91,10 +91,8 @@ class Momentum:
         self.velocities = [torch.zeros_like(learner.values) for learner in self.learners]
 
     def _decay(self, learner: Learner) -> float:
-        decay = self.settings.weight_decay
-        if learner.of == "biases" and self.settings.decays == "weights":
-            return 0.0
-        return decay.get(learner.layer, 0.0) if isinstance(decay, dict) else decay
+        without = learner.of == "biases" and self.settings.decays == "weights"
+        return 0.0 if without else self.settings.decay_of(learner.layer)
 
     def state(self) -> dict[str, Tensor]:
         """Return the velocities by name; who writes into them restores it."""

@@ -111,6 +111,11 @@ class MomentumSGD(Frozen):
     decays: Literal["weights", "all"] = later("weights")  # all: biases too, PyTorch's default
     convention: Literal["paper", "pytorch"] = later("paper")
 
+    def decay_of(self, layer: str) -> float:
+        """Return the decay of a layer's weights."""
+        decay = self.weight_decay
+        return decay.get(layer, 0.0) if isinstance(decay, dict) else decay
+
 
 class Adam(Frozen):
     """Kingma and Ba (2015), as PyTorch does it; not in the paper, but in most of its tutorials."""

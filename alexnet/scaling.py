@@ -31,16 +31,10 @@ def with_divided_inputs(config: Config, divisor: float) -> Config:
         raise ValueError("Adam divides by the size of gradients, so no rate makes up for inputs")
     if not isinstance(first.init, Normal):
         raise ValueError(f"{first.name} starts from {first.init.kind}, whose scale is not a value")
-    decay = optimizer.weight_decay
-    by_layer = (
-        dict(decay)
-        if isinstance(decay, dict)
-        else {layer.name: decay for layer in config.network.layers}
-    )
-    if by_layer.get(first.name):
-        if optimizer.decays == "all":
-            raise ValueError("decay acts on biases too; theirs must stay while weights' changes")
-        by_layer[first.name] /= divisor**2
+    by_layer = {layer.name: optimizer.decay_of(layer.name) for layer in config.network.layers}
+    if by_layer[first.name] and optimizer.decays == "all":
+        raise ValueError("decay acts on biases too; theirs must stay while weights' changes")
+    by_layer[first.name] /= divisor**2
     part = "convolutions" if config.network.convolutions else "classifier"
     return config.but(
         network={part: {first.name: {"init": {"std": first.init.std * divisor}}}},

@@ -1,5 +1,7 @@
 """What the paper says of its network's size, counted on the network that its text describes."""
 
+import math
+
 from ablations.claims import CLAIMS, Claim, Number
 from alexnet.config import Frozen
 from alexnet.cost import Cost, costs
@@ -76,8 +78,7 @@ def _count(number: Number, cost: Cost) -> Count:
     if number.unit == "parameters":
         return Count(printed=number, counted=cost.parameters, of="parameters")
     if number.of == "input":
-        channels, height, width = cost.input
-        return Count(printed=number, counted=channels * height * width, of="input")
+        return Count(printed=number, counted=math.prod(cost.input), of="input")
     if number.of:
         return Count(printed=number, counted=layers[number.of].activations, of=number.of)
     return Count(printed=number, counted=cost.activations, of="neurons")

@@ -57,8 +57,8 @@ def facets(config: Config) -> dict[str, str]:
         "after the last": _order(config, -1),
         "after others": _after_others(config),
         "dropout": _dropout(config),
-        "initial std": _by_layer(network.layers, lambda layer: _deviation(layer.init)),
-        "initial biases": _by_layer(network.layers, lambda layer: _bias(layer.init)),
+        "initial std": _by_layer(config, _deviation),
+        "initial biases": _by_layer(config, _bias),
         "pixels": _pixels(config),
         "crops": _crops(config),
         "mirrored": "half of them" if inputs.flips else NONE,
@@ -105,12 +105,11 @@ def _kernel(conv: Conv) -> str:
 
 
 def _parts(config: Config, *kinds: type[Part]) -> str:
-    used = {name for layer in config.network.layers for name, _ in config.network.after(layer)}
-    found = (part for name, part in config.network.parts.items() if name in used)
+    found = config.network.parts_in_use().values()
     return ", ".join(part_in_words(part) for part in found if isinstance(part, kinds)) or NONE
 
 
-def part_in_words(part: Part | None) -> str:
+def part_in_words(part: Part) -> str:
     """Return a part with its numbers."""
     match part:
         case Relu():
@@ -130,8 +129,6 @@ def part_in_words(part: Part | None) -> str:
             return f"{part.size} x {part.size} px, {_powers(part)}"
         case Dropout(rate=rate, scale=scale):
             return f"{rate:g}, scaled in {scale}"
-        case None:
-            return NONE
 
 
 def _powers(part: LRN | MapNorm) -> str:
@@ -172,13 +169,13 @@ def _dropout(config: Config) -> str:
     return NONE if after == NONE else f"{_parts(config, Dropout)}, after {after}"
 
 
-def _by_layer(layers: Sequence[Conv | Dense], read: Callable[[Conv | Dense], str]) -> str:
+def _by_layer(config: Config, read: Callable[[Init], str]) -> str:
     """Return one value for all layers, or values with the layers that have them."""
-    read_of = {layer.name: read(layer) for layer in layers}
-    if len(set(read_of.values())) == 1:
-        return read_of[layers[0].name]
-    runs = groupby(layers, key=lambda layer: read_of[layer.name])
-    return ", ".join(f"{value} {_span(list(same))}" for value, same in runs)
+    layers = config.network.layers
+    runs = [(value, list(same)) for value, same in groupby(layers, lambda one: read(one.init))]
+    if len(runs) == 1:
+        return runs[0][0]
+    return ", ".join(f"{value} {_span(same)}" for value, same in runs)
 
 
 def _span(layers: list[Conv | Dense]) -> str:
@@ -262,10 +259,6 @@ def _decay(config: Config) -> str:
     optimizer = config.training.optimizer
     if not isinstance(optimizer, MomentumSGD) or not optimizer.weight_decay:
         return NONE
-    decay = optimizer.weight_decay
-    if isinstance(decay, dict):
-        values = [decay.get(layer.name, 0.0) for layer in config.network.layers]
-        decay_text = f"{values[0]:g}" if len(set(values)) == 1 else _row(f"{v:g}" for v in values)
-    else:
-        decay_text = f"{decay:g}"
-    return decay_text + (" on weights" if optimizer.decays == "weights" else " on all")
+    decays = [f"{optimizer.decay_of(layer.name):g}" for layer in config.network.layers]
+    shown = decays[0] if len(set(decays)) == 1 else _row(decays)
+    return shown + (" on weights" if optimizer.decays == "weights" else " on all")

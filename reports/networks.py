@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.config import Config, Conv, Dense, Part
+from alexnet.config import Config, Conv, Dense
 from alexnet.cost import costs
 from alexnet.presets import FAMILIES, PRESETS, preset
 from reports import counts
@@ -69,7 +69,10 @@ def layer_by_layer(name: str) -> RenderableType:
         Text(),
         _layers(config, name),
         Text(),
-        *(Text(f"{part:<12}{part_in_words(settings)}") for part, settings in _used(config)),
+        *(
+            Text(f"{part:<12}{part_in_words(settings)}")
+            for part, settings in config.network.parts_in_use().items()
+        ),
         Text(),
         _training(config),
     ]
@@ -122,11 +125,6 @@ def _then(layer: Conv | Dense, config: Config) -> str:
     return " ".join(name for name, _ in config.network.after(layer)) or NONE
 
 
-def _used(config: Config) -> list[tuple[str, Part | None]]:
-    used = {name for layer in config.network.layers for name, _ in config.network.after(layer)}
-    return [(name, part) for name, part in config.network.parts.items() if name in used]
-
-
 def _training(config: Config) -> Table:
     shown = facets(config)
     wanted = list(shown)[list(shown).index("pixels") :]
@@ -139,6 +137,6 @@ def _training(config: Config) -> Table:
 def _printed() -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, show_header=False)
     for claim, count in counts.all_counts():
-        word = "as printed" if count.as_printed else "misprint"
+        word = counts.verdict([count])
         table.add_row(claim.id, counts.printed(count), counts.shown(count), word)
     return table

@@ -34,7 +34,7 @@ class Lens:
         Raises:
             ValueError: If the images are too small.
         """
-        if wrong := config.misfit(min(data.mean.shape[:2])):
+        if wrong := config.misfit(len(data.mean)):
             raise ValueError(wrong)
         normalise, resize = config.inputs.normalise, config.inputs.resize
         mean, divisor = data.mean, torch.ones_like(data.deviations)
@@ -80,7 +80,7 @@ class Draws:
         """Draw for all images on the CPU, so that neither batch size nor device moves anything."""
         inputs = config.inputs
         count, device = len(data.train.first(config.training.images)), data.mean.device
-        height, width = lens.mean.shape[:2]
+        side = len(lens.mean)
 
         def stream(purpose: Stream, *when: object) -> torch.Generator:
             names = when or ("epoch", epoch)
@@ -92,9 +92,9 @@ class Draws:
         match inputs.random_crops:
             case AreaCrops():
                 draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop"))
-                boxes = augment.area_boxes(draws, inputs.random_crops, height, width)
+                boxes = augment.area_boxes(draws, inputs.random_crops, side, side)
             case True | Offsets():
-                every = min(height, width) - lens.view + 1
+                every = side - lens.view + 1
                 places = every if inputs.random_crops is True else inputs.random_crops.places
                 corners = torch.randint(places, (count, 2), generator=stream("crop")).to(device)
         if inputs.flips:
