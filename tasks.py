@@ -112,9 +112,24 @@ def presets(c: Context, name: str | None = None) -> None:
 
 @task(
     auto_shortflags=False,
+    help={"name": "one of them, in detail", "data_dir": "folder of prepared datasets"},
+)
+def datasets(c: Context, name: str | None = None, data_dir: str | None = None) -> None:
+    """List the datasets, and which of them are prepared on this machine."""
+    call("datasets", name=name, data_dir=data_dir)
+
+
+@task(
+    auto_shortflags=False,
     help={
-        "dataset": "which images, for example cifar10",
-        "source": "a tar or folder that has them",
+        "dataset": "which images, for example cifar10, or a name for images of your own",
+        "source": "a folder, tar or zip that has them; or hub, official",
+        "resize": "centre (the paper's) or stretch (Caffe's)",
+        "size": "side of a stored image, pixels",
+        "no_mirror": "mirrored images are not natural",
+        "allow_missing": "go on if over 1 % cannot be read",
+        "workers": "processes (default: one per core)",
+        "dry_run": "say what would be done, and do nothing",
         "data_dir": "folder of prepared datasets",
     },
 )
@@ -122,10 +137,27 @@ def prepare(
     c: Context,
     dataset: str | None = None,
     source: str | None = None,
+    resize: str | None = None,
+    size: str | None = None,
+    no_mirror: bool = False,
+    allow_missing: bool = False,
+    workers: str | None = None,
+    dry_run: bool = False,
     data_dir: str | None = None,
 ) -> None:
     """Download or import images, check them, and write the form that training reads."""
-    call("prepare", dataset=dataset, source=source, data_dir=data_dir)
+    call(
+        "prepare",
+        dataset=dataset,
+        source=source,
+        resize=resize,
+        size=size,
+        no_mirror=no_mirror,
+        allow_missing=allow_missing,
+        workers=workers,
+        dry_run=dry_run,
+        data_dir=data_dir,
+    )
 
 
 @task

@@ -2,10 +2,9 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,7 +23,8 @@ from ablations.messages import (
     WorkerError,
 )
 from ablations.run import Run
-from alexnet.data.catalogue import DatasetError
+from alexnet.data.manifest import DatasetError
+from alexnet.data.pool import environment
 
 if TYPE_CHECKING:
     from ablations.worker import Workbench
@@ -60,7 +60,7 @@ class LocalWorkers:
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
         if self._place.device != "cpu":
             variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for determinism on CUDA
-        with _environment(variables):  # must be there before PyTorch is imported
+        with environment(variables):  # must be there before PyTorch is imported
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -123,18 +123,6 @@ class LocalWorkers:
             if worker.process.is_alive():
                 worker.process.kill()
             worker.pipe.close()
-
-
-@contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for a child about to start; what a person has set stays."""
-    fresh = {name: value for name, value in variables.items() if name not in os.environ}
-    os.environ.update(fresh)
-    try:
-        yield
-    finally:
-        for name in fresh:
-            del os.environ[name]
 
 
 def _serve(pipe: Connection, place: Place) -> None:

@@ -15,7 +15,7 @@ from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import Contrast, Metric, Setting, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
-from alexnet.data.catalogue import Manifest, describe
+from alexnet.data.manifest import Manifest
 
 SMOKE_IMAGES = 1280
 SMOKE_EPOCHS = 2
@@ -220,7 +220,7 @@ def define(
                 f"{arm} trains on {config.training.images:,} images, and {dataset} has "
                 f"{manifest.counts['train']:,}"
             )
-        if wrong := config.misfit(describe(dataset).size):
+        if wrong := config.misfit(manifest.size):
             raise PlanError(f"{arm} on {dataset}: {wrong}")
     rates = base.rates
     if smoke:

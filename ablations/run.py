@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from alexnet.config import EDITION, Config, Frozen, Precision
-from alexnet.data.catalogue import Manifest
+from alexnet.data.manifest import Manifest
 
 TUNING_SEEDS = (1000, 1001)
 """Seeds of the runs that choose a rate; they never see the test images."""

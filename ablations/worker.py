@@ -20,7 +20,7 @@ from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
 from alexnet.evaluation import evaluate
-from alexnet.model import AlexNet, build
+from alexnet.model import AlexNet, build, image_type
 from alexnet.optim import Optimizer, optimizer_for
 from alexnet.progress import Epoch
 from alexnet.training import DivergedError, fit, step
@@ -80,7 +80,7 @@ class Workbench:
         config = job.config
         network = build(config, seed=0).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
-        batches = training_batches(self.data(job.dataset), config, 0, 1)
+        batches = training_batches(self.data(job.dataset), config, 0, 1, image_type(job.precision))
         network.train()
         times = []
         for _, (images, labels) in zip(range(job.steps + 2), batches, strict=False):

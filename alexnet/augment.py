@@ -48,13 +48,17 @@ def ten_views(side: int, size: int) -> list[View]:
     ]
 
 
-def crop(images: Tensor, corners: Tensor, size: int) -> Tensor:
-    """Return a square of each image, its upper left corner at ``corners`` (n, 2): row, column."""
-    steps = torch.arange(size, device=images.device)
-    rows = (corners[:, :1] + steps)[:, :, None]
-    columns = (corners[:, 1:] + steps)[:, None, :]
-    which = torch.arange(len(images), device=images.device)[:, None, None]
-    return images[which, rows, columns]
+def crop(images: Tensor, which: Tensor, corners: Tensor, size: int) -> Tensor:
+    """Return a square of some images: (m, h, w, 3) to (n, size, size, 3).
+
+    Args:
+        images: Those that are chosen from.
+        which: The number of each image that is wanted, (n,).
+        corners: The upper left pixel of each square, row and column, (n, 2).
+        size: Pixels.
+    """
+    windows = images.unfold(1, size, 1).unfold(2, size, 1).movedim(3, -1)
+    return windows[which, corners[:, 0], corners[:, 1]]
 
 
 def resized(images: Tensor, size: int) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from alexnet.augment import View, centre, ten_views
 from alexnet.config import Config, Precision
 from alexnet.data.batches import Lens, view_batches
-from alexnet.data.images import Dataset, Images
+from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.layers import LocalResponseNorm
 from alexnet.measures import Measure, Measures, Neighbours
 from alexnet.model import AlexNet, arithmetic
@@ -52,7 +52,7 @@ class Observer:
     @torch.no_grad()
     def scores(self, images: Images, view: View | None = None) -> Tensor:
         """Return the class scores of images, float32 (n, classes); by the centre view if None."""
-        with arithmetic(images.pixels.device.type, self.precision):
+        with arithmetic(images.device.type, self.precision):
             return torch.cat([self.network(b).float() for b in self.shown(images, view)])
 
     def scores_of_ten(self, images: Images, centre: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Observer:
     @torch.no_grad()
     def hidden(self, images: Images) -> Tensor:
         """Return the last hidden layer's activations by the centre view, float32 (n, units)."""
-        with arithmetic(images.pixels.device.type, self.precision):
+        with arithmetic(images.device.type, self.precision):
             return torch.cat([self.network.hidden(b).float() for b in self.shown(images)])
 
 
@@ -133,7 +133,7 @@ def clean_sample(images: Images, count: int) -> Images:
     one_hot = functional.one_hot(images.labels, classes)
     rank = (one_hot.cumsum(0) * one_hot).sum(1)  # 1 for the first image of its class
     chosen = rank <= per_class
-    return Images(images.pixels[chosen], images.labels[chosen])
+    return images.only(chosen)
 
 
 def measure(scores: Tensor, labels: Tensor) -> Measure:
@@ -200,7 +200,7 @@ def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
         return same_class_rate(of, queries.labels, near, among.labels)
 
     side = min(observer.lens.view, queries.pixels.shape[1])
-    pixels = (centre(images.pixels, side).flatten(1) for images in (queries, among))
+    pixels = (centre(in_memory(images.pixels), side).flatten(1) for images in (queries, among))
     return Neighbours(
         nearest=NEAREST,
         queries=len(queries),

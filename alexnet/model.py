@@ -47,6 +47,11 @@ def arithmetic(device: str, precision: Precision) -> AbstractContextManager[obje
     return torch.autocast(device, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
+def image_type(precision: Precision) -> torch.dtype:
+    """Return the type that the first layer would round its images to anyway."""
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
 def build(config: Config, seed: int) -> AlexNet:
     """Return the network of a config with the initial weights of a seed, on the CPU.
 

@@ -15,7 +15,7 @@ from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset
 from alexnet.evaluation import Observer, measure
 from alexnet.layers import DropoutLayer
-from alexnet.model import AlexNet, arithmetic
+from alexnet.model import AlexNet, arithmetic, image_type
 from alexnet.optim import Optimizer
 from alexnet.progress import PARTS, Epoch, over
 from alexnet.schedules import FULL, Factors, factors
@@ -58,7 +58,7 @@ def fit(
         start = time.perf_counter()
         network.train()
         give_dropout_its_chance(network, config, seed, number)
-        batches = training_batches(data, config, seed, number)
+        batches = training_batches(data, config, seed, number, image_type(precision))
         total = -(-len(data.train.first(config.training.images)) // config.training.batch)
         counts = _train(network, optimizer, batches, total, config, epochs, precision)
         error = _valid_error(network, data, config, precision) if follows_valid else None

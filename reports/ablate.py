@@ -16,7 +16,9 @@ from ablations.store import Store
 from ablations.studies import find_study
 from ablations.study import Study
 from alexnet.config import Precision
-from alexnet.data.catalogue import DatasetError, Manifest, describe, read_manifest
+from alexnet.data.catalogue import read_manifest
+from alexnet.data.manifest import DatasetError, Manifest
+from alexnet.names import suggestion
 from reports import narration
 from reports.announcement import Announcement, announce, list_runs
 from reports.figures import draw, save
@@ -170,10 +172,9 @@ def _dataset(study: Study, name: str | None) -> str:
         if study.paper_dataset is None:
             raise DatasetError(f"{study.name} asks nothing of the paper; name a dataset")
         name = study.paper_dataset
-    describe(name)
     if name not in study.bases:
-        known = ", ".join(study.bases)
-        raise DatasetError(f"{study.name} has no base for {name}; it runs on {known}")
+        known = suggestion(name, study.bases)
+        raise DatasetError(f"{study.name} has no base for the dataset {name!r}; {known}")
     return name
 
 

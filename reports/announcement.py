@@ -10,7 +10,8 @@ from ablations.plan import Plan
 from ablations.runner import counts, remaining
 from ablations.store import LARGEST_WEIGHTS, Store
 from ablations.study import Study, TimeTo
-from alexnet.data.catalogue import Description, Manifest, describe
+from alexnet.data.catalogue import Description, describe
+from alexnet.data.manifest import Manifest
 from reports import words
 from reports.caveats import made_by
 from reports.comparison import find_records
@@ -67,7 +68,7 @@ class Announcement:
         part = {
             name: min(config.training.images or n, n) for name, n in self.manifest.counts.items()
         }
-        views = 2 if config.network.view == describe(self.manifest.name).size else 10
+        views = 2 if config.network.view == self.manifest.size else 10
         seen = part["test"] + views * (part["valid"] + part["test"])
         return AROUND_A_RUN + self.pass_seconds * seen / part["train"] / FORWARD
 

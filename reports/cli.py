@@ -7,7 +7,7 @@ import traceback
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import click
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from ablations.messages import WorkerError
 from ablations.plan import PlanError
 from ablations.store import StoreError
 from ablations.studies import StudyError
-from alexnet.data.catalogue import DatasetError, default_data_dir
+from alexnet.data.manifest import DatasetError, default_data_dir
 from alexnet.presets import PresetError
 from reports.terminal import as_typed, say
 
@@ -165,31 +165,70 @@ def presets(name: str | None) -> int:
 
 
 @main.command()
-@click.option("--dataset", required=True, help="Which images, for example cifar10.")
-@click.option("--source", type=click.Path(path_type=Path), help="A tar or folder that has them.")
+@click.option("--name", help="One of them: what it is, how it gets here, what is here.")
 @data_option
 @refusing
-def prepare(dataset: str, source: Path | None, data_dir: Path) -> int:
-    """Download or import images, check them, and write the form that training reads."""
-    from alexnet.data.catalogue import describe, folder_of, whole
-    from alexnet.data.preparation import prepare as prepare_dataset
+def datasets(name: str | None, data_dir: Path) -> int:
+    """List the datasets, and which of them are prepared on this machine."""
+    from reports.datasets import catalogue, describe_one
 
     console = Console(highlight=False)
-    description = describe(dataset)
-    folder = folder_of(dataset, data_dir)
-    manifest = whole(dataset, data_dir)
-    if manifest is not None:
-        say(console, dataset, f"already prepared in {folder}, every file as its digest says")
+    if name is None:
+        catalogue(console, data_dir)
     else:
-        if source is None and description.kind == "folders":
-            raise Refused(as_typed(f"{dataset} needs --source:  {description.how}"))
-        if source is not None and not source.exists():
-            raise Refused(f"there is no file or folder {source}")
-        say(console, dataset, description.title)
-        say(console, "from", str(source) if source else f"its authors' server, {description.cost}")
-        manifest = prepare_dataset(dataset, source, data_dir)
-        say(console, "written to", str(folder))
-    counts = ", ".join(f"{count:,} {part}" for part, count in manifest.counts.items())
-    say(console, "images", counts)
-    say(console, "digest", manifest.digest[:12])
+        describe_one(console, name, data_dir)
     return 0
+
+
+def _source(context: click.Context, parameter: click.Parameter, value: str | None) -> object:
+    if value in ("hub", "official") and not Path(value).exists():
+        return value
+    return Path(value) if value else None
+
+
+@main.command()
+@click.option("--dataset", required=True, help="Which images, or a name for images of your own.")
+@click.option(
+    "--source",
+    callback=_source,
+    help="A folder, tar or zip that has them; or hub, official: where to download from.",
+)
+@click.option(
+    "--resize",
+    type=click.Choice(["centre", "stretch"]),
+    help="centre: the paper's, shorter side and central square; stretch: Caffe's forced square.",
+)
+@click.option("--size", type=click.IntRange(8, 1024), help="Side of a stored image, pixels.")
+@click.option("--no-mirror", is_flag=True, help="Mirrored images are not natural (text, digits).")
+@click.option("--allow-missing", is_flag=True, help="Go on if over 1 % cannot be read.")
+@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@data_option
+@refusing
+def prepare(
+    dataset: str,
+    source: Path | Literal["hub", "official"] | None,
+    resize: Literal["centre", "stretch"] | None,
+    size: int | None,
+    no_mirror: bool,
+    allow_missing: bool,
+    workers: int | None,
+    dry_run: bool,
+    data_dir: Path,
+) -> int:
+    """Download or import images, check them, and write the form that training reads."""
+    from alexnet.data.preparation import Order
+    from reports.datasets import run
+
+    order = Order(
+        name=dataset,
+        source=source,
+        data_dir=data_dir,
+        resize=resize,
+        size=size,
+        mirror=not no_mirror,
+        allow_missing=allow_missing,
+        workers=workers,
+        plan_only=dry_run,
+    )
+    return run(order, Console(highlight=False))

@@ -41,7 +41,9 @@ def as_typed(text: str) -> str:
     if program != CONSOLE_SCRIPT:
         return text
     text = re.sub(r"invoke (prepare .*?) (ablate .*)", r"invoke \1 && invoke \2", text)
-    return re.sub(r"\binvoke (?=ablate|report|prepare|presets)", f"{CONSOLE_SCRIPT} ", text)
+    return re.sub(
+        r"\binvoke (?=ablate|report|prepare|presets|datasets)", f"{CONSOLE_SCRIPT} ", text
+    )
 
 
 def say(console: Console, label: str, text: str = "") -> None:

@@ -12,9 +12,9 @@ from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
 from alexnet.config import Config
-from alexnet.data.catalogue import Manifest
 from alexnet.data.images import Dataset, Images
-from alexnet.data.preparation import statistics
+from alexnet.data.manifest import Fit, Manifest
+from alexnet.data.statistics import statistics
 from alexnet.measures import Measure, Measures
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
@@ -48,6 +48,9 @@ def images() -> Dataset:
     manifest = Manifest(
         name="made_up",
         classes=tuple("abcdefghij"),
+        fit=Fit(kind="own", size=16),
+        colour=True,
+        mirror=True,
         counts={"train": 200, "valid": 50, "test": 50},
         digest=REF.digest,
         split=REF.split,

@@ -17,7 +17,7 @@ def test_a_crop_is_torchvisions() -> None:
     """Row and column of the upper left corner, one pair an image."""
     corners = torch.tensor([[0, 0], [2, 1], [1, 2], [2, 2]])
 
-    cropped = augment.crop(IMAGES, corners, 4)
+    cropped = augment.crop(IMAGES, torch.arange(len(IMAGES)), corners, 4)
 
     for image, corner, ours in zip(IMAGES, corners.tolist(), cropped, strict=True):
         theirs = reference.crop(image.permute(2, 0, 1), *corner, 4, 4)

@@ -14,12 +14,13 @@ import click
 import pytest
 from click.testing import CliRunner
 from test_comparison import filled
-from test_data import picture
+from test_preparation import picture
 from test_study import example
 
 from ablations.executors import LocalWorkers
 from ablations.record import Record
 from ablations.store import Store
+from alexnet.data.catalogue import CATALOGUE
 from reports.cli import main
 from reports.terminal import as_typed
 
@@ -301,8 +302,12 @@ def test_a_study_that_is_not_in_the_folder_is_refused(smoked: tuple[Path, str]) 
     assert "there is relu_vs_tanh" in output
 
 
-def test_a_damaged_dataset_is_refused_and_prepared_again(tmp_path: Path) -> None:
+def test_a_damaged_dataset_is_refused_and_prepared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One bit of the training images: a sentence, exit code 2, no worker left hanging."""
+    any_number = CATALOGUE["cifar10_jpeg"].model_copy(update={"published": {}})
+    monkeypatch.setitem(CATALOGUE, "cifar10_jpeg", any_number)
     source = tmp_path / "pictures"
     for number in range(200):
         part = "train" if number < 150 else "test"
@@ -311,7 +316,7 @@ def test_a_damaged_dataset_is_refused_and_prepared_again(tmp_path: Path) -> None
         path.write_bytes(picture(number))
     prepare = ["prepare", "--dataset", "cifar10_jpeg", "--source", source, "--data-dir", tmp_path]
     assert call(*prepare)[0] == 0
-    images = tmp_path / "cifar10_jpeg" / "train_images.npy"
+    images = tmp_path / "cifar10_jpeg" / "train_images-0001-of-0001.npy"
     good = images.read_bytes()
     images.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
     ablate = [*SMOKE, "--dataset", "cifar10_jpeg", "--data-dir", str(tmp_path)]
@@ -321,7 +326,9 @@ def test_a_damaged_dataset_is_refused_and_prepared_again(tmp_path: Path) -> None
     again = call(*prepare)
 
     assert process.returncode == 2, output
-    assert "train_images.npy is damaged or missing; prepare cifar10_jpeg again" in output
+    assert (
+        "train_images-0001-of-0001.npy is damaged or missing; prepare cifar10_jpeg again" in output
+    )
     assert "already prepared" not in again[1]
     assert images.read_bytes() == good
     assert "already prepared" in call(*prepare)[1]

@@ -1,19 +1,16 @@
-"""Datasets: the embedded one, preparing others from real files, and what is refused."""
+"""Datasets: the embedded one, statistics, splits, and where prepared ones lie."""
 
-import io
-import shutil
-import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from alexnet.data import catalogue, preparation
-from alexnet.data.catalogue import DatasetError, folder_of, read_manifest
+from alexnet.data.catalogue import CATALOGUE, Description, read_manifest
 from alexnet.data.digests import Label, dataset_digest, digest_of, held_out
 from alexnet.data.images import load
+from alexnet.data.manifest import DatasetError, default_data_dir, folder_of
+from alexnet.data.statistics import Sums, statistics
 
 
 def test_the_embedded_images_are_stratified() -> None:
@@ -66,7 +63,7 @@ def test_statistics_are_numpys() -> None:
     images = np.clip(mixed, 0, 255).astype(np.uint8)
     centred = images.reshape(-1, 3) - images.reshape(-1, 3).mean(0)
 
-    found = preparation.statistics(images)
+    found = statistics(images)
 
     np.testing.assert_allclose(found.mean, images.astype(float).mean(0))
     covariance = centred.T @ centred / len(centred)
@@ -91,118 +88,53 @@ def test_a_tenth_of_each_class_is_held_out_whatever_the_order() -> None:
     assert held_out(labels[::-1], "some") == chosen != held_out(labels, "other")
 
 
-def picture(number: int) -> bytes:
-    """Return a small JPEG that is like no other."""
-    pixels = np.random.default_rng(number).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "JPEG", quality=95)
-    return content.getvalue()
+def test_statistics_do_not_depend_on_how_images_are_parted() -> None:
+    """To the last digit, since all sums are of integers."""
+    images = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    parts = Sums.none(8, 8)
+    for start, end in ((33, 40), (0, 1), (1, 33)):
+        parts = parts.plus(Sums.of(images[start:end]))
 
-
-@pytest.fixture
-def folders(tmp_path: Path) -> Path:
-    """Return train and test with a folder per class: 20 + 4 pictures of cats and of dogs."""
-    for number in range(48):
-        part = "train" if number < 40 else "test"
-        path = tmp_path / "pictures" / part / ("cat", "dog")[number % 2] / f"{number}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture(number))
-    return tmp_path / "pictures"
-
-
-def test_a_tar_and_the_folder_it_was_made_from_are_the_same_dataset(
-    folders: Path, tmp_path: Path
-) -> None:
-    """Names of files and their order do not count."""
-    with tarfile.open(tmp_path / "all.tar", "w") as tar:
-        for path in sorted(folders.rglob("*.jpg"), reverse=True):
-            tar.add(path, f"anything/{path.relative_to(folders)}")
-
-    one = preparation.prepare("cifar10_jpeg", folders, tmp_path / "one")
-    other = preparation.prepare("cifar10_jpeg", tmp_path / "all.tar", tmp_path / "other")
-
-    assert one == other
-    assert one.counts == {"train": 36, "valid": 4, "test": 8}
-    assert one.classes == ("cat", "dog")
-
-
-def test_a_prepared_dataset_is_read_back_pixel_by_pixel(folders: Path, tmp_path: Path) -> None:
-    """Every picture of the source, with its class, is in exactly one part."""
-    preparation.prepare("cifar10_jpeg", folders, tmp_path)
-    data = load("cifar10_jpeg", tmp_path)
-    expected = {
-        (np.asarray(Image.open(path)).tobytes(), path.parent.name)
-        for path in folders.rglob("*.jpg")
-    }
-
-    found = [
-        (image.numpy().tobytes(), data.manifest.classes[label])
-        for part in (data.train, data.valid, data.test)
-        for image, label in zip(part.pixels, part.labels.tolist(), strict=True)
-    ]
-
-    assert len(found) == 48
-    assert set(found) == expected
-    np.testing.assert_allclose(
-        data.mean.numpy(), data.train.pixels.double().mean(0).numpy(), atol=1e-4
-    )
-
-
-def test_an_interrupted_preparation_leaves_nothing_that_looks_finished(
-    folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And the next one starts anew."""
-    monkeypatch.setattr(preparation, "statistics", lambda images: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        preparation.prepare("cifar10_jpeg", folders, tmp_path)
-    with pytest.raises(DatasetError, match="not prepared"):
-        read_manifest("cifar10_jpeg", tmp_path)
-    monkeypatch.undo()
-
-    assert preparation.prepare("cifar10_jpeg", folders, tmp_path).counts["test"] == 8
-
-
-def test_a_changed_file_is_refused(folders: Path, tmp_path: Path) -> None:
-    """One bit of one image."""
-    preparation.prepare("cifar10_jpeg", folders, tmp_path)
-    path = tmp_path / "cifar10_jpeg" / "train_images.npy"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-
-    with pytest.raises(DatasetError, match="damaged"):
-        load("cifar10_jpeg", tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("break_it", "message"),
-    [
-        (lambda folders: shutil.rmtree(folders / "test"), "no images for test"),
-        (lambda folders: shutil.rmtree(folders), "no file or folder"),
-        (lambda folders: (folders / "train" / "9.jpg").write_bytes(picture(99)), "not in train"),
-        (lambda folders: [shutil.rmtree(path) for path in folders.iterdir()], "no images"),
-    ],
-)  # fmt: skip
-def test_a_source_laid_out_otherwise_is_refused(
-    folders: Path, tmp_path: Path, break_it: object, message: str
-) -> None:
-    """With what is wrong, and without leaving anything behind."""
-    break_it(folders)  # type: ignore[operator]
-    with pytest.raises(DatasetError, match=message):
-        preparation.prepare("cifar10_jpeg", folders, tmp_path / "prepared")
-
-    assert not (tmp_path / "prepared" / "cifar10_jpeg").exists()
-
-
-def test_a_file_that_is_no_tar_is_refused(tmp_path: Path) -> None:
-    """With the reason that tar gives."""
-    (tmp_path / "not.tar").write_text("hello")
-    with pytest.raises(DatasetError, match="not a tar"):
-        preparation.prepare("cifar10_jpeg", tmp_path / "not.tar", tmp_path)
+    for whole, summed in zip(statistics(images), parts.statistics(), strict=True):
+        assert np.array_equal(whole, summed)
 
 
 def test_the_data_folder_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """By the environment, for a cluster's shared disk."""
     monkeypatch.setenv("ALEXNET_DATA", str(tmp_path))
 
-    assert catalogue.default_data_dir() == tmp_path
+    assert default_data_dir() == tmp_path
+
+
+@pytest.mark.parametrize("about", CATALOGUE.values(), ids=CATALOGUE.keys())
+def test_the_catalogue_says_how_each_dataset_gets_here(about: Description) -> None:
+    """A command for all but what is in the package, and a tenth of the images held out."""
+    assert about.embedded == (about.how == "")
+    assert about.embedded or f"--dataset {about.name}" in about.how
+    assert about.layout or about.embedded
+    if about.published:
+        train = about.published["train"]
+        assert about.images == train - min(round(train / 10), 50_000)
+    times = [download.time for download in about.downloads]
+    assert times == sorted(times)
+
+
+def test_a_dataset_that_is_not_there_says_the_command(tmp_path: Path) -> None:
+    """And one that nobody knows, the nearest name: of the catalogue or of this machine."""
+    with pytest.raises(DatasetError, match="invoke prepare --dataset cifar10 "):
+        read_manifest("cifar10", tmp_path)
+    with pytest.raises(DatasetError, match="did you mean imagenette"):
+        read_manifest("imagenete", tmp_path)
+
+
+def test_a_manifest_of_an_older_version_says_so(tmp_path: Path) -> None:
+    """Its arrays have other names; one that is no JSON cannot be read."""
+    (tmp_path / "cifar10").mkdir()
+    path = tmp_path / "cifar10" / "manifest.json"
+    path.write_text('{"schema_version": 1}')
+    with pytest.raises(DatasetError, match="older version; prepare it again"):
+        read_manifest("cifar10", tmp_path)
+
+    path.write_text("{")
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_manifest("cifar10", tmp_path)

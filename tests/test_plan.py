@@ -12,12 +12,16 @@ from ablations.runner import remaining
 from ablations.store import Store, write_atomically
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.tuning import Choice, Trial
-from alexnet.data.catalogue import CATALOGUE, Manifest
+from alexnet.data.catalogue import CATALOGUE
+from alexnet.data.manifest import Fit, Manifest
 
 STUDY = find_study("relu_vs_tanh")
 MANIFEST = Manifest(
     name="fashion_mini",
     classes=tuple("abcdefghij"),
+    fit=Fit(kind="frame", size=32),
+    colour=False,
+    mirror=True,
     counts={"train": 10_000, "valid": 1, "test": 1},
     digest=REF.digest,
     split=REF.split,

@@ -11,7 +11,8 @@ from ablations.record import Record
 from ablations.run import DatasetRef, Run
 from ablations.worker import Workbench
 from alexnet.config import Adam, Config, Plateau
-from alexnet.data.catalogue import default_data_dir, read_manifest
+from alexnet.data.catalogue import read_manifest
+from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
 

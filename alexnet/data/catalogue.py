@@ -1,18 +1,51 @@
-"""The datasets by name, and where they lie on this machine; imports neither PyTorch nor images."""
+"""The datasets by name: what they are, and how each gets here, the fastest checked way first."""
 
-import json
-import os
 from pathlib import Path
 from typing import Literal
 
-import platformdirs
-from pydantic import PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from alexnet.config import Frozen
-from alexnet.data.digests import file_digest
+from alexnet.data.manifest import (
+    IN_PACKAGE,
+    DatasetError,
+    Fit,
+    Manifest,
+    all_stored,
+    damaged,
+    folder_of,
+    stored,
+)
 from alexnet.names import suggestion
+from alexnet.values import Frozen
 
-EMBEDDED = Path(__file__).parent
+LINE = 12.5  # megabytes a second: the 100 megabits that a download is estimated at
+SLOW = 5  # minutes, from which on a download says so before it starts
+
+
+class Download(Frozen):
+    """A place that a dataset can be fetched from.
+
+    ``hub`` is Hugging Face's Parquet, checked against the digest that the hub keeps of each file;
+    ``official`` are the authors' archives through torchvision, checked against theirs.
+    """
+
+    kind: Literal["hub", "official"]
+    where: str  # the hub's repository, or torchvision's class
+    megabytes: PositiveFloat
+    minutes: PositiveFloat | None = None  # where the server, not the line, decides
+    why_slow: str = ""
+    patterns: tuple[str, ...] = ()  # of the hub's files that are needed
+    token: bool = False  # whether the hub wants a person's own
+
+    @property
+    def time(self) -> float:
+        """Minutes that it takes, on a line of 100 megabits a second."""
+        return self.minutes or self.megabytes / LINE / 60
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a person should know before it starts."""
+        return self.time > SLOW
 
 
 class Description(Frozen):
@@ -20,14 +53,46 @@ class Description(Frozen):
 
     name: str
     title: str
-    size: PositiveInt  # pixels, side of a stored image
+    fit: Fit
     images: PositiveInt  # to train on, after a tenth is held out
+    classes: PositiveInt
+    # images, where all copies have as many:
+    published: dict[Literal["train", "test"], PositiveInt] = Field(default_factory=dict)
     colour: bool
     mirror: bool  # whether a mirrored image is a natural one
-    kind: Literal["embedded", "archive", "folders"]
-    how: str = ""  # the command that prepares it
-    cost: str = ""  # what that downloads
     licence: str
+    downloads: tuple[Download, ...] = ()  # fastest first
+    layout: str = ""  # what --source may be
+    # of classes that are named by a code:
+    titles: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Side of a stored image, pixels."""
+        return self.fit.size
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it ships with the package."""
+        return self.name in IN_PACKAGE
+
+    @property
+    def how(self) -> str:
+        """The command that prepares it."""
+        default = self.downloads and not self.downloads[0].token
+        source = "" if default else " --source PATH"
+        return "" if self.embedded else f"invoke prepare --dataset {self.name}{source}"
+
+    @property
+    def cost(self) -> str:
+        """What that downloads."""
+        default = self.downloads and not self.downloads[0].token
+        return f"{self.downloads[-1].megabytes:.0f} MB once" if default else ""
+
+    @property
+    def base(self) -> str:
+        """The preset that suits it."""
+        return suitable_base(self.size)
 
 
 CATALOGUE = {
@@ -36,55 +101,129 @@ CATALOGUE = {
         Description(
             name="fashion_mini",
             title="10,000 grey pictures of clothing (Fashion-MNIST), in the package",
-            size=32,
+            fit=Fit(kind="frame", size=32),
             images=10_000,
+            classes=10,
             colour=False,
             mirror=True,
-            kind="embedded",
             licence="MIT, Zalando SE",
+        ),
+        Description(
+            name="fashion_mnist",
+            title="Fashion-MNIST: 70,000 grey pictures of clothing",
+            fit=Fit(kind="frame", size=32),
+            images=54_000,
+            classes=10,
+            published={"train": 60_000, "test": 10_000},
+            colour=False,
+            mirror=True,
+            licence="MIT, Zalando SE",
+            downloads=(Download(kind="official", where="FashionMNIST", megabytes=31),),
+            layout="folder of the four IDX files (also as .gz), or Parquet",
         ),
         Description(
             name="cifar10",
             title="CIFAR-10: 60,000 colour photographs of ten kinds of thing",
-            size=32,
+            fit=Fit(kind="own", size=32),
             images=45_000,
+            classes=10,
+            published={"train": 50_000, "test": 10_000},
             colour=True,
             mirror=True,
-            kind="archive",
-            how="invoke prepare --dataset cifar10",
-            cost="170 MB once",
             licence="none stated; Krizhevsky (2009)",
+            downloads=(
+                Download(
+                    kind="hub",
+                    where="uoft-cs/cifar10",
+                    megabytes=144,
+                    patterns=("plain_text/*.parquet",),
+                ),
+                Download(
+                    kind="official",
+                    where="CIFAR10",
+                    megabytes=170,
+                    minutes=50,
+                    why_slow="its server has been slow since June 2026 (pytorch/vision #9536)",
+                ),
+            ),
+            layout="cifar-10-python.tar.gz or its folder, Parquet, or a folder per class",
         ),
         Description(
             name="cifar10_jpeg",
             title="CIFAR-10 re-encoded as JPEG, a folder per class under train and test",
-            size=32,
+            fit=Fit(kind="own", size=32),
             images=45_000,
+            classes=10,
+            published={"train": 50_000, "test": 10_000},
             colour=True,
             mirror=True,
-            kind="folders",
-            how="invoke prepare --dataset cifar10_jpeg --source PATH-OF-TAR-OR-FOLDER",
             licence="none stated; Krizhevsky (2009)",
+            layout="folder per class under train and test, or a tar of it",
+        ),
+        Description(
+            name="imagenette",
+            title="Imagenette: ten easy classes of ImageNet",
+            fit=Fit(kind="centre", size=256),
+            images=8_522,
+            classes=10,
+            colour=True,
+            mirror=True,
+            licence="Apache 2.0 for the choice; the photographs as ImageNet's",
+            layout="folder per class under train and val, or a tar of it",
+            titles={
+                "n01440764": "tench",
+                "n02102040": "English springer",
+                "n02979186": "cassette player",
+                "n03000684": "chain saw",
+                "n03028079": "church",
+                "n03394916": "French horn",
+                "n03417042": "garbage truck",
+                "n03425413": "gas pump",
+                "n03445777": "golf ball",
+                "n03888257": "parachute",
+            },
+        ),
+        Description(
+            name="tiny_imagenet",
+            title="Tiny ImageNet: 200 classes at 64 pixels",
+            fit=Fit(kind="own", size=64),
+            images=90_000,
+            classes=200,
+            published={"train": 100_000, "test": 10_000},
+            colour=True,
+            mirror=True,
+            licence="none stated; the photographs as ImageNet's",
+            layout="tiny-imagenet-200.zip or its folder",
+        ),
+        Description(
+            name="imagenet",
+            title="ILSVRC-2012: 1.3 million photographs of 1,000 classes, the paper's",
+            fit=Fit(kind="centre", size=256),
+            images=1_231_167,
+            classes=1000,
+            published={"train": 1_281_167, "test": 50_000},
+            colour=True,
+            mirror=True,
+            licence="ImageNet's terms, agreed to at image-net.org: research, not commercial",
+            downloads=(
+                Download(
+                    kind="hub",
+                    where="ILSVRC/imagenet-1k",
+                    megabytes=147_000,
+                    patterns=("data/train-*.parquet", "data/validation-*.parquet"),
+                    token=True,
+                ),
+            ),
+            layout="folder of the official archives, Kaggle's zip or folder, Parquet, "
+            "a folder per class under train and val; or the word hub, with your token",
         ),
     )
 }
 
 
-class DatasetError(ValueError):
-    """A dataset that is unknown, missing or damaged; the message says the way out."""
-
-
-class Manifest(Frozen):
-    """What a prepared dataset holds; ``manifest.json`` beside its arrays."""
-
-    schema_version: Literal[1] = 1
-    name: str
-    classes: tuple[str, ...]
-    counts: dict[Literal["train", "valid", "test"], int]  # images
-    digest: str  # SHA-256 over the digests of all images with their labels and parts
-    split: str  # SHA-256 over the digests of the images held out as valid
-    files: dict[str, str]  # SHA-256 of each file
-    note: str = ""
+def suitable_base(size: int) -> str:
+    """Return the preset that suits images of a size in pixels."""
+    return "alexnet_cifar" if size <= 64 else "paper"
 
 
 def describe(name: str) -> Description:
@@ -98,44 +237,35 @@ def describe(name: str) -> Description:
     return CATALOGUE[name]
 
 
-def default_data_dir() -> Path:
-    """Return ``ALEXNET_DATA`` if set, else this user's folder for data of programs."""
-    chosen = os.environ.get("ALEXNET_DATA")
-    return Path(chosen) if chosen else platformdirs.user_data_path("alexnet-ablations")
-
-
-def folder_of(name: str, data_dir: Path) -> Path:
-    """Return where a dataset's arrays and manifest lie, or would lie."""
-    return (EMBEDDED if describe(name).kind == "embedded" else data_dir) / name
-
-
 def read_manifest(name: str, data_dir: Path) -> Manifest:
     """Return the manifest of a dataset on this machine.
 
     Raises:
-        DatasetError: If it is not prepared here, with the command that prepares it.
+        DatasetError: If there is none of that name, or it is not prepared here, with the command
+            that prepares it.
     """
-    path = folder_of(name, data_dir) / "manifest.json"
-    if not path.exists():
+    if manifest := stored(name, data_dir):
+        return manifest
+    if name not in CATALOGUE:
+        names = [*CATALOGUE, *(own.name for own in all_stored(data_dir))]
         raise DatasetError(
-            f"{name} is not prepared in {data_dir}; prepare it with:  "
-            + "   ".join(filter(None, (describe(name).how, describe(name).cost)))
+            f"there is no dataset {name!r} in the catalogue or in {data_dir}; "
+            f"{suggestion(name, names)}"
         )
-    try:
-        return Manifest.model_validate(json.loads(path.read_text()))
-    except ValueError as error:
-        raise DatasetError(f"{path} cannot be read; prepare {name} again") from error
+    description = CATALOGUE[name]
+    raise DatasetError(
+        f"{name} is not prepared in {data_dir}; prepare it with:  "
+        + "   ".join(filter(None, (description.how, description.cost)))
+    )
 
 
 def whole(name: str, data_dir: Path) -> Manifest | None:
     """Return the manifest of a dataset if it and every file it names are there and unchanged."""
     try:
-        manifest = read_manifest(name, data_dir)
+        manifest = stored(name, data_dir)
     except DatasetError:
         return None
-    folder = folder_of(name, data_dir)
-    damaged = (
-        not (folder / file).exists() or file_digest(folder / file) != digest
-        for file, digest in manifest.files.items()
-    )
-    return None if any(damaged) else manifest
+    if manifest is None:
+        return None
+    checks = damaged(manifest, folder_of(name, data_dir))
+    return None if any(bad for _, bad in checks) else manifest

@@ -28,25 +28,32 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def dataset_digest(labels: Iterable[Label]) -> str:
-    """Return the digest of a dataset, whatever order its images come in."""
-    return digest_of("\n".join(sorted(map(" ".join, labels))).encode())
+def dataset_digest(labels: Iterable[Label], *how: str) -> str:
+    """Return the digest of a dataset, whatever order its images come in.
 
-
-def held_out(labels: Sequence[Label], name: str) -> set[str]:
-    """Return the digests of the training images held out as ``valid``.
-
-    A tenth of each class, at most 50,000 in all: those whose digest, hashed together with a
-    number derived from the dataset's name, comes first. Needs no generator, so every machine
-    and version agrees.
+    Args:
+        labels: Of all images.
+        how: What was done to the images' pixels, if anything.
     """
-    key = derive(0, "split", name)
+    return digest_of("\n".join([*sorted(map(" ".join, labels)), *how]).encode())
+
+
+def held_out(
+    labels: Sequence[Label], name: str, purpose: str = "split", share: float = 0.1
+) -> set[str]:
+    """Return the digests of the training images held out: as ``valid``, unless told otherwise.
+
+    A tenth (or another share) of each class, at most 50,000 in all: those whose digest, hashed
+    together with a number derived from purpose and dataset's name, comes first. Needs no generator,
+    so every machine and version agrees.
+    """
+    key = derive(0, purpose, name)
     classes: dict[str, list[str]] = defaultdict(list)
     for label in labels:
         if label.part == "train":
             classes[label.name].append(label.digest)
     total = sum(map(len, classes.values()))
-    share = min(0.1, 50_000 / total)
+    share = min(share, 50_000 / max(1, total))
     return {
         digest
         for digests in classes.values()

@@ -1,5 +1,8 @@
 """Prepared images as tensors."""
 
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Self
@@ -8,29 +11,128 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.data.catalogue import DatasetError, Manifest, folder_of, read_manifest
-from alexnet.data.digests import file_digest
-from alexnet.data.preparation import statistics
+from alexnet.data.catalogue import read_manifest
+from alexnet.data.manifest import (
+    IN_PACKAGE,
+    PARTS,
+    DatasetError,
+    Manifest,
+    Part,
+    damaged,
+    folder_of,
+)
+from alexnet.data.statistics import GREY, Statistics, statistics
+
+RESIDENT = 2**30
+"""Bytes of a part's images up to which they are read into memory; larger parts are mapped, so that
+the system keeps as much of them as it has room for, once for all processes."""
+CHECKED = 2**32
+"""Bytes of a dataset up to which every start digests it; larger ones are checked by `prepare`."""
+
+
+class Shards:
+    """Images in memory-mapped files, as if they were one tensor; read when they are wanted."""
+
+    def __init__(self, files: Sequence[Tensor], index: Tensor | None = None) -> None:
+        """Hold images of several files, or those of them that ``index`` names, in its order.
+
+        Args:
+            files: Each uint8 (n, h, w, 3).
+            index: Numbers of images, counted over all files, int64 (n,); all if None.
+        """
+        self.files = tuple(files)
+        self._ends = torch.tensor([len(file) for file in self.files]).cumsum(0)
+        self.index = torch.arange(int(self._ends[-1])) if index is None else index
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.index)
+
+    @property
+    def shape(self) -> torch.Size:
+        """As of a tensor: (n, h, w, 3)."""
+        return torch.Size((len(self), *self.files[0].shape[1:]))
+
+    @property
+    def device(self) -> torch.device:
+        """The CPU, which reads them."""
+        return torch.device("cpu")
+
+    def __getitem__(self, which: slice | Tensor) -> "Shards":
+        """Return some of the images; nothing is read."""
+        return Shards(self.files, self.index[which])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the images, each (h, w, 3), as views of the files."""
+        files = torch.bucketize(self.index, self._ends, right=True)
+        rows = self.index - (self._ends - torch.tensor([len(f) for f in self.files]))[files]
+        for file, row in zip(files.tolist(), rows.tolist(), strict=True):
+            yield self.files[file][row]
+
+    def read(self, pinned: bool = False) -> Tensor:
+        """Return the images in memory, uint8 (n, h, w, 3); pinned, if a GPU will fetch them."""
+        images = torch.empty(self.shape, dtype=torch.uint8, pin_memory=pinned)
+        for place, image in zip(images, self, strict=True):
+            place.copy_(image)
+        return images
+
+
+Pixels = Tensor | Shards
+
+
+def in_memory(pixels: Pixels) -> Tensor:
+    """Return images as a tensor, reading them if they lie on disk."""
+    return pixels.read() if isinstance(pixels, Shards) else pixels
+
+
+def some(pixels: Pixels, which: Tensor) -> Iterable[Tensor]:
+    """Return some images, one after another, each (h, w, 3); none is copied."""
+    return pixels[which] if isinstance(pixels, Shards) else map(pixels.__getitem__, which.tolist())
 
 
 @dataclass(frozen=True)
 class Images:
     """Stored images and their classes."""
 
-    pixels: Tensor  # uint8 (n, h, w, 3)
-    labels: Tensor  # int64 (n,)
+    pixels: Pixels  # uint8 (n, h, w, 3); on the device, or on disk
+    labels: Tensor  # int64 (n,), on the device
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.labels)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network that sees them computes."""
+        return self.labels.device
+
     def first(self, count: int | None) -> "Images":
         """Return the first so many images, or all."""
         return Images(self.pixels[:count], self.labels[:count])
 
+    def only(self, chosen: Tensor) -> "Images":
+        """Return the images that are chosen: booleans or numbers, (n,)."""
+        return Images(self.pixels[chosen.to(self.pixels.device)], self.labels[chosen])
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """Yield the images in their stored order, some at a time, on the device."""
+        for start in range(0, len(self), size):
+            yield in_memory(self.pixels[start : start + size]).to(self.device)
+
     def to(self, device: torch.device) -> "Images":
-        """Return these images on a device."""
-        return Images(self.pixels.to(device), self.labels.to(device))
+        """Return these images on a device; on disk they stay if they do not fit."""
+        pixels = self.pixels
+        if isinstance(pixels, Tensor) or _fits(pixels, device):
+            pixels = in_memory(pixels).to(device)
+        return Images(pixels, self.labels.to(device))
+
+
+def _fits(pixels: Shards, device: torch.device) -> bool:
+    """Whether images on disk should move to a device: a GPU with twice the room for them."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return 2 * math.prod(pixels.shape) < free
 
 
 @dataclass(frozen=True)
@@ -68,7 +170,7 @@ class Dataset:
     @property
     def has_colour(self) -> bool:
         """Whether the channels differ by more than rounding: grey images have one component."""
-        return float(self.deviations.sort().values[-2]) > 1.0  # grey levels
+        return float(self.deviations.sort().values[-2]) > GREY
 
     def to(self, device: torch.device) -> Self:
         """Return this dataset on a device."""
@@ -81,38 +183,59 @@ class Dataset:
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """Read a dataset into memory, after checking every file against its digest.
+    """Read a dataset: small parts into memory, large ones mapped.
 
     Raises:
-        DatasetError: If it is not prepared here or a file was changed since.
+        DatasetError: If it is not prepared here, or a file is missing or was changed since. A
+            dataset too large to be digested at every start is only seen to be there.
     """
     manifest, folder = read_manifest(name, data_dir), folder_of(name, data_dir)
-    for file, digest in manifest.files.items():
-        if not (folder / file).exists() or file_digest(folder / file) != digest:
-            raise DatasetError(f"{folder / file} is damaged or missing; prepare {name} again")
-    arrays: dict[str, np.ndarray] = {}
-    for file in manifest.files:
-        content = np.load(folder / file)
-        arrays |= dict(content) if file.endswith(".npz") else {file.removesuffix(".npy"): content}
-    if "mean" not in arrays:  # the embedded set ships its images alone, 28 pixels and grey
-        for part in manifest.counts:
+    _refuse_damage(manifest, folder)
+    if name in IN_PACKAGE:
+        return _embedded(manifest, folder)
+    parts = [_part(manifest, folder, part) for part in PARTS]
+    with np.load(folder / "statistics.npz") as found:
+        return _dataset(manifest, parts, Statistics(**found))
+
+
+def _dataset(manifest: Manifest, parts: Sequence[Images], measured: Statistics) -> Dataset:
+    train, valid, test = parts
+    mean, deviations, axes = (torch.from_numpy(array.astype(np.float32)) for array in measured)
+    return Dataset(manifest, train, valid, test, mean, deviations, axes)
+
+
+def _refuse_damage(manifest: Manifest, folder: Path) -> None:
+    paths = [folder / name for name in manifest.files]
+    bad = (path for path in paths if not path.exists())
+    if manifest.images * 3 * manifest.size**2 <= CHECKED:
+        bad = (folder / name for name, wrong in damaged(manifest, folder) if wrong)
+    if path := next(bad, None):
+        raise DatasetError(f"{path} is damaged or missing; prepare {manifest.name} again")
+
+
+def _part(manifest: Manifest, folder: Path, part: Part) -> Images:
+    labels = torch.from_numpy(np.load(folder / f"{part}_labels.npy"))
+    with warnings.catch_warnings():
+        # PyTorch knows no tensors that cannot be written, and says so; nobody writes to these.
+        warnings.simplefilter("ignore", UserWarning)
+        files = [
+            torch.from_numpy(np.load(folder / name, mmap_mode="r"))
+            for name in manifest.shards(part)
+        ]
+    pixels = Shards(files)
+    if len(pixels) != len(labels):
+        raise DatasetError(f"{part} has {len(labels)} labels for {len(pixels)} images in {folder}")
+    small = math.prod(pixels.shape) <= RESIDENT
+    return Images(torch.cat(files) if small else pixels, labels)
+
+
+def _embedded(manifest: Manifest, folder: Path) -> Dataset:
+    """Return the set that ships its images alone: grey, 28 pixels, here in a frame of two."""
+    pixels, parts = {}, []
+    with np.load(folder / "images.npz") as arrays:
+        for part in PARTS:
             grey = np.pad(arrays[f"{part}_images"], ((0, 0), (2, 2), (2, 2)))
-            arrays[f"{part}_images"] = np.repeat(grey[..., None], 3, axis=-1)
-        arrays |= statistics(arrays["train_images"])._asdict()
-
-    def images(part: str) -> Images:
-        labels = arrays[f"{part}_labels"].astype(np.int64)
-        return Images(torch.from_numpy(arrays[f"{part}_images"]), torch.from_numpy(labels))
-
-    def measured(name: str) -> Tensor:
-        return torch.from_numpy(arrays[name].astype(np.float32))
-
-    return Dataset(
-        manifest=manifest,
-        train=images("train"),
-        valid=images("valid"),
-        test=images("test"),
-        mean=measured("mean"),
-        deviations=measured("deviations"),
-        axes=measured("axes"),
-    )
+            pixels[part] = np.repeat(grey[..., None], 3, axis=-1)
+            labels = torch.from_numpy(arrays[f"{part}_labels"].astype(np.int64))
+            parts.append(Images(torch.from_numpy(pixels[part]), labels))
+    return _dataset(manifest, parts, statistics(pixels["train"]))

@@ -12,34 +12,26 @@ from pathlib import Path
 import numpy as np
 
 from alexnet.chance import derive
-from alexnet.data.catalogue import EMBEDDED, Manifest
+from alexnet.data.catalogue import describe
 from alexnet.data.digests import Label, dataset_digest, digest_of, file_digest
+from alexnet.data.manifest import EMBEDDED, Manifest
+from alexnet.data.packs import FASHION_CLASSES, FASHION_CONTENTS, idx_array
 
 NAME = "fashion_mini"
-CLASSES = (
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
-CONTENTS = {  # SHA-256 after decompression, since packagers compress anew
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
 PER_CLASS = {"train": ("train", 1000), "valid": ("train", 200), "test": ("t10k", 200)}
 
 
 def read(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Return images (n, 28, 28) and labels (n,) of one official part, checked by digest."""
     contents = []
-    for kind, header in (("images-idx3", 16), ("labels-idx1", 8)):
+    for kind in ("images-idx3", "labels-idx1"):
         name = f"{part}-{kind}-ubyte"
         content = gzip.decompress((folder / f"{name}.gz").read_bytes())
-        if digest_of(content) != CONTENTS[name]:
+        if digest_of(content) != FASHION_CONTENTS[name]:
             raise SystemExit(f"{folder / name}.gz does not hold the official images or labels")
-        contents.append(np.frombuffer(content, np.uint8, offset=header))
+        contents.append(idx_array(content))
     images, labels = contents
-    return images.reshape(-1, 28, 28), labels
+    return images, labels
 
 
 def make(source: Path, target: Path) -> Manifest:
@@ -64,13 +56,21 @@ def make(source: Path, target: Path) -> Manifest:
         chosen.sort(key=lambda i: digests[origin][i])
         arrays[f"{part}_images"], arrays[f"{part}_labels"] = images[chosen], numbers[chosen]
         published = "test" if part == "test" else "train"
-        labels += [Label(published, CLASSES[numbers[i]], digests[origin][i]) for i in chosen]
+        labels += [
+            Label(published, FASHION_CLASSES[numbers[i]], digests[origin][i]) for i in chosen
+        ]
         if part == "valid":
             valid = {digests[origin][i] for i in chosen}
     np.savez_compressed(target / "images.npz", **arrays)  # type: ignore[arg-type]
+    about = describe(NAME)
     manifest = Manifest(
         name=NAME,
-        classes=CLASSES,
+        title=about.title,
+        licence=about.licence,
+        classes=FASHION_CLASSES,
+        fit=about.fit,
+        colour=about.colour,
+        mirror=about.mirror,
         counts={part: len(arrays[f"{part}_labels"]) for part in PER_CLASS},
         digest=dataset_digest(labels),
         split=digest_of("\n".join(sorted(valid)).encode()),

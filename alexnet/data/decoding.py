@@ -1,0 +1,153 @@
+"""From a file's bytes to a square of RGB pixels, as a viewer would show it."""
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from alexnet.data.digests import digest_of
+from alexnet.data.files import LARGEST, File
+from alexnet.data.manifest import Fit
+
+Pixels = NDArray[np.uint8]
+
+LOSSLESS = ("PNG", "BMP", "PPM")
+"""Formats, as Pillow names them, whose pixels are the same from every decoder."""
+
+
+class UndecodableError(ValueError):
+    """A file that shows no image; the message says why, in a few words."""
+
+
+def decoded(file: File) -> tuple[Image.Image, str]:
+    """Return an image in mode L or RGB, turned as it should be seen, and its digest.
+
+    The digest is of the pixels where the file is lossless, else of its bytes, since decoders may
+    differ in a grey level. Transparent images are put on white; of animations the first is taken.
+
+    Raises:
+        UndecodableError: If it shows no image.
+    """
+    if file.size > LARGEST:
+        raise UndecodableError(f"larger than {LARGEST >> 20} MiB")
+    try:
+        content = file.read()
+    except OSError as error:
+        raise UndecodableError(f"cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise UndecodableError("empty")
+    if file.shape is not None:
+        return Image.fromarray(np.frombuffer(content, np.uint8).reshape(file.shape)), digest_of(
+            content
+        )
+    with warnings.catch_warnings():
+        # Pillow warns of what may be a bomb, and of what it cannot make out in metadata.
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            with Image.open(io.BytesIO(content)) as image:
+                shown, kind = _shown(image), image.format
+        except UndecodableError:
+            raise
+        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+            raise UndecodableError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
+        except UnidentifiedImageError as error:
+            raise UndecodableError("not an image") from error
+        except Exception as error:  # Pillow's plugins raise all kinds on damaged files
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UndecodableError(f"damaged: {reason}") from error
+    return shown, digest_of(shown.tobytes() if kind in LOSSLESS else content)
+
+
+def _shown(image: Image.Image) -> Image.Image:
+    """Return the first picture of an opened file in mode L or RGB, upright and opaque."""
+    image.load()
+    if image.mode.startswith("I"):  # 16 bits, of which a screen shows the upper eight
+        levels = np.asarray(image).astype(np.int64)
+        image = Image.fromarray((np.clip(levels, 0, 65535) >> 8).astype(np.uint8))
+    elif image.mode == "F":
+        raise UndecodableError("pixels in floating point, which have no agreed grey levels")
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in ("L", "RGB") and "transparency" not in image.info:
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        white = Image.new("RGBA", seen.size, "white")
+        return Image.alpha_composite(white, seen).convert("RGB")
+    return image.convert("RGB")
+
+
+def square(image: Image.Image, fit: Fit) -> Pixels:
+    """Return an image as uint8 (size, size, 3).
+
+    Resizing is bilinear with a filter as wide as it shrinks (antialiased). What lies outside of the
+    central square is never resized, so a strip of any length costs no more than a square.
+
+    Raises:
+        UndecodableError: If ``fit`` is ``own`` or ``frame`` and the image does not fit.
+    """
+    width, height = image.size
+    size = (fit.size, fit.size)
+    match fit.kind:
+        case "own" if image.size != size:
+            raise UndecodableError(f"{width} x {height} pixels, not {fit.size} x {fit.size}")
+        case "frame":
+            if max(image.size) > fit.size:
+                raise UndecodableError(f"{width} x {height} pixels, more than {fit.size}")
+            framed = Image.new(image.mode, size)
+            framed.paste(image, ((fit.size - width) // 2, (fit.size - height) // 2))
+            image = framed
+        case "stretch":
+            image = image.resize(size, Image.Resampling.BILINEAR)
+        case "centre" if image.size != size:
+            side = min(image.size)
+            left, top = (width - side) / 2, (height - side) / 2
+            box = (left, top, left + side, top + side)
+            image = image.resize(size, Image.Resampling.BILINEAR, box=box)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+class Examined(NamedTuple):
+    """What is known of a file before its pixels are wanted."""
+
+    digest: str  # empty if it cannot be used
+    size: tuple[int, int] | None = None  # width and height, pixels, if they were asked for
+    reason: str = ""  # why it cannot be used
+
+
+def examined(file: File, sizes: bool) -> Examined:
+    """Return a file's digest and, if asked for, the size of its image.
+
+    A lossless file is decoded, since its pixels are what is digested; any other is only read.
+    """
+    try:
+        if file.size > LARGEST or file.shape is not None or sizes or _is_lossless(file):
+            image, digest = decoded(file)
+            return Examined(digest, image.size)
+        content = file.read()
+    except UndecodableError as error:
+        return Examined("", reason=str(error))
+    except OSError as error:
+        return Examined("", reason=f"cannot be read: {error.strerror or error}")
+    return Examined(digest_of(content)) if content else Examined("", reason="empty")
+
+
+def _is_lossless(file: File) -> bool:
+    begins = file.read(4)
+    return begins.startswith((b"\x89PNG", b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"))
+
+
+def common_fit(sizes: Sequence[tuple[int, int]]) -> Fit:
+    """Return the fit that suits a person's own images: their own size if it is one small square.
+
+    Anything else is brought to the paper's 256 pixels.
+    """
+    if len(set(sizes)) == 1 and sizes[0][0] == sizes[0][1] <= 64:
+        return Fit(kind="own", size=sizes[0][0])
+    return Fit(kind="centre", size=256)

@@ -1,0 +1,115 @@
+"""Fetching a dataset from where it is published, checked against the digests kept there."""
+
+import importlib.util
+from pathlib import Path
+
+from alexnet.data.catalogue import Description, Download
+from alexnet.data.digests import file_digest
+from alexnet.data.manifest import DatasetError
+
+HUB_PACKAGES = ("huggingface_hub", "pyarrow")
+HUB = "pip install 'alexnet-ablations[hub]'"
+
+
+def has_hub() -> bool:
+    """Whether what the hub's Parquet needs is installed."""
+    return all(importlib.util.find_spec(package) for package in HUB_PACKAGES)
+
+
+def choose(description: Description, kind: str | None) -> Download | None:
+    """Return the fastest download of a dataset that works here, or the kind that was asked for.
+
+    One that needs a person's token is taken only if it was asked for.
+
+    Raises:
+        DatasetError: If there is none of that kind, or it needs a package that is not here.
+    """
+    offered = [d for d in description.downloads if kind in (None, d.kind)]
+    if kind and not offered:
+        raise DatasetError(f"{description.name} has no source called {kind}")
+    for download in offered:
+        if download.kind == "official" or (has_hub() and (kind or not download.token)):
+            return download
+        if kind:
+            raise DatasetError(f"Hugging Face's Parquet needs two packages more:  {HUB}")
+    return None
+
+
+def warning(description: Description, chosen: Download) -> str:
+    """Return what a person should know before a slow download starts, and the faster way."""
+    if not chosen.is_slow:
+        return ""
+    hours = chosen.time / 60
+    time = f"{hours:.0f} hours" if hours > 1.5 else f"{chosen.time:.0f} minutes"
+    why = f"; {chosen.why_slow}" if chosen.why_slow else " on a line of 100 Mbit/s"
+    text = f"the download takes about {time}{why}."
+    faster = min(description.downloads, key=lambda download: download.time)
+    if faster is not chosen:
+        text += f" Faster ({faster.megabytes:.0f} MB): stop, {HUB}, and start again;"
+    return text + f" or give what you have:  --source PATH  ({description.layout})"
+
+
+def fetch(chosen: Download, folder: Path) -> Path:
+    """Download into ``folder`` what is not there yet; return where the files are.
+
+    Raises:
+        DatasetError: If it cannot be had, or is not what its publisher says it is.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return _from_hub(chosen, folder) if chosen.kind == "hub" else _official(chosen, folder)
+
+
+def _from_hub(chosen: Download, folder: Path) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        snapshot_download(
+            chosen.where,
+            repo_type="dataset",
+            allow_patterns=list(chosen.patterns),
+            local_dir=folder,
+        )
+        files = sorted(path for path in folder.rglob("*.parquet"))
+        names = [path.relative_to(folder).as_posix() for path in files]
+        known = HfApi().get_paths_info(chosen.where, names, repo_type="dataset")
+    except HfHubHTTPError as error:
+        refused = getattr(error.response, "status_code", None) in (401, 403)
+        way_out = (
+            "; agree to its terms on its page there, then:  hf auth login"
+            if refused and chosen.token
+            else ""
+        )
+        raise DatasetError(f"{chosen.where} cannot be had from Hugging Face{way_out}") from error
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise DatasetError(
+            f"{chosen.where} cannot be had from Hugging Face ({reason}); "
+            "other ways:  --source official, or --source PATH"
+        ) from error
+    if not files:
+        raise DatasetError(f"{chosen.where} on Hugging Face has no {', '.join(chosen.patterns)}")
+    stated = ((entry.path, getattr(entry, "lfs", None)) for entry in known)
+    digests = {path: lfs.sha256 for path, lfs in stated if lfs}
+    for path, name in zip(files, names, strict=True):
+        found, published = file_digest(path), digests.get(name, "none")
+        if found != published:
+            path.unlink()
+            raise DatasetError(
+                f"{name} of {chosen.where} came damaged: its digest is {found}, the published one "
+                f"{published}; start again"
+            )
+    return folder
+
+
+def _official(chosen: Download, folder: Path) -> Path:
+    import torchvision.datasets
+
+    dataset = getattr(torchvision.datasets, chosen.where)
+    try:
+        dataset(str(folder), train=True, download=True)
+    except (RuntimeError, OSError) as error:
+        raise DatasetError(f"{chosen.where} cannot be had from its server: {error}") from error
+    # What was unpacked is read; archives beside it would be listed as files of no use.
+    raw = {"CIFAR10": "cifar-10-batches-py", "FashionMNIST": "FashionMNIST/raw"}
+    return folder / raw[chosen.where]

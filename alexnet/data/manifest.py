@@ -1,0 +1,145 @@
+"""What is known of a prepared dataset, and where it lies; imports neither PyTorch nor images."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, PositiveInt
+
+from alexnet.data.digests import file_digest
+from alexnet.values import Frozen
+
+EMBEDDED = Path(__file__).parent
+IN_PACKAGE = ("fashion_mini",)
+"""The datasets that ship with the package."""
+
+Part = Literal["train", "valid", "test"]
+PARTS: tuple[Part, ...] = ("train", "valid", "test")
+
+
+class DatasetError(ValueError):
+    """A dataset that is unknown, missing or damaged; the message says the way out."""
+
+
+class Fit(Frozen):
+    """How images come to one size.
+
+    ``own`` asks for images that have it; ``centre`` is section 2 of the paper: the shorter side to
+    ``size`` pixels, then the central square; ``stretch`` is Caffe's forced square, which does not
+    keep the shape; ``frame`` adds a black frame.
+    """
+
+    kind: Literal["own", "centre", "stretch", "frame"] = "own"
+    size: PositiveInt  # pixels, side of a stored image
+
+    def __str__(self) -> str:
+        """Return it in a few words."""
+        what = {
+            "own": "as they are",
+            "centre": "shorter side resized, central square",
+            "stretch": "forced to a square",
+            "frame": "in a black frame",
+        }
+        return f"{self.size} x {self.size} pixels, {what[self.kind]}"
+
+
+class Manifest(Frozen):
+    """What a prepared dataset holds; ``manifest.json`` beside its arrays."""
+
+    schema_version: Literal[2] = 2
+    name: str
+    title: str = ""
+    licence: str = ""
+    classes: tuple[str, ...]
+    # of classes that are named by a code, such as n01440764:
+    titles: dict[str, str] = Field(default_factory=dict)
+    fit: Fit
+    colour: bool
+    mirror: bool  # whether a mirrored image is a natural one
+    counts: dict[Part, int]  # images
+    digest: str  # SHA-256 over the digests of all images with their labels and parts, and the fit
+    split: str  # SHA-256 over the digests of the images held out as valid
+    files: dict[str, str]  # SHA-256 of each file
+    source: str = ""  # what kind it was read from
+    # path and reason of images that could not be read:
+    left_out: dict[str, str] = Field(default_factory=dict)
+    # how many files are no images with a label, by reason:
+    set_aside: dict[str, int] = Field(default_factory=dict)
+    repeated: int = 0  # images that are exact copies of others
+    leaked: int = 0  # of these, images of test that are in train or valid too
+    note: str = ""
+
+    @property
+    def size(self) -> int:
+        """Side of a stored image, pixels."""
+        return self.fit.size
+
+    @property
+    def images(self) -> int:
+        """How many there are in all."""
+        return sum(self.counts.values())
+
+    def shards(self, part: Part) -> list[str]:
+        """Return the files that hold a part's images, in order."""
+        return sorted(name for name in self.files if name.startswith(f"{part}_images"))
+
+
+def default_data_dir() -> Path:
+    """Return ``ALEXNET_DATA`` if set, else this user's folder for data of programs."""
+    chosen = os.environ.get("ALEXNET_DATA")
+    return Path(chosen) if chosen else platformdirs.user_data_path("alexnet-ablations")
+
+
+def folder_of(name: str, data_dir: Path) -> Path:
+    """Return where a dataset's arrays and manifest lie, or would lie."""
+    return (EMBEDDED if name in IN_PACKAGE else data_dir) / name
+
+
+def stored(name: str, data_dir: Path) -> Manifest | None:
+    """Return the manifest of a dataset on this machine, or None where there is none.
+
+    Raises:
+        DatasetError: If there is one that cannot be read.
+    """
+    path = folder_of(name, data_dir) / "manifest.json"
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.get("schema_version") == 1:
+            raise DatasetError(
+                f"{name} in {data_dir} was prepared by an older version; prepare it again"
+            )
+        return Manifest.model_validate(content)
+    except DatasetError:
+        raise
+    except (ValueError, AttributeError) as error:
+        raise DatasetError(f"{path} cannot be read; prepare {name} again") from error
+
+
+def all_stored(data_dir: Path) -> Iterator[Manifest]:
+    """Yield the manifest of every dataset on this machine that can be read."""
+    folders = sorted(data_dir.iterdir()) if data_dir.is_dir() else []
+    for name in (*IN_PACKAGE, *(folder.name for folder in folders)):
+        try:
+            manifest = stored(name, data_dir)
+        except DatasetError:
+            continue
+        if manifest is not None:
+            yield manifest
+
+
+def damaged(manifest: Manifest, folder: Path) -> Iterator[tuple[str, bool]]:
+    """Check every file of a dataset; yield its name and whether it is missing or changed."""
+    for name, digest in manifest.files.items():
+        path = folder / name
+        yield name, not path.exists() or file_digest(path) != digest
+
+
+def bytes_on_disk(manifest: Manifest, data_dir: Path) -> int:
+    """Return how much a prepared dataset takes."""
+    folder = folder_of(manifest.name, data_dir)
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

@@ -1,0 +1,150 @@
+"""Images of one size in files of about 128 MiB, each holding the images of a range of digests.
+
+A shard depends on nothing but which images it holds, so shards can be written by any number of
+processes, and those that a killed preparation has finished are not written again.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alexnet.data.decoding import UndecodableError, decoded, square
+from alexnet.data.digests import Label, digest_of
+from alexnet.data.files import File
+from alexnet.data.manifest import DatasetError, Fit, Part
+from alexnet.data.statistics import Pixels, Sums
+
+SHARD = 128 * 2**20  # bytes
+BLOCK = 64  # images that are summed at a time
+MOST = 8192  # images, so that small ones too are shared out among processes
+
+
+class Member(NamedTuple):
+    """One image with the part that it is in, here: train, valid or test."""
+
+    part: Part
+    label: Label
+    file: File
+
+
+class Shard(NamedTuple):
+    """Images of one part that are stored together, in the order of their digests."""
+
+    part: Part
+    name: str  # of its file
+    members: tuple[Member, ...]
+    fit: Fit
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The array of images."""
+        return self.folder / self.name
+
+    @property
+    def note(self) -> Path:
+        """What was written, kept until the dataset is complete."""
+        return self.path.with_suffix(".json")
+
+    @property
+    def sums(self) -> Path:
+        """Sums over its images, if they are to train on; kept until then as well."""
+        return self.path.with_suffix(".sums.npz")
+
+
+class Written(NamedTuple):
+    """What came of writing a shard."""
+
+    key: str  # of the members that are in it
+    file: str  # SHA-256 of the array's file
+    left_out: dict[str, str]  # path and reason of images that could not be decoded
+
+
+def shards(members: Iterable[Member], fit: Fit, folder: Path) -> list[Shard]:
+    """Return the shards of a dataset."""
+    parts: dict[Part, list[Member]] = defaultdict(list)
+    for member in members:
+        parts[member.part].append(member)
+    return [shard for part, some in parts.items() for shard in _shards_of(part, some, fit, folder)]
+
+
+def _shards_of(part: Part, members: Sequence[Member], fit: Fit, folder: Path) -> Iterator[Shard]:
+    each = min(MOST, max(1, SHARD // (3 * fit.size**2)))
+    total = -(-len(members) // each)
+    ranges: dict[int, list[Member]] = defaultdict(list)
+    for member in members:
+        ranges[int(member.label.digest[:12], 16) * total >> 48].append(member)
+    for number in sorted(ranges):
+        ordered = sorted(ranges[number], key=lambda m: (m.label.digest, m.label))
+        name = f"{part}_images-{number + 1:04}-of-{total:04}.npy"
+        yield Shard(part, name, tuple(ordered), fit, folder)
+
+
+def key_of(members: Iterable[Member]) -> str:
+    """Return what tells shards apart: which images they hold."""
+    return digest_of("\n".join(member.label.digest for member in members).encode())
+
+
+def finished(shard: Shard) -> Written | None:
+    """Return what is known of a shard that is already written with just these images, or None."""
+    try:
+        written = Written(**json.loads(shard.note.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return written if written.key == key_of(shard.members) and shard.path.exists() else None
+
+
+def write(shard: Shard) -> Written:
+    """Decode a shard's images and write them, one at a time; leave out what cannot be decoded.
+
+    Raises:
+        DatasetError: If an image is not the one that was digested, or has another size than a
+            dataset of one size should have.
+        OSError: If the disk is full.
+    """
+    beside, size = shard.path.with_suffix(".part"), shard.fit.size
+    left_out: dict[str, str] = {}
+    kept: list[Member] = []
+    with beside.open("wb") as file:
+        _write_header(file, len(shard.members), size)
+        for member in shard.members:
+            try:
+                image, digest = decoded(member.file)
+                pixels = square(image, shard.fit)
+            except UndecodableError as error:
+                left_out[member.file.path] = str(error)
+                continue
+            if digest != member.label.digest:
+                raise DatasetError(f"{member.file.path} was changed while it was being prepared")
+            file.write(pixels.data)
+            kept.append(member)
+        if left_out:
+            file.seek(0)
+            _write_header(file, len(kept), size)
+    with beside.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    written = Written(key_of(kept), digest, left_out)
+    if shard.part == "train":
+        np.savez(shard.sums, **_sums(np.load(beside, mmap_mode="r"))._asdict())
+    beside.rename(shard.path)
+    note = shard.note.with_suffix(".json.part")
+    note.write_text(json.dumps(written._asdict()))
+    note.rename(shard.note)
+    return written
+
+
+def _sums(images: Pixels) -> Sums:
+    total = Sums.none(*images.shape[1:3])
+    for start in range(0, len(images), BLOCK):
+        total = total.plus(Sums.of(images[start : start + BLOCK]))
+    return total
+
+
+def _write_header(file: Any, count: int, size: int) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    np.lib.format.write_array_header_1_0(file, header)
