@@ -42,7 +42,7 @@ from alexnet.data.shards import Member, finished, shards, write
 from alexnet.data.statistics import GREY, Statistics, Sums
 from alexnet.names import suggestion
 
-MARK = "source.txt"
+MARK, DOWNLOAD = "source.txt", "download"
 CHUNK = 256  # files that are digested at a time
 ALLOWED = 0.01  # of the images may be left out without asking
 FEW = 500  # images, for which further processes are not worth their start
@@ -252,7 +252,7 @@ def _inventory(order: Order) -> Generator[Event, None, Inventory]:
         if chosen is None:
             raise DatasetError(f"{order.name} needs --source PATH:  {description.layout}")
         yield Fetching(chosen, downloads.warning(description, chosen))
-        source = downloads.fetch(chosen, order.work / "download")
+        source = downloads.fetch(chosen, order.work / DOWNLOAD)
     if not source.exists():
         raise DatasetError(f"there is no file or folder {source}")
     _refuse_foreign_folders(order, source)
@@ -274,13 +274,13 @@ def _inventory(order: Order) -> Generator[Event, None, Inventory]:
 def _refuse_foreign_folders(order: Order, source: Path) -> None:
     """Never put a dataset, or unfinished work, where a person keeps something else."""
     for folder, ours in ((order.target, "manifest.json"), (order.work, MARK)):
-        if source.resolve().is_relative_to(folder.resolve()) and source != order.work / "download":
+        if isinstance(order.source, Path) and source.resolve().is_relative_to(folder.resolve()):
             raise DatasetError(
-                f"{source} lies where {order.name} would be written; move it, or "
-                "choose another --data-dir or name"
+                f"{source} lies where {order.name} would be written; move it, or choose another "
+                "--data-dir or name"
             )
         foreign = folder.exists() and not (folder / ours).exists()
-        if foreign and any(path.name != "download" for path in folder.iterdir()):
+        if foreign and any(path.name != DOWNLOAD for path in folder.iterdir()):
             raise DatasetError(
                 f"{folder} is there and holds something else; choose another --data-dir or name"
             )
@@ -294,7 +294,7 @@ def _begin(order: Order, token: str) -> None:
         return
     if order.work.exists():
         for path in order.work.iterdir():
-            if path.name != "download":
+            if path.name != DOWNLOAD:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     order.work.mkdir(parents=True, exist_ok=True)
     mark.write_text(text)
