@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download, describe, suitable_base
+from alexnet.data.downloads import HUB
 from alexnet.data.manifest import (
     IN_PACKAGE,
     DatasetError,
@@ -123,8 +124,8 @@ def _how_it_gets_here(console: Console, about: Description) -> None:
 def _source(download: Download) -> str:
     place = {"hub": "Hugging Face's Parquet", "official": "its authors' archive"}[download.kind]
     slow = f"; {download.why_slow}" if download.why_slow else ""
-    extra = "; needs the extra [hub]" if download.kind == "hub" else ""
-    token = " and a token of your own" if download.token else ""
+    extra = f"; needs  {HUB}" if download.kind == "hub" else ""
+    token = "  and a token of your own" if download.token else ""
     minutes = f", {download.minutes:.0f} minutes" if download.minutes else ""
     size = size_of(download.megabytes * 1e6)
     return f"{place}, {download.where}, {size}{minutes}{slow}{extra}{token}"

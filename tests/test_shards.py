@@ -1,9 +1,12 @@
 """Images on disk, and large ones: shown as small ones in memory are, to the last bit."""
 
 import itertools
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +16,9 @@ from alexnet.chance import derive
 from alexnet.config import ChannelMeans, Config, MeanImage, PcaColour
 from alexnet.data import batches
 from alexnet.data.batches import ahead, training_batches
+from alexnet.data.digests import file_digest
 from alexnet.data.images import Dataset, Images, Shards, in_memory
-from alexnet.data.manifest import Fit
+from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
 from alexnet.evaluation import evaluate
 from alexnet.model import build
@@ -159,6 +163,21 @@ def test_images_of_many_files_are_counted_through() -> None:
     assert numbers(parts[2:][torch.tensor([0, 7])]) == [2, 9]
 
 
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_batches_come_to_the_device_of_the_network(
+    options: dict[str, object], large: Dataset, config: Config
+) -> None:
+    """Images that stay on disk, and those that were moved there: on `meta`, as on a GPU."""
+    config = config.but(network={"view": VIEW}, inputs=options, training={"batch": 16})
+    for data in (on_disk(large), large):
+        moved = data.to(torch.device("meta"))
+        assert moved.train.pixels.device.type == ("cpu" if data is not large else "meta")
+        for images, labels in training_batches(moved, config, 0, 1, torch.bfloat16):
+            assert images.device.type == labels.device.type == "meta"
+            assert images.shape[1:] == (3, VIEW, VIEW)
+            assert images.dtype == torch.bfloat16
+
+
 def test_the_next_batch_is_made_while_one_is_used() -> None:
     """All come, in order; and no more than one is made too early."""
     begun: list[int] = []
@@ -204,3 +223,63 @@ def test_the_draws_have_the_streams_they_had(large: Dataset, config: Config) -> 
         )
         assert found is not None
         assert torch.equal(found, expected)
+
+
+GROWTH = """
+import re, sys
+from pathlib import Path
+import torch
+from alexnet.data import images
+from alexnet.data.batches import training_batches
+from alexnet.presets import preset
+
+def anonymous():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+images.RESIDENT = 0
+before = anonymous()
+data = images.load("large", Path(sys.argv[1]))
+config = preset("paper").but(training={"batch": 16})
+seen = []
+for epoch in (1, 2):
+    for batch, _ in training_batches(data, config, 0, epoch, torch.bfloat16):
+        seen.append(anonymous())
+print(max(seen) - before, data.train.pixels.shape[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to measure memory")
+def test_a_set_on_disk_is_never_in_memory(tmp_path: Path) -> None:
+    """Two epochs of 157 MB take a few batches of 5 MB."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    stream = np.random.default_rng(0)
+    files = {}
+    for part, counts in (("train", (300, 500)), ("valid", (8,)), ("test", (8,))):
+        for number, count in enumerate(counts, start=1):
+            name = f"{part}_images-{number:04}-of-{len(counts):04}.npy"
+            np.save(folder / name, stream.integers(0, 256, (count, 256, 256, 3), dtype=np.uint8))
+            files[name] = file_digest(folder / name)
+        np.save(folder / f"{part}_labels.npy", np.zeros(sum(counts), np.int64))
+    measured = statistics(np.full((2, 256, 256, 3), 100, np.uint8))
+    np.savez(folder / "statistics.npz", **measured._asdict())
+    manifest = Manifest(
+        name="large",
+        classes=("a", "b"),
+        fit=Fit(kind="centre", size=256),
+        colour=True,
+        mirror=True,
+        counts={"train": 800, "valid": 8, "test": 8},
+        digest="d",
+        split="e",
+        files=files,
+    )
+    (folder / "manifest.json").write_text(manifest.model_dump_json())
+
+    done = subprocess.run(
+        [sys.executable, "-c", GROWTH, tmp_path], capture_output=True, text=True, check=True
+    )
+
+    growth, count = done.stdout.split()
+    assert int(count) == 800
+    assert float(growth) < 60  # MiB

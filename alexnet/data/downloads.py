@@ -8,7 +8,7 @@ from alexnet.data.digests import file_digest
 from alexnet.data.manifest import DatasetError
 
 HUB_PACKAGES = ("huggingface_hub", "pyarrow")
-HUB = "pip install 'alexnet-ablations[hub]'"
+HUB = f"pip install {' '.join(HUB_PACKAGES)}"
 
 
 def has_hub() -> bool:

@@ -102,7 +102,7 @@ def _parquet(files: list[File], name: str, source: str, work: Path) -> Inventory
         import pyarrow.parquet as pq
     except ImportError:
         raise DatasetError(
-            f"{source} is Parquet, which needs pyarrow:  pip install 'alexnet-ablations[hub]'"
+            f"{source} is Parquet, which needs one package more:  pip install pyarrow"
         ) from None
     images, titles, ignored = [], dict[str, str](), Counter[str]()
     for number, file in enumerate(files):
