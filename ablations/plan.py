@@ -220,6 +220,11 @@ def define(
                 f"{arm} trains on {config.training.images:,} images, and {dataset} has "
                 f"{manifest.counts['train']:,}"
             )
+        if config.network.classes < len(manifest.classes):
+            raise PlanError(
+                f"{arm} tells {config.network.classes:,} classes apart, and {dataset} has "
+                f"{len(manifest.classes):,}; set network classes"
+            )
         if wrong := config.misfit(manifest.size):
             raise PlanError(f"{arm} on {dataset}: {wrong}")
     rates = base.rates

@@ -235,3 +235,11 @@ def test_more_images_than_there_are_is_refused() -> None:
 
     with pytest.raises(PlanError, match="trains on 20,000 images, and fashion_mini has 10,000"):
         define(study, "fashion_mini", MANIFEST, 10, "float32", smoke=False)
+
+
+def test_more_classes_than_the_network_has_are_refused() -> None:
+    """Before a worker would stumble over a label that no output stands for."""
+    manifest = MANIFEST.model_copy(update={"classes": tuple("abcdefghijk")})
+
+    with pytest.raises(PlanError, match="tells 10 classes apart, and fashion_mini has 11"):
+        define(STUDY, "fashion_mini", manifest, 10, "bfloat16", smoke=False)
