@@ -3,6 +3,7 @@
 import io
 import warnings
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ Pixels = NDArray[np.uint8]
 
 LOSSLESS = ("PNG", "BMP", "PPM")
 """Formats, as Pillow names them, whose pixels are the same from every decoder."""
+LOSSY = ("JPEG", "MPO", "GIF", "WEBP", "TIFF", "JPEG2000", "AVIF")
+"""The other formats that are read; not those, such as EPS, that are programs to be run."""
+JPEG = b"\xff\xd8\xff"
 
 
 class UndecodableError(ValueError):
@@ -41,15 +45,14 @@ def decoded(file: File) -> tuple[Image.Image, str]:
     if not content:
         raise UndecodableError("empty")
     if file.shape is not None:
-        return Image.fromarray(np.frombuffer(content, np.uint8).reshape(file.shape)), digest_of(
-            content
-        )
+        image = Image.fromarray(np.frombuffer(content, np.uint8).reshape(file.shape))
+        return image, _pixel_digest(image)
     with warnings.catch_warnings():
         # Pillow warns of what may be a bomb, and of what it cannot make out in metadata.
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            with Image.open(io.BytesIO(content)) as image:
+            with Image.open(io.BytesIO(content), formats=_formats()) as image:
                 shown, kind = _shown(image), image.format
         except UndecodableError:
             raise
@@ -60,18 +63,30 @@ def decoded(file: File) -> tuple[Image.Image, str]:
         except Exception as error:  # Pillow's plugins raise all kinds on damaged files
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UndecodableError(f"damaged: {reason}") from error
-    return shown, digest_of(shown.tobytes() if kind in LOSSLESS else content)
+    return shown, _pixel_digest(shown) if kind in LOSSLESS else digest_of(content)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()  # some are not in every build of Pillow
+    return tuple(name for name in LOSSLESS + LOSSY if name in Image.OPEN)
+
+
+def _pixel_digest(image: Image.Image) -> str:
+    """Return the digest of an image's size and pixels: one channel if it is grey, else three."""
+    width, height = image.size
+    return digest_of(f"{width} {height} {image.mode}\n".encode() + image.tobytes())
 
 
 def _shown(image: Image.Image) -> Image.Image:
     """Return the first picture of an opened file in mode L or RGB, upright and opaque."""
     image.load()
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith("I"):  # 16 bits, of which a screen shows the upper eight
         levels = np.asarray(image).astype(np.int64)
         image = Image.fromarray((np.clip(levels, 0, 65535) >> 8).astype(np.uint8))
     elif image.mode == "F":
         raise UndecodableError("pixels in floating point, which have no agreed grey levels")
-    ImageOps.exif_transpose(image, in_place=True)
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
         return image
     if image.mode == "1":
@@ -124,23 +139,19 @@ class Examined(NamedTuple):
 def examined(file: File, sizes: bool) -> Examined:
     """Return a file's digest and, if asked for, the size of its image.
 
-    A lossless file is decoded, since its pixels are what is digested; any other is only read.
+    All but JPEG is decoded, since of a lossless file the pixels are digested.
     """
     try:
-        if file.size > LARGEST or file.shape is not None or sizes or _is_lossless(file):
-            image, digest = decoded(file)
-            return Examined(digest, image.size)
-        content = file.read()
+        if not sizes and file.size <= LARGEST and file.shape is None:
+            content = file.read()
+            if content.startswith(JPEG):
+                return Examined(digest_of(content))
+        image, digest = decoded(file)
+        return Examined(digest, image.size)
     except UndecodableError as error:
         return Examined("", reason=str(error))
     except OSError as error:
         return Examined("", reason=f"cannot be read: {error.strerror or error}")
-    return Examined(digest_of(content)) if content else Examined("", reason="empty")
-
-
-def _is_lossless(file: File) -> bool:
-    begins = file.read(4)
-    return begins.startswith((b"\x89PNG", b"BM", b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"))
 
 
 def common_fit(sizes: Sequence[tuple[int, int]]) -> Fit:

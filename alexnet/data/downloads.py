@@ -43,10 +43,12 @@ def warning(description: Description, chosen: Download) -> str:
     time = f"{hours:.0f} hours" if hours > 1.5 else f"{chosen.time:.0f} minutes"
     why = f"; {chosen.why_slow}" if chosen.why_slow else " on a line of 100 Mbit/s"
     text = f"the download takes about {time}{why}."
+    have = f"ive what you have:  --source PATH  ({description.layout})"
     faster = min(description.downloads, key=lambda download: download.time)
     if faster is not chosen:
-        text += f" Faster ({faster.megabytes:.0f} MB): stop, {HUB}, and start again;"
-    return text + f" or give what you have:  --source PATH  ({description.layout})"
+        text += f" Faster ({faster.megabytes:.0f} MB): stop,  {HUB}  and start again; or g{have}"
+        return text
+    return f"{text} Faster, if you have it: g{have}"
 
 
 def fetch(chosen: Download, folder: Path) -> Path:

@@ -1,19 +1,23 @@
 """Where the bytes of a source's files lie: in a folder, a tar, a zip. Nothing is unpacked."""
 
+import lzma
 import os
 import stat
 import tarfile
-import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from alexnet.data.manifest import DatasetError
 
 LARGEST = 256 * 2**20
 """Bytes of the largest file that is read; no photograph has more, a bomb in a zip may."""
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+"""What Python's own readers raise for damaged archives."""
 
 
 class File(NamedTuple):
@@ -40,12 +44,12 @@ class File(NamedTuple):
         wanted = self.size if limit is None else min(limit, self.size)
         if self.member is not None:
             try:
-                with _zip(self.container).open(self.member) as file:
+                with _zip(self.container, _age(self.container)).open(self.member) as file:
                     content = file.read(wanted)
-            except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+            except DAMAGE as error:
                 raise OSError(f"damaged in its zip: {error}") from error
         else:
-            with Path(self.container).open("rb", buffering=0) as file:
+            with Path(self.container).open("rb") as file:
                 file.seek(self.offset)
                 content = file.read(wanted)
         if len(content) < wanted:
@@ -73,40 +77,53 @@ def listing(source: Path, work: Path) -> Listing:
         raise DatasetError(f"there is no file or folder {source}")
     if source.is_dir():
         files, empty = _in_folder(source)
-    elif zipfile.is_zipfile(source):
+    elif _begins(source).startswith(b"PK"):
         files, empty = _in_zip(source), 0
     else:
         files, empty = _in_tar(plain_tar(source, work))
-    # What a tar or zip holds twice under one name is, as for who unpacks it, the later one.
-    return Listing(sorted({file.path: file for file in files}.values()), empty)
+    return Listing(sorted(files), empty)
+
+
+def _begins(source: Path) -> bytes:
+    with source.open("rb") as file:
+        return file.read(4)
 
 
 def _shown(path: str) -> str:
-    """Return a path that can be written and compared: whole characters, composed alike."""
-    whole = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return unicodedata.normalize("NFC", whole)
+    """Return a path in whole characters, which can be written."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _in_folder(source: Path) -> tuple[list[File], int]:
-    files, empty, seen = [], 0, set[tuple[int, int]]()
-    # Class folders are often links to another disk: followed, but never in circles.
-    for folder, folders, names in os.walk(source, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        empty += not folders and not names
-        for name in names:
-            path = Path(folder, name)
+    files: list[File] = []
+    empty = 0
+
+    def look(folder: Path, above: frozenset[tuple[int, int]]) -> None:
+        nonlocal empty
+        # Class folders are often links to another disk: followed, but never in circles.
+        status = folder.stat()
+        here = (status.st_dev, status.st_ino)
+        if here in above:
+            return
+        entries = list(folder.iterdir())
+        empty += not entries
+        for path in entries:
             try:
                 found = path.stat()
             except OSError:  # a link to nothing; reading it will say so
                 found = path.lstat()
-            if not stat.S_ISREG(found.st_mode) and not stat.S_ISLNK(found.st_mode):
+            if stat.S_ISDIR(found.st_mode):
+                look(path, above | {here})
+            elif stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
+                within = _shown(path.relative_to(source).as_posix())
+                files.append(File(within, str(path), 0, found.st_size))
+            else:
                 raise DatasetError(f"{path} is a device, pipe or socket; leave it out of {source}")
-            within = _shown(path.relative_to(source).as_posix())
-            files.append(File(within, str(path), 0, found.st_size))
+
+    try:
+        look(source, frozenset())
+    except OSError as error:
+        raise DatasetError(f"{error.filename} cannot be read: {error.strerror}") from error
     return files, empty
 
 
@@ -135,84 +152,128 @@ def plain_tar(source: Path, work: Path) -> Path:
                 while block := stream.read(2**22):
                     file.write(block)
             beside.rename(copy)
-    except (tarfile.TarError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(f"{source} is not a tar that can be read: {reason}") from error
+    except (tarfile.TarError, *DAMAGE) as error:
+        raise _no_tar(source, error) from error
+    except OSError as error:
+        if error.errno is not None:  # of the disk, not of what was read
+            raise
+        raise _no_tar(source, error) from error
     return copy
 
 
+def _no_tar(source: Path, error: Exception) -> DatasetError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DatasetError(f"{source} is not a tar that can be read: {reason}")
+
+
+class _Window:
+    """A stretch of a file as a file: a tar in a tar sees nothing of the outer one."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file, self.start, self._size, self._place = file, start, size, 0
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, place: int) -> int:
+        self._place = place
+        return place
+
+    def read(self, count: int) -> bytes:
+        self._file.seek(self.start + self._place)
+        content = self._file.read(max(0, min(count, self._size - self._place)))
+        self._place += len(content)
+        return content
+
+
 def _in_tar(source: Path) -> tuple[list[File], int]:
-    files: list[File] = []
-    folders: set[str] = set()
+    files: dict[str, File] = {}
+    folders: set[PurePosixPath] = set()
     try:
         with source.open("rb") as file:
-            _read_tar(file, source, "", files, folders)
+            whole = _Window(file, 0, source.stat().st_size)
+            _read_tar(file, whole, source, "", files, folders)
     except tarfile.TarError as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(f"{source} is not a tar that can be read: {reason}") from error
-    used = {str(parent) for found in files for parent in PurePosixPath(found.path).parents}
-    leaves = folders - used - {str(p) for f in folders for p in PurePosixPath(f).parents}
-    return files, len(leaves)
+        raise _no_tar(source, error) from error
+    used = {parent for path in files for parent in PurePosixPath(path).parents}
+    leaves = folders - used - {parent for folder in folders for parent in folder.parents}
+    return list(files.values()), len(leaves)
 
 
 def _read_tar(
-    file: BinaryIO, source: Path, within: str, files: list[File], folders: set[str]
+    file: BinaryIO,
+    window: _Window,
+    source: Path,
+    within: str,
+    files: dict[str, File],
+    folders: set[PurePosixPath],
 ) -> None:
-    """Add what a tar holds, from the place that ``file`` is at; tars in it are read as folders."""
-    with tarfile.open(fileobj=file, mode="r:") as tar:
+    """Add what a tar holds; tars in it are read as folders.
+
+    Of two entries of one name the later one counts, as for who unpacks it.
+    """
+    with tarfile.open(fileobj=cast("BinaryIO", window), mode="r:") as tar:
         for member in tar:
-            path = _shown(f"{within}{member.name}")
-            _refuse_outside(path, source)
+            _refuse_outside(member.name, source)
+            path = f"{within}{member.name}"
             if member.isdir():
-                folders.add(str(PurePosixPath(path)))
+                folders.add(PurePosixPath(path))
                 continue
             if not member.isreg():
                 raise DatasetError(
-                    f"{path} in {source} is a link or a device; a dataset's tar holds only "
+                    f"{_shown(path)} in {source} is a link or a device; a dataset's tar holds only "
                     "files and folders"
                 )
             if member.sparse is not None:
-                raise DatasetError(f"{path} in {source} is stored sparse; pack it again without")
-            start = member.offset_data
+                raise DatasetError(f"{_shown(path)} in {source} is sparse; pack it again without")
+            start = window.start + member.offset_data
             if path.endswith(".tar"):
-                place = file.tell()
-                file.seek(start)
-                _read_tar(file, source, path.removesuffix(".tar") + "/", files, folders)
-                file.seek(place)
+                inner = _Window(file, start, member.size)
+                _read_tar(file, inner, source, path.removesuffix(".tar") + "/", files, folders)
             else:
-                path = str(PurePosixPath(path))
-                files.append(File(path, str(source), start, member.size))
+                shown = str(PurePosixPath(_shown(path)))
+                files[str(PurePosixPath(path))] = File(shown, str(source), start, member.size)
+        # tarfile takes any end for the end; a tar's own is a block of zeros.
+        window.seek(tar.offset)
+        if window.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            where = f"{_shown(within.rstrip('/'))}.tar in it ends" if within else "it ends"
+            raise tarfile.ReadError(f"{where} early, or is damaged after {len(files):,} files")
 
 
 def _in_zip(source: Path) -> list[File]:
-    files = []
-    for entry in _zip(str(source)).infolist():
+    files = {}
+    for entry in _zip(str(source), _age(str(source))).infolist():
+        _refuse_outside(entry.filename, source)
         path = _shown(entry.filename)
-        _refuse_outside(path, source)
         if entry.is_dir():
             continue
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DatasetError(f"{path} in {source} is a link; a dataset's zip holds only files")
         if entry.flag_bits & 1:
             raise DatasetError(f"{path} in {source} is encrypted; unpack it first")
-        files.append(
-            File(str(PurePosixPath(path)), str(source), 0, entry.file_size, entry.filename)
-        )
-    return files
+        shown = str(PurePosixPath(path))
+        files[shown] = File(shown, str(source), 0, entry.file_size, entry.filename)
+    return list(files.values())
 
 
 def _refuse_outside(path: str, source: Path) -> None:
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts or ("\\" in path and "..\\" in path):
-        raise DatasetError(f"{path!r} in {source} points outside of it; such a source is refused")
+    pure = PurePosixPath(path.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts:
+        raise DatasetError(
+            f"{_shown(path)!r} in {source} points outside of it; such a source is refused"
+        )
+
+
+def _age(path: str) -> int:
+    return Path(path).stat().st_mtime_ns
 
 
 @lru_cache(maxsize=4)
-def _zip(path: str) -> zipfile.ZipFile:
-    """Return an open zip; its list of files is read once per process."""
+def _zip(path: str, age: int) -> zipfile.ZipFile:
+    """Return an open zip, whose list of files is read once per process and state of the file."""
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} is not a zip that can be read: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
@@ -14,7 +15,7 @@ IMAGE_ENDINGS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
     ".pgm", ".pbm", ".pnm", ".avif", ".heic",
 )  # fmt: skip
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF")
+BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
 TRAIN, TEST = ("train", "training"), ("val", "valid", "validation", "test", "testing")
 """Names of folders; what a dataset publishes as validation or test is our test."""
 
@@ -56,9 +57,14 @@ def shows_an_image(file: File) -> bool:
     if ending in (".txt", ".csv", ".xml", ".json", ".md", ".html", ".mat"):
         return False
     try:
-        return file.read(8).startswith(BEGINNINGS)
+        begins = file.read(12)
     except OSError:
         return False
+    return (
+        begins.startswith(BEGINNINGS)
+        or (begins.startswith(b"RIFF") and begins.endswith(b"WEBP"))
+        or (begins.startswith(b"BM") and begins[6:10] == bytes(4))
+    )
 
 
 def inventory(files: Iterable[File], empty: int, source: str) -> Inventory:
@@ -84,11 +90,19 @@ def inventory(files: Iterable[File], empty: int, source: str) -> Inventory:
             break
     else:
         found = _folders(seen, source)
-    return found._replace(set_aside=found.set_aside + set_aside)
+    # A name may be composed in two ways, by the system that it was packed on.
+    images = [
+        image._replace(name=unicodedata.normalize("NFC", image.name)) for image in found.images
+    ]
+    return found._replace(images=images, set_aside=found.set_aside + set_aside)
 
 
 def _named(files: Iterable[File], name: str) -> File | None:
     return next((file for file in files if file.parts[-1] == name), None)
+
+
+def _text(file: File) -> str:
+    return file.read().decode("utf-8-sig", "replace")
 
 
 def _tiny_imagenet(files: list[File], source: str) -> Inventory | None:
@@ -96,13 +110,17 @@ def _tiny_imagenet(files: list[File], source: str) -> Inventory | None:
     annotations = _named(files, "val_annotations.txt")
     if annotations is None:
         return None
-    lines = annotations.read().decode().splitlines()
+    lines = _text(annotations).splitlines()
     classes = dict(line.split("\t")[:2] for line in lines if "\t" in line)
 
     def label(parts: tuple[str, ...]) -> tuple[str, str] | None:
-        if "train" in parts[:-1]:
-            return "train", parts[parts.index("train") + 1]
-        return ("test", classes[parts[-1]]) if parts[-3:-1] == ("val", "images") else None
+        depth = next((i for i, part in enumerate(parts[:-1]) if part in ("train", "val")), None)
+        if depth is None:
+            return None
+        part, within = "train" if parts[depth] == "train" else "test", parts[depth + 1 :]
+        if len(within) > 1 and within[0] != "images":  # many sort the validation images too
+            return part, within[0]
+        return (part, classes[within[-1]]) if part == "test" else None
 
     words = _named(files, "words.txt")
     return _by_rule("Tiny ImageNet", files, label, words, source)
@@ -118,8 +136,14 @@ def _kaggle(files: list[File], source: str) -> Inventory | None:
             f"{source} looks like Kaggle's ILSVRC, but LOC_val_solution.csv, which has the labels "
             "of its validation images, is not in it; put it beside the folder ILSVRC"
         )
-    rows = csv.DictReader(solution.read().decode().splitlines())
-    classes = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
+    rows = csv.DictReader(_text(solution).splitlines())
+    try:
+        classes = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
+    except (KeyError, IndexError, AttributeError) as error:
+        raise DatasetError(
+            f"{solution.path} in {source} is not Kaggle's list: it has the columns ImageId and "
+            "PredictionString, and in the second the class first"
+        ) from error
 
     def label(parts: tuple[str, ...]) -> tuple[str, str] | None:
         within = parts[parts.index("CLS-LOC") + 1 :] if "CLS-LOC" in parts else ()
@@ -157,7 +181,7 @@ def _by_rule(
             part, name = found
             images.append(Published("train" if part == "train" else "test", name, file))
     codes = {image.name for image in images}
-    titles = synset_titles(words.read().decode()) if words else {}
+    titles = synset_titles(_text(words)) if words else {}
     return Inventory(layout, images, set_aside, {c: t for c, t in titles.items() if c in codes})
 
 
@@ -190,7 +214,9 @@ def _folders(files: list[File], source: str) -> Inventory:
         )
     first = {file.parts[depth] for file in images if len(file.parts) > depth + 1}
     split = {name for name in first if name.lower() in TRAIN + TEST}
-    if any(len(file.parts) > depth + 2 and file.parts[depth] in split for file in images):
+    # A class may be called "test" as well: it is a part of the data beside others, or train.
+    deep = any(len(file.parts) > depth + 2 and file.parts[depth] in split for file in images)
+    if deep and (split == first or any(name.lower() in TRAIN for name in split)):
         published, unlabelled = _in_parts(images, depth, source)
         set_aside[NO_LABEL] += unlabelled
         names = " and ".join(sorted(split, key=lambda name: name.lower() in TEST))
@@ -220,7 +246,7 @@ def _in_parts(images: list[File], depth: int, source: str) -> tuple[list[Publish
     """Return images under train and val or test, and how many of a test have no label."""
     classless = {
         file.parts[depth].lower() for file in images if len(file.parts) == depth + 2
-    } - set(TRAIN)
+    } & set(TEST)
     labelled = {file.parts[depth].lower() for file in images if len(file.parts) > depth + 2}
     unlabelled = classless if labelled & set(TEST) else set()
     published, without = [], 0

@@ -12,15 +12,17 @@ import pickle
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from alexnet.data.digests import digest_of
-from alexnet.data.files import File, listing, packed
-from alexnet.data.layouts import NOT_AN_IMAGE, Inventory, Published
+from alexnet.data.files import DAMAGE, File, listing, packed
+from alexnet.data.layouts import NOT_AN_IMAGE, Inventory, Published, is_hidden
 from alexnet.data.manifest import DatasetError
 
 FASHION_CLASSES = (
@@ -40,6 +42,19 @@ OFFICIAL = {
 }
 
 
+PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])")
+
+
+class Row(NamedTuple):
+    """One image of a pack."""
+
+    part: str
+    name: str  # of its class
+    path: str
+    content: bytes
+    shape: tuple[int, ...] | None  # of raw pixels; None: encoded
+
+
 def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory | None:
     """Return the images of a source that packs them, or None if it is not of that kind.
 
@@ -52,6 +67,7 @@ def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory
     Raises:
         DatasetError: If a file is not the published one, or a package is missing.
     """
+    files = [file for file in files if not is_hidden(file)]
     names = {file.parts[-1] for file in files}
     work.mkdir(parents=True, exist_ok=True)
     if OFFICIAL["train"] in names:
@@ -66,28 +82,29 @@ def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory
 
 
 def _gathered(
-    images: Iterator[tuple[str, str, str, bytes, tuple[int, ...] | None]], spool: Path
+    images: Callable[[], Iterator[Row]], spool: Path, titles: dict[str, str] | None = None
 ) -> list[Published]:
-    """Copy images (part, class, path, bytes, shape) into one file, unless that is already done."""
-    index = spool.with_suffix(".json")
-    if index.exists():
-        rows = json.loads(index.read_text())
-        return [Published(p, c, _file(fields)) for p, c, fields in rows]
-    labels: list[tuple[str, str]] = []
+    """Copy images into one file, unless that is done; then ``images`` is not called.
 
-    def contents() -> Iterator[tuple[str, bytes, tuple[int, ...] | None]]:
-        for part, name, path, content, shape in images:
-            labels.append((part, name))
-            yield path, content, shape
+    The titles of classes that come to be known on the way are kept as well.
+    """
+    index, titles = spool.with_suffix(".json"), {} if titles is None else titles
+    if not index.exists():
+        labels: list[tuple[str, str]] = []
 
-    found = packed(contents(), spool)
-    rows = [(*label, file) for label, file in zip(labels, found, strict=True)]
-    beside = index.with_suffix(".part")
-    beside.write_text(json.dumps(rows))
-    beside.rename(index)
-    return [
-        Published("train" if part == "train" else "test", name, file) for part, name, file in rows
-    ]
+        def contents() -> Iterator[tuple[str, bytes, tuple[int, ...] | None]]:
+            for row in images():
+                labels.append((row.part, row.name))
+                yield row.path, row.content, row.shape
+
+        found = packed(contents(), spool)
+        rows = [(*label, file) for label, file in zip(labels, found, strict=True)]
+        beside = index.with_suffix(".part")
+        beside.write_text(json.dumps({"titles": titles, "rows": rows}), encoding="utf-8")
+        beside.rename(index)
+    known = json.loads(index.read_text(encoding="utf-8"))
+    titles |= known["titles"]
+    return [Published(part, name, _file(fields)) for part, name, fields in known["rows"]]
 
 
 def _file(fields: list[Any]) -> File:
@@ -98,70 +115,100 @@ def _file(fields: list[Any]) -> File:
 
 def _parquet(files: list[File], name: str, source: str, work: Path) -> Inventory:
     """Rows of ``image`` or ``img`` with ``label``, whose classes Hugging Face's schema names."""
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise DatasetError(
-            f"{source} is Parquet, which needs one package more:  pip install pyarrow"
-        ) from None
     images, titles, ignored = [], dict[str, str](), Counter[str]()
     for number, file in enumerate(files):
-        part = re.match(r"(train|test|val|valid|validation)\b", file.parts[-1].lower())
-        part = part or re.match(r"(train|test|val|valid|validation)$", "".join(file.parts[-2:-1]))
         if not file.path.endswith(".parquet"):
             ignored[NOT_AN_IMAGE] += 1
             continue
+        part = PART.match(file.parts[-1].lower()) or PART.match("".join(file.parts[-2:-1]).lower())
         if part is None:
             raise DatasetError(
                 f"{file.path} in {source} does not say its part; Parquet files are named "
                 "train-*.parquet, validation-*.parquet or test-*.parquet"
             )
-        is_file = file.member is None and Path(file.container).stat().st_size == file.size
-        table = pq.ParquetFile(file.container if is_file else io.BytesIO(file.read()))
-        rows = _rows(table, file, name, titles, source)
-        where = "train" if part[1] == "train" else "test"
-        spool = work / f"packed-{number:05}.bin"
-        images += _gathered(((where, *row, None) for row in rows), spool)
+        rows = partial(_rows, file, part[1], name, titles, source)
+        images += _gathered(rows, work / f"packed-{number:05}.bin", titles)
     return Inventory("Parquet", images, ignored, titles)
 
 
-def _rows(
-    table: Any, file: File, name: str, titles: dict[str, str], source: str
-) -> Iterator[tuple[str, str, bytes]]:
-    """Yield class, path and bytes of the rows of one Parquet file."""
-    schema = table.schema_arrow
+def _rows(file: File, part: str, name: str, titles: dict[str, str], source: str) -> Iterator[Row]:
+    """Yield the rows of one Parquet file."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise DatasetError(
+            f"{source} is Parquet, which needs one package more:  pip install pyarrow"
+        ) from None
+    is_file = file.member is None and Path(file.container).stat().st_size == file.size
+    try:
+        table = pq.ParquetFile(file.container if is_file else io.BytesIO(file.read()))
+        column, classes = _columns(table.schema_arrow, file, source)
+        groups = (
+            table.read_row_group(group, columns=[column, "label"]).to_pylist()
+            for group in range(table.num_row_groups)
+        )
+        for number, row in enumerate(chain.from_iterable(groups), start=1):
+            yield _row(row[column], row["label"], number, classes, part, name, titles, file, source)
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):
+            raise
+        reason = str(error).splitlines()[0]
+        raise DatasetError(f"{file.path} in {source} cannot be read: {reason}") from error
+
+
+def _columns(schema: Any, file: File, source: str) -> tuple[str, list[str]]:
+    """Return the name of the column of images, and the names of the classes if they are known."""
     column = next((c for c in ("image", "img") if c in schema.names), None)
     if column is None or "label" not in schema.names:
         raise DatasetError(
             f"{file.path} in {source} has the columns {', '.join(schema.names)}; "
             "it should have image or img, and label"
         )
-    described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    try:
+        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    except ValueError:
+        return column, []
     feature = described.get("info", {}).get("features", {}).get("label", {})
-    classes = feature.get("names", [])
-    done = 0
-    for group in range(table.num_row_groups):
-        rows = table.read_row_group(group, columns=[column, "label"])
-        for image, label in zip(rows[column].to_pylist(), rows["label"].to_pylist(), strict=True):
-            content, path = (
-                (image, "")
-                if isinstance(image, bytes)
-                else (
-                    image["bytes"],
-                    image.get("path") or "",
-                )
-            )
-            done += 1
-            if content is None or label is None or label < 0:
-                raise DatasetError(f"row {done} of {file.path} in {source} has no image or label")
-            title = classes[label] if label < len(classes) else str(label)
-            # ImageNet's rows name classes in words; the code that all its sources share is in the
-            # name of the image, such as n01440764_10026_n01440764.JPEG.
-            code = re.search(r"(n\d{8})\.\w+$", path) if name == "imagenet" else None
-            if code:
-                titles[code[1]] = title.split(",")[0].strip()
-                title = code[1]
-            yield title, f"{file.path}/{done} {path}".rstrip(), content
+    return column, feature.get("names", [])
+
+
+def _row(
+    image: object,
+    label: object,
+    number: int,
+    classes: list[str],
+    part: str,
+    name: str,
+    titles: dict[str, str],
+    file: File,
+    source: str,
+) -> Row:
+    """Return one row; adds the title of its class where the class has a code."""
+    packed_image = image if isinstance(image, dict) else {"bytes": image}
+    content, path = packed_image.get("bytes"), str(packed_image.get("path") or "")
+    title = _class(label, classes)
+    if not isinstance(content, bytes) or title is None:
+        raise DatasetError(
+            f"row {number} of {file.path} in {source} has no image, or no class: {label!r}"
+        )
+    # ImageNet's rows name classes in words; the code that all its sources share is in the name of
+    # the image, such as n01440764_10026_n01440764.JPEG.
+    code = re.search(r"(n\d{8})\.\w+$", path) if name == "imagenet" else None
+    if code:
+        titles[code[1]] = title.split(",")[0].strip()
+        title = code[1]
+    place = f"{file.path}/{number} {path}".rstrip()
+    return Row("train" if part == "train" else "test", title, place, content, None)
+
+
+def _class(label: object, classes: list[str]) -> str | None:
+    """Return the name of a class that is given as a number or a name; None if it is neither."""
+    if isinstance(label, str):
+        return label or None
+    if not isinstance(label, int) or label < 0 or (classes and label >= len(classes)):
+        return None
+    return classes[label] if classes else str(label)
 
 
 def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
@@ -176,14 +223,14 @@ def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
         content = file.read()
         try:
             content = gzip.decompress(content) if file.path.endswith(".gz") else content
-        except (OSError, EOFError) as error:
+        except (OSError, *DAMAGE) as error:
             raise DatasetError(f"{file.path} in {source} is damaged: {error}") from error
         if name == "fashion_mnist" and digest_of(content) != FASHION_CONTENTS.get(stem):
             _refuse(file.path, digest_of(content), FASHION_CONTENTS.get(stem, "none"), source)
         contents[stem] = content
     classes = FASHION_CLASSES if name == "fashion_mnist" else None
 
-    def images() -> Iterator[tuple[str, str, str, bytes, tuple[int, ...]]]:
+    def images() -> Iterator[Row]:
         for prefix, part in (("train", "train"), ("t10k", "test")):
             try:
                 pixels = idx_array(contents[f"{prefix}-images-idx3-ubyte"])
@@ -192,15 +239,17 @@ def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
                 raise DatasetError(f"{missing.args[0]} (or its .gz) is not in {source}") from None
             except ValueError as error:
                 raise DatasetError(f"the {prefix} files in {source} are damaged: {error}") from None
+            if pixels.ndim != 3 or labels.ndim != 1:
+                raise DatasetError(f"the {prefix} files in {source} are not images and labels")
             if len(pixels) != len(labels):
                 raise DatasetError(
                     f"{source} has {len(pixels)} {prefix} images and {len(labels)} labels"
                 )
             for number, (image, label) in enumerate(zip(pixels, labels.tolist(), strict=True)):
                 title = classes[label] if classes else str(label)
-                yield part, title, f"{prefix}/{number}", image.tobytes(), image.shape
+                yield Row(part, title, f"{prefix}/{number}", image.tobytes(), image.shape)
 
-    return Inventory("IDX", _gathered(images(), work / "packed.bin"), ignored, {})
+    return Inventory("IDX", _gathered(images, work / "packed.bin"), ignored, {})
 
 
 def idx_array(content: bytes) -> np.ndarray:
@@ -240,17 +289,17 @@ def _cifar10(files: list[File], source: str, work: Path) -> Inventory:
         contents[name] = content
     classes = pickle.loads(contents[CIFAR10.meta["filename"]])[CIFAR10.meta["key"]]
 
-    def images() -> Iterator[tuple[str, str, str, bytes, tuple[int, ...]]]:
+    def images() -> Iterator[Row]:
         for name, _ in published[:-1]:
             batch = pickle.loads(contents[name], encoding="latin1")
             pixels = batch["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
             part = "test" if name == "test_batch" else "train"
             for image, label, path in zip(pixels, batch["labels"], batch["filenames"], strict=True):
-                yield part, classes[label], f"{name}/{path}", image.tobytes(), image.shape
+                yield Row(part, classes[label], f"{name}/{path}", image.tobytes(), image.shape)
 
     ignored = Counter({NOT_AN_IMAGE: len(files) - len(published)})
     return Inventory(
-        "CIFAR-10's pickled batches", _gathered(images(), work / "packed.bin"), +ignored, {}
+        "CIFAR-10's pickled batches", _gathered(images, work / "packed.bin"), +ignored, {}
     )
 
 

@@ -149,6 +149,9 @@ def prepare(order: Order) -> Iterator[Event]:
                 yield from _prepare(order)
             else:
                 yield present
+    except DatasetError:
+        _tidy(order)
+        raise
     except Timeout:
         raise DatasetError(f"{order.name} is being prepared by another process") from None
     except OSError as error:
@@ -158,6 +161,14 @@ def prepare(order: Order) -> Iterator[Event]:
             f"cannot write to {order.data_dir}: {error.strerror}; what is finished is kept, the "
             "same command goes on"
         ) from error
+
+
+def _tidy(order: Order) -> None:
+    """Leave no folder where nothing was done."""
+    if order.work.is_dir():
+        kept = [p for p in order.work.rglob("*") if p.is_file() and p.name != MARK]
+        if not kept and (order.work / MARK).exists():
+            shutil.rmtree(order.work)
 
 
 def _already(order: Order) -> Generator[Event, None, Manifest | None]:

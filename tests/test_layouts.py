@@ -1,0 +1,270 @@
+"""Each published layout, in miniature: the part and the class of every image, and what is left."""
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from alexnet.data.files import File, listing
+from alexnet.data.layouts import (
+    EMPTY,
+    HIDDEN,
+    NO_LABEL,
+    NOT_AN_IMAGE,
+    Inventory,
+    inventory,
+    shows_an_image,
+    synset_titles,
+)
+from alexnet.data.manifest import DatasetError
+
+
+def found(paths: Iterable[str]) -> Inventory:
+    """Return the inventory of files that need not exist."""
+    files = [File(path, "nowhere", 0, 9) for path in sorted(paths)]
+    return inventory(files, 0, "the source")
+
+
+def parted(inventory: Inventory) -> dict[str, str]:
+    """Return part and class by path."""
+    return {image.file.path: f"{image.part} {image.name}" for image in inventory.images}
+
+
+def written(folder: Path, contents: dict[str, bytes]) -> Path:
+    """Write files, and return their folder."""
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+PARTS = {
+    "train and val": {
+        "train/a/1.jpg": "train a",
+        "train/b/2.png": "train b",
+        "val/a/3.jpg": "test a",
+    },
+    "train and test": {
+        "train/a/1.jpg": "train a",
+        "test/a/3.jpg": "test a",
+        "test/b/4.jpg": "test b",
+    },
+    "val and test, both with labels": {
+        "train/a/1.jpg": "train a",
+        "val/a/2.jpg": "test a",
+        "test/a/3.jpg": "test a",
+    },
+    "a test without labels beside val": {
+        "train/a/1.jpg": "train a",
+        "val/a/2.jpg": "test a",
+        "test/3.jpg": "",
+        "test/4.jpg": "",
+    },
+    "other names": {"Training/a/1.jpg": "train a", "VALIDATION/a/2.jpg": "test a"},
+    "names in capitals": {"TRAIN/a/1.JPG": "train a", "Test/b/2.JPEG": "test b"},
+    "in a folder": {"some/data/train/a/1.jpg": "train a", "some/data/val/a/2.jpg": "test a"},
+    "deeper than a class": {"train/a/x/1.jpg": "train a", "valid/a/y/z/2.jpg": "test a"},
+}
+
+
+@pytest.mark.parametrize("expected", PARTS.values(), ids=PARTS)
+def test_folders_of_parts_say_part_and_class(expected: dict[str, str]) -> None:
+    """What is published as validation or test is our test; what has no label there is counted."""
+    inventory = found(expected)
+
+    assert parted(inventory) == {path: said for path, said in expected.items() if said}
+    assert inventory.set_aside == +Counter({NO_LABEL: list(expected.values()).count("")})
+    assert inventory.has_test
+    assert inventory.titles == {}
+
+
+FLAT = {
+    "classes": {"a/1.jpg": "a", "b/2.jpg": "b"},
+    "in a folder": {"some/data/a/1.jpg": "a", "some/data/b/2.jpg": "b"},
+    "only train": {"train/a/1.jpg": "a", "train/b/2.jpg": "b"},
+    "a class named test": {"test/1.jpg": "test", "a/2.jpg": "a"},
+    "classes named train and test": {"train/1.jpg": "train", "test/2.jpg": "test"},
+    "folders in a class": {"a/x/1.jpg": "a", "a/y/2.jpg": "a", "b/3.jpg": "b"},
+    "names that sort apart": {"a/1.jpg": "a", "a b/2.jpg": "a b", "a-b/3.jpg": "a-b"},
+}
+
+
+@pytest.mark.parametrize("expected", FLAT.values(), ids=FLAT)
+def test_folders_of_classes_have_no_test(expected: dict[str, str]) -> None:
+    """So a part of them will be cut off."""
+    inventory = found(expected)
+
+    assert parted(inventory) == {path: f"train {name}" for path, name in expected.items()}
+    assert not inventory.has_test
+    assert inventory.layout == "a folder per class"
+
+
+def test_the_layout_is_said_in_words() -> None:
+    """With the names that the folders have, train first."""
+    assert (
+        found(["Val/a/1.jpg", "Train/a/1.jpg"]).layout == "a folder per class under Train and Val"
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        (["readme.txt", "a/labels.csv"], "there are no images in the source"),
+        ([], "there are no images in the source"),
+        (["1.jpg", "2.jpg"], "all images of the source lie in one folder, which is one class"),
+        (["x/y/1.jpg", "x/y/2.jpg"], "all images of the source lie in one folder"),
+        (["a/1.jpg", "b/2.jpg", "stray.jpg"], r"stray\.jpg in the source is in no folder of a cl"),
+        (["x/a/1.jpg", "x/b/2.jpg", "x/stray.jpg"], r"x/stray\.jpg in the source is in no folder"),
+        (["train/a/1.jpg", "train/2.jpg", "val/a/3.jpg"], r"train/2\.jpg in the source is not in"),
+        (["train/1.jpg", "val/a/2.jpg"], r"train/1\.jpg in the source is not in"),
+        (["train/a/1.jpg", "val/a/2.jpg", "val/3.jpg"], r"val/3\.jpg in the source is not in tra"),
+        (["train/a/1.jpg", "train/b/1.jpg", "test/2.jpg"], r"test/2\.jpg in the source is not in"),
+        (["train/a/1.jpg", "val/a/2.jpg", "more/a/3.jpg"], r"more/a/3\.jpg in the source is not "),
+        (["train/a/1.jpg", "val/a/2.jpg", "stray.jpg"], r"stray\.jpg in the source is not in tra"),
+    ],
+)
+def test_images_outside_of_any_class_are_refused(paths: list[str], reason: str) -> None:
+    """By the first of them, with what to do."""
+    with pytest.raises(DatasetError, match=reason):
+        found(paths)
+
+
+def test_what_is_no_image_is_counted(tmp_path: Path) -> None:
+    """Files that systems leave, texts, sounds; images without an ending are known by content."""
+    jpeg, png = b"\xff\xd8\xff\xe0 and more", b"\x89PNG\r\n\x1a\n and more"
+    source = written(
+        tmp_path / "source",
+        {
+            "a/1": jpeg,
+            "a/2.JFIF": b"",
+            "b/3.data": png,
+            "b/4": b"GIF89a",
+            "a/.5.jpg": jpeg,
+            ".git/6.jpg": jpeg,
+            "__MACOSX/a/7.jpg": jpeg,
+            "a/Thumbs.db": png,
+            "b/desktop.ini": b"",
+            "readme": b"a text",
+            "readme.md": jpeg,
+            "a/labels.csv": png,
+            "b/empty": b"",
+        },
+    )
+    for name in ("c", "d/e"):
+        (source / name).mkdir(parents=True)
+
+    inventory_ = inventory(*listing(source, tmp_path), "the source")
+
+    expected = {"a/1": "train a", "a/2.JFIF": "train a", "b/3.data": "train b", "b/4": "train b"}
+    assert parted(inventory_) == expected
+    assert inventory_.set_aside == {HIDDEN: 5, NOT_AN_IMAGE: 4, EMPTY: 2}
+
+
+def test_a_file_that_cannot_be_read_shows_no_image() -> None:
+    """Unless its name says that it should, so that it is counted as lost."""
+    assert not shows_an_image(File("a/1", "nowhere", 0, 9))
+    assert shows_an_image(File("a/1.jpg", "nowhere", 0, 9))
+
+
+TINY = {
+    "train/n01443537/images/n01443537_0.JPEG": "train n01443537",
+    "train/n01443537/images/n01443537_1.JPEG": "train n01443537",
+    "train/n01629819/images/n01629819_0.JPEG": "train n01629819",
+    "val/images/val_0.JPEG": "test n01629819",
+    "val/images/val_1.JPEG": "test n01443537",
+}
+TINY_TEXTS = {
+    "train/n01443537/n01443537_boxes.txt": b"n01443537_0.JPEG\t0\t10\t63\t58\n",
+    "train/n01629819/n01629819_boxes.txt": b"n01629819_0.JPEG\t4\t0\t63\t63\n",
+    "val/val_annotations.txt": b"val_0.JPEG\tn01629819\t0\t32\t44\t62\n"
+    b"val_1.JPEG\tn01443537\t52\t55\t57\t59\n",
+    "wnids.txt": b"n01443537\nn01629819\n",
+    "words.txt": b"n00001740\tentity\nn01443537\tgoldfish, Carassius auratus\n"
+    b"n01629819\tEuropean fire salamander, Salamandra salamandra\n",
+}
+
+
+@pytest.mark.parametrize("top", ["tiny-imagenet-200/", ""])
+def test_tiny_imagenet_is_read_as_published(top: str, tmp_path: Path) -> None:
+    """From its zip or folder: labels of val from its list, test set aside, titles from words."""
+    tests = {f"test/images/test_{number}.JPEG": b"" for number in range(3)}
+    with zipfile.ZipFile(tmp_path / "tiny.zip", "w") as file:
+        for name, content in {**dict.fromkeys(TINY, b""), **TINY_TEXTS, **tests}.items():
+            file.writestr(top + name, content)
+
+    inventory_ = inventory(*listing(tmp_path / "tiny.zip", tmp_path), "the source")
+
+    assert inventory_.layout == "Tiny ImageNet"
+    assert parted(inventory_) == {top + path: said for path, said in TINY.items()}
+    assert inventory_.set_aside == {NO_LABEL: 3, NOT_AN_IMAGE: 5}
+    titles = {"n01443537": "goldfish", "n01629819": "European fire salamander"}
+    assert inventory_.titles == titles
+    assert inventory_.has_test
+
+
+def test_an_image_that_its_list_has_not_is_refused(tmp_path: Path) -> None:
+    """By its name: of Tiny ImageNet's val."""
+    contents = {**dict.fromkeys(TINY, b""), **TINY_TEXTS, "val/images/val_2.JPEG": b""}
+    source = written(tmp_path / "source", contents)
+
+    with pytest.raises(DatasetError, match=r"val/images/val_2\.JPEG in the source has no label"):
+        inventory(*listing(source, tmp_path), "the source")
+
+
+VAL = "ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val"
+KAGGLE = {
+    "ILSVRC/Data/CLS-LOC/train/n01440764/n01440764_10026.JPEG": "train n01440764",
+    "ILSVRC/Data/CLS-LOC/train/n01443537/n01443537_2.JPEG": "train n01443537",
+    f"{VAL}_00000001.JPEG": "test n01443537",
+    f"{VAL}_00000002.JPEG": "test n01440764",
+    "ILSVRC/Data/CLS-LOC/test/ILSVRC2012_test_00000001.JPEG": "",
+}
+KAGGLE_TEXTS = {
+    "ILSVRC/Annotations/CLS-LOC/train/n01440764/n01440764_10026.xml": b"<annotation/>",
+    "ILSVRC/Annotations/CLS-LOC/val/ILSVRC2012_val_00000001.xml": b"<annotation/>",
+    "ILSVRC/ImageSets/CLS-LOC/val.txt": b"ILSVRC2012_val_00000001 1\n",
+    "LOC_sample_submission.csv": b"ImageId,PredictionString\n",
+    "LOC_synset_mapping.txt": b"n01440764 tench, Tinca tinca\nn01443537 goldfish\n",
+    "LOC_train_solution.csv": b"ImageId,PredictionString\nn01440764_10026,n01440764 1 2 3 4 \n",
+    "LOC_val_solution.csv": b"ImageId,PredictionString\n"
+    b"ILSVRC2012_val_00000002,n01440764 1 2 3 4 n01440764 5 6 7 8 \n"
+    b"ILSVRC2012_val_00000001,n01443537 9 9 9 9 \n",
+}
+
+
+def kaggle(folder: Path, *without: str) -> Inventory:
+    """Return what is found in Kaggle's folder without some files."""
+    contents = {**dict.fromkeys(KAGGLE, b""), **KAGGLE_TEXTS}
+    kept = {name: content for name, content in contents.items() if name not in without}
+    return inventory(*listing(written(folder / "source", kept), folder), "the source")
+
+
+def test_kaggles_imagenet_is_read_as_published(tmp_path: Path) -> None:
+    """Labels of val from its solution, whatever its order; test set aside; titles."""
+    inventory_ = kaggle(tmp_path)
+
+    assert inventory_.layout == "Kaggle's ILSVRC"
+    assert parted(inventory_) == {path: said for path, said in KAGGLE.items() if said}
+    assert inventory_.set_aside == {NO_LABEL: 1, NOT_AN_IMAGE: len(KAGGLE_TEXTS)}
+    assert inventory_.titles == {"n01440764": "tench", "n01443537": "goldfish"}
+
+
+def test_kaggles_imagenet_without_its_labels_is_refused(tmp_path: Path) -> None:
+    """Without the list, or an image's line in it; titles can be done without."""
+    with pytest.raises(DatasetError, match=r"LOC_val_solution\.csv.*put it beside"):
+        kaggle(tmp_path / "1", "LOC_val_solution.csv")
+    strange = written(tmp_path / "2" / "source", {f"{VAL}_00000003.JPEG": b""})
+    with pytest.raises(
+        DatasetError, match=r"ILSVRC2012_val_00000003\.JPEG in the source has no label"
+    ):
+        kaggle(strange.parent)
+    assert kaggle(tmp_path / "3", "LOC_synset_mapping.txt").titles == {}
+
+
+def test_titles_are_the_first_of_a_synsets_words() -> None:
+    """Of lines with a space or a tab; other lines say nothing."""
+    text = "n00000001 a b, c\nn00000002\td\r\nhead\nn3 x\nn00000004\n"
+
+    assert synset_titles(text) == {"n00000001": "a b", "n00000002": "d"}
