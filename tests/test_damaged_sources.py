@@ -81,7 +81,7 @@ def test_a_damaged_file_of_a_zip_raises_oserror(method: int, tmp_path: Path) -> 
         damaged = content.copy()
         damaged[place] ^= 0xFF
         file = listing(put(tmp_path / f"{place}.zip", damaged), tmp_path).files[0]
-        with pytest.raises(OSError, match="damaged in its zip|ends after"):
+        with pytest.raises(OSError, match=r"damaged in its zip|ends after"):
             file.read()
 
 
