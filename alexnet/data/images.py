@@ -1,11 +1,12 @@
 """Prepared images as tensors."""
 
 import math
+import mmap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -24,24 +25,55 @@ from alexnet.data.manifest import (
 from alexnet.data.statistics import GREY, Statistics, statistics
 
 RESIDENT = 2**30
-"""Bytes of a part's images up to which they are read into memory; larger parts are mapped, so that
-the system keeps as much of them as it has room for, once for all processes."""
+"""Bytes of a dataset's images up to which they are read into memory; larger sets are mapped, so
+that the system keeps as much of them as it has room for, once for all processes."""
 CHECKED = 2**32
 """Bytes of a dataset up to which every start digests it; larger ones are checked by `prepare`."""
 
 
-class Shards:
-    """Images in memory-mapped files, as if they were one tensor; read when they are wanted."""
+class Mapped(NamedTuple):
+    """A file of images that the system reads where and when they are wanted."""
 
-    def __init__(self, files: Sequence[Tensor], index: Tensor | None = None) -> None:
+    images: Tensor  # uint8 (n, h, w, 3)
+    memory: mmap.mmap | None = None  # the whole file; None if the images are in memory
+    start: int = 0  # of the first image in it, bytes
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Map a .npy file of images."""
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+            shape, _, _ = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with warnings.catch_warnings():
+            # PyTorch knows no tensors that cannot be written, and says so; nobody writes to these.
+            warnings.simplefilter("ignore", UserWarning)
+            pixels = torch.frombuffer(memory, dtype=torch.uint8, offset=start)
+        return cls(pixels.view(shape), memory, start)
+
+    def will_need(self, row: int) -> None:
+        """Let the system begin to read an image, and go on: a disk serves many at a time."""
+        if self.memory is None or not hasattr(mmap, "MADV_WILLNEED"):
+            return
+        length = self.images[0].numel()
+        first = self.start + row * length
+        page = first // mmap.PAGESIZE * mmap.PAGESIZE
+        self.memory.madvise(mmap.MADV_WILLNEED, page, first + length - page)
+
+
+class Shards:
+    """Images in several files, as if they were one tensor; read when they are wanted."""
+
+    def __init__(self, files: Sequence[Mapped], index: Tensor | None = None) -> None:
         """Hold images of several files, or those of them that ``index`` names, in its order.
 
         Args:
-            files: Each uint8 (n, h, w, 3).
+            files: None of them without images.
             index: Numbers of images, counted over all files, int64 (n,); all if None.
         """
         self.files = tuple(files)
-        self._ends = torch.tensor([len(file) for file in self.files]).cumsum(0)
+        self._ends = torch.tensor([len(file.images) for file in self.files]).cumsum(0)
         self.index = torch.arange(int(self._ends[-1])) if index is None else index
 
     def __len__(self) -> int:
@@ -51,7 +83,7 @@ class Shards:
     @property
     def shape(self) -> torch.Size:
         """As of a tensor: (n, h, w, 3)."""
-        return torch.Size((len(self), *self.files[0].shape[1:]))
+        return torch.Size((len(self), *self.files[0].images.shape[1:]))
 
     @property
     def device(self) -> torch.device:
@@ -62,12 +94,23 @@ class Shards:
         """Return some of the images; nothing is read."""
         return Shards(self.files, self.index[which])
 
+    def _places(self) -> Iterator[tuple[Mapped, int]]:
+        """Yield the file of each image, and its number there."""
+        files = torch.bucketize(self.index, self._ends, right=True)
+        before = self._ends - torch.tensor([len(file.images) for file in self.files])
+        rows = self.index - before[files]
+        for file, row in zip(files.tolist(), rows.tolist(), strict=True):
+            yield self.files[file], row
+
     def __iter__(self) -> Iterator[Tensor]:
         """Yield the images, each (h, w, 3), as views of the files."""
-        files = torch.bucketize(self.index, self._ends, right=True)
-        rows = self.index - (self._ends - torch.tensor([len(f) for f in self.files]))[files]
-        for file, row in zip(files.tolist(), rows.tolist(), strict=True):
-            yield self.files[file][row]
+        for file, row in self._places():
+            yield file.images[row]
+
+    def will_need(self) -> None:
+        """Let the system begin to read these images."""
+        for file, row in self._places():
+            file.will_need(row)
 
     def read(self, pinned: bool = False) -> Tensor:
         """Return the images in memory, uint8 (n, h, w, 3); pinned, if a GPU will fetch them."""
@@ -183,7 +226,7 @@ class Dataset:
 
 
 def load(name: str, data_dir: Path) -> Dataset:
-    """Read a dataset: small parts into memory, large ones mapped.
+    """Read a dataset: into memory if it is small, mapped if it is large.
 
     Raises:
         DatasetError: If it is not prepared here, or a file is missing or was changed since. A
@@ -207,7 +250,7 @@ def _dataset(manifest: Manifest, parts: Sequence[Images], measured: Statistics) 
 def _refuse_damage(manifest: Manifest, folder: Path) -> None:
     paths = [folder / name for name in manifest.files]
     bad = (path for path in paths if not path.exists())
-    if manifest.images * 3 * manifest.size**2 <= CHECKED:
+    if manifest.bytes <= CHECKED:
         bad = (folder / name for name, wrong in damaged(manifest, folder) if wrong)
     if path := next(bad, None):
         raise DatasetError(f"{path} is damaged or missing; prepare {manifest.name} again")
@@ -215,18 +258,11 @@ def _refuse_damage(manifest: Manifest, folder: Path) -> None:
 
 def _part(manifest: Manifest, folder: Path, part: Part) -> Images:
     labels = torch.from_numpy(np.load(folder / f"{part}_labels.npy"))
-    with warnings.catch_warnings():
-        # PyTorch knows no tensors that cannot be written, and says so; nobody writes to these.
-        warnings.simplefilter("ignore", UserWarning)
-        files = [
-            torch.from_numpy(np.load(folder / name, mmap_mode="r"))
-            for name in manifest.shards(part)
-        ]
+    files = [Mapped.of(folder / name) for name in manifest.shards(part)]
     pixels = Shards(files)
     if len(pixels) != len(labels):
         raise DatasetError(f"{part} has {len(labels)} labels for {len(pixels)} images in {folder}")
-    small = math.prod(pixels.shape) <= RESIDENT
-    return Images(torch.cat(files) if small else pixels, labels)
+    return Images(pixels.read() if manifest.bytes <= RESIDENT else pixels, labels)
 
 
 def _embedded(manifest: Manifest, folder: Path) -> Dataset:

@@ -82,6 +82,11 @@ class Manifest(Frozen):
         """How many there are in all."""
         return sum(self.counts.values())
 
+    @property
+    def bytes(self) -> int:
+        """How much all images take."""
+        return self.images * 3 * self.size**2
+
     def shards(self, part: Part) -> list[str]:
         """Return the files that hold a part's images, in order."""
         return sorted(name for name in self.files if name.startswith(f"{part}_images"))

@@ -5,22 +5,23 @@ processes, and those that a killed preparation has finished are not written agai
 """
 
 import hashlib
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from alexnet.data.decoding import UndecodableError, decoded, square
-from alexnet.data.digests import Label, digest_of
+from alexnet.data.digests import Label, digest_of, file_digest
 from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError, Fit, Part
 from alexnet.data.statistics import Pixels, Sums
 
 SHARD = 128 * 2**20  # bytes
-BLOCK = 64  # images that are summed at a time
+BLOCK = 16  # images that are written and summed at a time
 MOST = 8192  # images, so that small ones too are shared out among processes
 
 
@@ -100,37 +101,42 @@ def finished(shard: Shard) -> Written | None:
 
 
 def write(shard: Shard) -> Written:
-    """Decode a shard's images and write them, one at a time; leave out what cannot be decoded.
+    """Decode a shard's images and write them, some at a time; leave out what cannot be decoded.
 
     Raises:
-        DatasetError: If an image is not the one that was digested, or has another size than a
-            dataset of one size should have.
+        DatasetError: If an image is not the one that was digested.
         OSError: If the disk is full.
     """
     beside, size = shard.path.with_suffix(".part"), shard.fit.size
     left_out: dict[str, str] = {}
     kept: list[Member] = []
-    with beside.open("wb") as file:
-        _write_header(file, len(shard.members), size)
-        for member in shard.members:
-            try:
-                image, digest = decoded(member.file)
-                pixels = square(image, shard.fit)
-            except UndecodableError as error:
-                left_out[member.file.path] = str(error)
-                continue
-            if digest != member.label.digest:
-                raise DatasetError(f"{member.file.path} was changed while it was being prepared")
-            file.write(pixels.data)
-            kept.append(member)
+    sums, digest = Sums.none(size, size), hashlib.sha256(_header(len(shard.members), size))
+    block = np.empty((BLOCK, size, size, 3), np.uint8)
+    with beside.open("wb", buffering=0) as file:
+        file.write(_header(len(shard.members), size))
+        for members in batched(shard.members, BLOCK):
+            filled = 0
+            for member in members:
+                try:
+                    block[filled] = _pixels(member, shard.fit)
+                except UndecodableError as error:
+                    left_out[member.file.path] = str(error)
+                    continue
+                kept.append(member)
+                filled += 1
+            done = block[:filled]
+            file.write(done.data)
+            digest.update(done.data)
+            if shard.part == "train":
+                sums = sums.plus(Sums.of(done))
         if left_out:
             file.seek(0)
-            _write_header(file, len(kept), size)
-    with beside.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    written = Written(key_of(kept), digest, left_out)
+            file.write(_header(len(kept), size))
+    written = Written(
+        key_of(kept), file_digest(beside) if left_out else digest.hexdigest(), left_out
+    )
     if shard.part == "train":
-        np.savez(shard.sums, **_sums(np.load(beside, mmap_mode="r"))._asdict())
+        np.savez(shard.sums, **sums._asdict())
     beside.rename(shard.path)
     note = shard.note.with_suffix(".json.part")
     note.write_text(json.dumps(written._asdict()))
@@ -138,13 +144,22 @@ def write(shard: Shard) -> Written:
     return written
 
 
-def _sums(images: Pixels) -> Sums:
-    total = Sums.none(*images.shape[1:3])
-    for start in range(0, len(images), BLOCK):
-        total = total.plus(Sums.of(images[start : start + BLOCK]))
-    return total
+def _pixels(member: Member, fit: Fit) -> Pixels:
+    image, digest = decoded(member.file)
+    if digest != member.label.digest:
+        raise DatasetError(f"{member.file.path} was changed while it was being prepared")
+    return square(image, fit)
 
 
-def _write_header(file: Any, count: int, size: int) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(file, header)
+def batched(members: Sequence[Member], size: int) -> Iterator[Sequence[Member]]:
+    """Yield members, so many at a time; the last may be fewer."""
+    for start in range(0, len(members), size):
+        yield members[start : start + size]
+
+
+def _header(count: int, size: int) -> bytes:
+    """Return how a .npy file of so many images begins; as long for any number of them."""
+    about = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, about)
+    return content.getvalue()
