@@ -128,11 +128,13 @@ def average(scores: Iterable[Tensor], shares: Sequence[float]) -> Tensor:
 
 def clean_sample(images: Images, count: int) -> Images:
     """Return the first images of every class, ``count`` in all or nearly, in stored order."""
-    classes = int(images.labels.max()) + 1
-    per_class = max(1, count // classes)
-    one_hot = functional.one_hot(images.labels, classes)
-    rank = (one_hot.cumsum(0) * one_hot).sum(1)  # 1 for the first image of its class
-    chosen = rank <= per_class
+    counts = images.labels.bincount()
+    per_class = max(1, count // len(counts))
+    by_class = images.labels.argsort(stable=True)
+    ranks = torch.empty_like(by_class)  # of each image within its class, from 0
+    before = (counts.cumsum(0) - counts)[images.labels[by_class]]
+    ranks[by_class] = torch.arange(len(images), device=images.device) - before
+    chosen = ranks < per_class
     return images.only(chosen)
 
 
@@ -200,7 +202,10 @@ def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
         return same_class_rate(of, queries.labels, near, among.labels)
 
     side = min(observer.lens.view, queries.pixels.shape[1])
-    pixels = (centre(in_memory(images.pixels), side).flatten(1) for images in (queries, among))
+    pixels = (
+        centre(in_memory(images.pixels), side).flatten(1).to(images.device)
+        for images in (queries, among)
+    )
     return Neighbours(
         nearest=NEAREST,
         queries=len(queries),

@@ -18,24 +18,16 @@ from alexnet.data.manifest import (
     all_stored,
     bytes_on_disk,
     folder_of,
+    in_words,
     stored,
 )
-from alexnet.data.preparation import Fetching, Found, Order, Progress, prepare
+from alexnet.data.preparation import Fetching, Found, Note, Order, Progress, prepare
 from reports.terminal import LABEL, as_typed, say
 from reports.words import clock
 
 LISTED = 3  # images that were left out, by name
 QUIET = 20  # seconds without a line, where there is no bar
 STAGES = {"digests": "digests", "images": "decoding", "check": "checking"}
-
-
-def size_of(count: float) -> str:
-    """Return bytes as a person says them.
-
-    >>> size_of(1_234_000), size_of(2_350_000_000)
-    ('1 MB', '2.4 GB')
-    """
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
 def catalogue(console: Console, data_dir: Path) -> None:
@@ -69,7 +61,7 @@ def catalogue(console: Console, data_dir: Path) -> None:
 def _here(manifest: Manifest, data_dir: Path) -> str:
     if manifest.name in IN_PACKAGE:
         return "in the package"
-    return size_of(bytes_on_disk(manifest, data_dir))
+    return in_words(bytes_on_disk(manifest, data_dir))
 
 
 def _state(name: str, data_dir: Path) -> str:
@@ -127,7 +119,7 @@ def _source(download: Download) -> str:
     extra = f"; needs  {HUB}" if download.kind == "hub" else ""
     token = "  and a token of your own" if download.token else ""
     minutes = f", {download.minutes:.0f} minutes" if download.minutes else ""
-    size = size_of(download.megabytes * 1e6)
+    size = in_words(download.megabytes * 1e6)
     return f"{place}, {download.where}, {size}{minutes}{slow}{extra}{token}"
 
 
@@ -143,6 +135,8 @@ def run(order: Order, console: Console) -> int:
                     _announce_download(console, order, event)
                 case Found():
                     _announce(console, order, event)
+                case Note(label=label, text=text):
+                    say(console, label, text)
                 case Progress():
                     checked = event.stage == "check"
                     bar.show(event)
@@ -154,7 +148,7 @@ def run(order: Order, console: Console) -> int:
     if checked:
         say(console, order.name, f"already prepared in {folder}, every file as its digest says")
     else:
-        size = size_of(bytes_on_disk(manifest, order.data_dir))
+        size = in_words(bytes_on_disk(manifest, order.data_dir))
         say(console, "written to", f"{folder}, {size} in {clock(time.monotonic() - start)}")
     summary(console, manifest)
     return 0
@@ -188,7 +182,7 @@ def _announce(console: Console, order: Order, found: Found) -> None:
     say(
         console,
         "disk",
-        f"{at_most}{size_of(found.needed)} of {size_of(found.free)} free in {order.data_dir}",
+        f"{at_most}{in_words(found.needed)} of {in_words(found.free)} free in {order.data_dir}",
     )
     workers = "1 process" if found.workers == 1 else f"{found.workers} processes"
     say(console, "with", f"{workers}; Ctrl-C loses nothing, the same command goes on")

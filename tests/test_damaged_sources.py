@@ -72,10 +72,9 @@ def test_a_damaged_tar_in_a_tar_is_refused(content: bytes, tmp_path: Path) -> No
         listing(source, tmp_path)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-def test_a_damaged_file_of_a_zip_raises_oserror(method: int, tmp_path: Path) -> None:
+def test_a_damaged_file_of_a_zip_raises_oserror(tmp_path: Path) -> None:
     """So that one image is left out, and not all given up."""
-    path = zip_of(tmp_path / "w.zip", {"a": bytes(range(200)) * 3}, method)
+    path = zip_of(tmp_path / "w.zip", {"a": bytes(range(200)) * 3}, zipfile.ZIP_DEFLATED)
     content = bytearray(path.read_bytes())
     for place in range(45, 100, 3):
         damaged = content.copy()
@@ -203,15 +202,6 @@ def test_kaggles_list_may_begin_with_a_mark(tmp_path: Path) -> None:
         name: b"\xef\xbb\xbf" + KAGGLE_TEXTS[name],
     }
     inventory(*listing(written(tmp_path / "s", contents), tmp_path), "s")
-
-
-def test_digests_of_other_shapes_differ(tmp_path: Path) -> None:
-    """Though all their pixels are black."""
-    one, other = (
-        decoded(stored(tmp_path, saved(Image.new("L", size), "PNG")))[1]
-        for size in ((2, 8), (4, 4))
-    )
-    assert one != other
 
 
 def test_a_postscript_file_is_no_image(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
-from alexnet.data.catalogue import CATALOGUE, Download
+from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.downloads import fetch
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.preparation import Fetching, Order, prepare
@@ -251,6 +251,7 @@ def test_every_lossless_source_of_cifar10_is_the_same_dataset(
 def test_an_archive_that_is_not_the_authors_is_refused(archive: Path, tmp_path: Path) -> None:
     """By torchvision, by its digest."""
     archive.write_bytes(archive.read_bytes() + b"\0")
+    about = CATALOGUE["cifar10"]
 
     with pytest.raises(DatasetError, match="CIFAR10 cannot be had from its server"):
-        fetch(Download(kind="official", where="CIFAR10", megabytes=170), tmp_path / "download")
+        fetch(about, about.downloads[1], tmp_path / "download")

@@ -221,13 +221,16 @@ REFUSED = {
     "absolute": (entry("/etc/passwd"), "'/etc/passwd' in .* points outside"),
     "of Windows": (entry("..\\x.jpg"), "points outside"),
     "inside": (entry("n1.tar", tar_of([("../x.jpg", b"")])), r"'\.\./x\.jpg' in .* points out"),
-    "cut in a file": (TAR[:2500], "is not a tar that can be read: unexpected end of data"),
-    "cut in the first header": (TAR[:300], "is not a tar that can be read"),
-    "no tar": (b"a text", "is not a tar that can be read"),
-    "nothing": (b"", "is not a tar that can be read"),
-    "gz cut": (gzip.compress(TAR)[:-20], "is not a tar that can be read"),
-    "bz2 cut": (bz2.compress(TAR)[:-20], "is not a tar that can be read"),
-    "xz cut": (lzma.compress(TAR)[:-20], "is not a tar that can be read"),
+    "cut in a file": (
+        TAR[:2500],
+        "is not a folder, tar or zip that can be read: unexpected end of data",
+    ),
+    "cut in the first header": (TAR[:300], "is not a folder, tar or zip that can be read"),
+    "no tar": (b"a text", "is not a folder, tar or zip that can be read"),
+    "nothing": (b"", "is not a folder, tar or zip that can be read"),
+    "gz cut": (gzip.compress(TAR)[:-20], "is not a folder, tar or zip that can be read"),
+    "bz2 cut": (bz2.compress(TAR)[:-20], "is not a folder, tar or zip that can be read"),
+    "xz cut": (lzma.compress(TAR)[:-20], "is not a folder, tar or zip that can be read"),
 }
 
 

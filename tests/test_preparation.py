@@ -88,7 +88,11 @@ def test_the_same_bytes_from_any_source_by_any_number_of_processes(
     assert manifests[0] == manifests[1] == manifests[2]
     assert manifests[0].counts == {"train": 180, "valid": 20, "test": 40}
     assert manifests[0].classes == ("cat", "dog")
-    assert contents(orders[0].target) == contents(orders[1].target) == contents(orders[2].target)
+    assert (
+        contents(orders[0].place.target)
+        == contents(orders[1].place.target)
+        == contents(orders[2].place.target)
+    )
     assert len(manifests[0].shards("train")) == 4
 
 
@@ -122,30 +126,30 @@ def test_a_prepared_dataset_is_checked_and_not_made_again(pets: Path, tmp_path: 
     """Its source may be gone; nothing is written."""
     order = Order("pets", pets, tmp_path / "data")
     first = made(order)
-    before = {path.name: path.stat().st_mtime_ns for path in order.target.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in order.place.target.iterdir()}
     shutil.rmtree(pets)
 
     events = list(prepare(order))
 
     assert events[-1] == first
     assert {event.stage for event in events if isinstance(event, Progress)} == {"check"}
-    assert {path.name: path.stat().st_mtime_ns for path in order.target.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in order.place.target.iterdir()} == before
 
 
 def test_a_damaged_dataset_is_refused_and_made_again(pets: Path, tmp_path: Path) -> None:
     """One bit of one image."""
     order = Order("pets", pets, tmp_path / "data")
     manifest = made(order)
-    path = order.target / manifest.shards("train")[0]
+    path = order.place.target / manifest.shards("train")[0]
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
 
     with pytest.raises(DatasetError, match=f"{path.name} is damaged"):
         load("pets", tmp_path / "data")
-    assert [name for name, bad in damaged(manifest, order.target) if bad] == [path.name]
+    assert [name for name, bad in damaged(manifest, order.place.target) if bad] == [path.name]
     assert made(order) == manifest
-    assert not any(bad for _, bad in damaged(manifest, order.target))
+    assert not any(bad for _, bad in damaged(manifest, order.place.target))
 
 
 SLOW = """
@@ -182,10 +186,8 @@ def test_a_killed_preparation_is_taken_up(pets: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no dataset"):
         read_manifest("pets", data)
     order = Order("pets", pets, data)
-    finished = {path.name for path in order.work.glob("*.json")}
-    before = {
-        path.stem: path.with_suffix(".npy").stat().st_ino for path in order.work.glob("*.json")
-    }
+    finished = list(order.place.notes.glob("*.json"))
+    before = {path.stem: (order.place.arrays / path.stem).stat().st_ino for path in finished}
 
     events = list(prepare(order))
 
@@ -193,9 +195,9 @@ def test_a_killed_preparation_is_taken_up(pets: Path, tmp_path: Path) -> None:
     assert events[-1] == whole
     first = next(e for e in events if isinstance(e, Progress) and e.stage == "images")
     assert first.done >= 50
-    after = {path.stem: path.stat().st_ino for path in order.target.glob("*_images*")}
+    after = {path.name: path.stat().st_ino for path in order.place.target.glob("*_images*")}
     assert before.items() <= after.items()
-    assert contents(order.target) == contents(tmp_path / "whole" / "pets")
+    assert contents(order.place.target) == contents(tmp_path / "whole" / "pets")
 
 
 def wait_until_gone(session: int) -> None:
@@ -220,7 +222,7 @@ def test_digests_that_are_known_are_not_taken_again(pets: Path, tmp_path: Path) 
     for event in prepare(order):
         if isinstance(event, Progress) and event.stage == "images":
             break
-    notes = order.work / "digests.jsonl"
+    notes = order.place.notes / "digests.jsonl"
     notes.write_text(notes.read_text() + '{"start": 512, "fil')
 
     first = next(e for e in prepare(order) if isinstance(e, Progress))
@@ -293,8 +295,6 @@ def test_many_unreadable_images_stop_it(pets: Path, tmp_path: Path) -> None:
     assert isinstance(events[-1], Manifest)
     assert len(events[-1].left_out) == 5
     assert events[-1].images == 235
-    first = next(e for e in events if isinstance(e, Progress))
-    assert first.done == 240
 
 
 def test_without_test_images_a_fifth_is_cut_off(pets: Path, tmp_path: Path) -> None:
@@ -423,7 +423,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     order = Order("pets", pets, tmp_path / "data", size=256, workers=1)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000_000))
-    with pytest.raises(DatasetError, match=r"takes 0\.0 GB, and .* has 0\.0 GB free"):
+    with pytest.raises(DatasetError, match=r"takes 47 MB, and .* has 10 MB free"):
         made(order)
     monkeypatch.undo()
     monkeypatch.setattr(shards, "MOST", 50)

@@ -230,7 +230,7 @@ def squares_of(pixels: Pixels, batch: Wanted, lens: Lens) -> Tensor:
     which = batch.which
     if isinstance(pixels, Shards):
         device = lens.mean.device
-        pinned = device.type == "cuda"  # so that they are copied while the network computes
+        pinned = device.type == "cuda"  # so that this thread need not wait for the copy
         pixels = pixels[which].read(pinned).to(device, non_blocking=True)
         which = torch.arange(len(which), device=device)
     if batch.corners is not None and lens.resize is None:

@@ -11,8 +11,6 @@ from alexnet.data.manifest import (
     Fit,
     Manifest,
     all_stored,
-    damaged,
-    folder_of,
     stored,
 )
 from alexnet.names import suggestion
@@ -215,7 +213,7 @@ CATALOGUE = {
                 ),
             ),
             layout="folder of the official archives, Kaggle's zip or folder, Parquet, "
-            "a folder per class under train and val; or the word hub, with your token",
+            "a folder per class under train and val",
         ),
     )
 }
@@ -257,15 +255,3 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
         f"{name} is not prepared in {data_dir}; prepare it with:  "
         + "   ".join(filter(None, (description.how, description.cost)))
     )
-
-
-def whole(name: str, data_dir: Path) -> Manifest | None:
-    """Return the manifest of a dataset if it and every file it names are there and unchanged."""
-    try:
-        manifest = stored(name, data_dir)
-    except DatasetError:
-        return None
-    if manifest is None:
-        return None
-    checks = damaged(manifest, folder_of(name, data_dir))
-    return None if any(bad for _, bad in checks) else manifest

@@ -7,14 +7,12 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from alexnet.data.digests import digest_of
 from alexnet.data.files import LARGEST, File
 from alexnet.data.manifest import Fit
-
-Pixels = NDArray[np.uint8]
+from alexnet.data.statistics import Pixels
 
 LOSSLESS = ("PNG", "BMP", "PPM")
 """Formats, as Pillow names them, whose pixels are the same from every decoder."""
@@ -36,14 +34,7 @@ def decoded(file: File) -> tuple[Image.Image, str]:
     Raises:
         UndecodableError: If it shows no image.
     """
-    if file.size > LARGEST:
-        raise UndecodableError(f"larger than {LARGEST >> 20} MiB")
-    try:
-        content = file.read()
-    except OSError as error:
-        raise UndecodableError(f"cannot be read: {error.strerror or error}") from error
-    if not content:
-        raise UndecodableError("empty")
+    content = _content(file)
     if file.shape is not None:
         image = Image.fromarray(np.frombuffer(content, np.uint8).reshape(file.shape))
         return image, _pixel_digest(image)
@@ -54,7 +45,7 @@ def decoded(file: File) -> tuple[Image.Image, str]:
         try:
             with Image.open(io.BytesIO(content), formats=_formats()) as image:
                 shown, kind = _shown(image), image.format
-        except UndecodableError:
+        except (UndecodableError, MemoryError):
             raise
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise UndecodableError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
@@ -66,6 +57,23 @@ def decoded(file: File) -> tuple[Image.Image, str]:
     return shown, _pixel_digest(shown) if kind in LOSSLESS else digest_of(content)
 
 
+def _content(file: File) -> bytes:
+    """Return a file's bytes, of which there are some."""
+    if file.size > LARGEST:
+        raise UndecodableError(f"larger than {LARGEST >> 20} MiB")
+    try:
+        content = file.read()
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise UndecodableError(f"cannot be read: {error.strerror}") from error
+    except OSError as error:
+        if error.errno is not None:  # a disk that fails is no reason to leave an image out
+            raise
+        raise UndecodableError(f"cannot be read: {error}") from error
+    if not content:
+        raise UndecodableError("empty")
+    return content
+
+
 @cache
 def _formats() -> tuple[str, ...]:
     Image.init()  # some are not in every build of Pillow
@@ -73,9 +81,8 @@ def _formats() -> tuple[str, ...]:
 
 
 def _pixel_digest(image: Image.Image) -> str:
-    """Return the digest of an image's size and pixels: one channel if it is grey, else three."""
-    width, height = image.size
-    return digest_of(f"{width} {height} {image.mode}\n".encode() + image.tobytes())
+    """Return the digest of an image's pixels, row by row: one byte each if grey, else three."""
+    return digest_of(image.tobytes())
 
 
 def _shown(image: Image.Image) -> Image.Image:
@@ -142,16 +149,14 @@ def examined(file: File, sizes: bool) -> Examined:
     All but JPEG is decoded, since of a lossless file the pixels are digested.
     """
     try:
-        if not sizes and file.size <= LARGEST and file.shape is None:
-            content = file.read()
+        if not sizes and file.shape is None and file.size <= LARGEST:
+            content = _content(file)
             if content.startswith(JPEG):
                 return Examined(digest_of(content))
         image, digest = decoded(file)
         return Examined(digest, image.size)
     except UndecodableError as error:
         return Examined("", reason=str(error))
-    except OSError as error:
-        return Examined("", reason=f"cannot be read: {error.strerror or error}")
 
 
 def common_fit(sizes: Sequence[tuple[int, int]]) -> Fit:

@@ -51,14 +51,24 @@ def warning(description: Description, chosen: Download) -> str:
     return f"{text} Faster, if you have it: g{have}"
 
 
-def fetch(chosen: Download, folder: Path) -> Path:
+def other_ways(description: Description, chosen: Download) -> str:
+    """Return what else a person can give as a source."""
+    others = [d.kind for d in description.downloads if d is not chosen]
+    return "".join(f"--source {kind}, or " for kind in others) + "--source PATH"
+
+
+def fetch(description: Description, chosen: Download, folder: Path) -> Path:
     """Download into ``folder`` what is not there yet; return where the files are.
 
     Raises:
         DatasetError: If it cannot be had, or is not what its publisher says it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return _from_hub(chosen, folder) if chosen.kind == "hub" else _official(chosen, folder)
+    try:
+        return _from_hub(chosen, folder) if chosen.kind == "hub" else _official(chosen, folder)
+    except DatasetError as error:
+        ways = other_ways(description, chosen)
+        raise DatasetError(f"{error}; other ways:  {ways}") from error
 
 
 def _from_hub(chosen: Download, folder: Path) -> Path:
@@ -83,12 +93,9 @@ def _from_hub(chosen: Download, folder: Path) -> Path:
             else ""
         )
         raise DatasetError(f"{chosen.where} cannot be had from Hugging Face{way_out}") from error
-    except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise DatasetError(
-            f"{chosen.where} cannot be had from Hugging Face ({reason}); "
-            "other ways:  --source official, or --source PATH"
-        ) from error
+    except Exception as error:  # of whichever library the hub's client uses for its requests
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DatasetError(f"{chosen.where} cannot be had from Hugging Face ({reason})") from error
     if not files:
         raise DatasetError(f"{chosen.where} on Hugging Face has no {', '.join(chosen.patterns)}")
     stated = ((entry.path, getattr(entry, "lfs", None)) for entry in known)

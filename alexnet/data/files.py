@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -9,10 +10,11 @@ import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from alexnet.data.manifest import DatasetError
 
+DEEPEST = 8  # folders, within which a tar in a tar may lie
 LARGEST = 256 * 2**20
 """Bytes of the largest file that is read; no photograph has more, a bomb in a zip may."""
 
@@ -29,6 +31,7 @@ class File(NamedTuple):
     size: int  # bytes
     member: str | None = None  # its name in a zip, which keeps it compressed
     shape: tuple[int, ...] | None = None  # of raw pixels (h, w) or (h, w, 3); None: encoded
+    age: int = 0  # when a file of a folder was changed, nanoseconds
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -64,10 +67,11 @@ class Listing(NamedTuple):
     empty: int  # folders that hold nothing
 
 
-def listing(source: Path, work: Path) -> Listing:
+def listing(source: Path, work: Path, besides: Path | None = None) -> Listing:
     """List the files of a folder, tar (tars within it included) or zip, in the order of paths.
 
     A compressed tar cannot be read here and there, so it is decompressed once, into ``work``.
+    A folder ``besides`` is not looked into, should it lie in the source.
 
     Raises:
         DatasetError: If the source is none of these, or holds what no dataset should: entries that
@@ -76,7 +80,7 @@ def listing(source: Path, work: Path) -> Listing:
     if not source.exists():
         raise DatasetError(f"there is no file or folder {source}")
     if source.is_dir():
-        files, empty = _in_folder(source)
+        files, empty = _in_folder(source, besides)
     elif _begins(source).startswith(b"PK"):
         files, empty = _in_zip(source), 0
     else:
@@ -84,9 +88,21 @@ def listing(source: Path, work: Path) -> Listing:
     return Listing(sorted(files), empty)
 
 
+def copied(source: Path) -> int:
+    """Return how many bytes, at least, have to be copied before a source can be read."""
+    if source.is_dir():
+        return sum(path.stat().st_size for path in source.rglob("*.parquet"))
+    begins = _begins(source)
+    packed_by = (b"\x1f\x8b", b"BZh", b"\xfd7zX")  # gzip, bzip2, xz
+    return source.stat().st_size if begins.startswith(packed_by) else 0
+
+
 def _begins(source: Path) -> bytes:
-    with source.open("rb") as file:
-        return file.read(4)
+    try:
+        with source.open("rb") as file:
+            return file.read(4)
+    except OSError as error:
+        raise DatasetError(f"{source} cannot be read: {error.strerror}") from error
 
 
 def _shown(path: str) -> str:
@@ -94,7 +110,7 @@ def _shown(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _in_folder(source: Path) -> tuple[list[File], int]:
+def _in_folder(source: Path, besides: Path | None) -> tuple[list[File], int]:
     files: list[File] = []
     empty = 0
 
@@ -103,7 +119,7 @@ def _in_folder(source: Path) -> tuple[list[File], int]:
         # Class folders are often links to another disk: followed, but never in circles.
         status = folder.stat()
         here = (status.st_dev, status.st_ino)
-        if here in above:
+        if here in above or (besides is not None and folder.resolve() == besides.resolve()):
             return
         entries = list(folder.iterdir())
         empty += not entries
@@ -116,7 +132,7 @@ def _in_folder(source: Path) -> tuple[list[File], int]:
                 look(path, above | {here})
             elif stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
                 within = _shown(path.relative_to(source).as_posix())
-                files.append(File(within, str(path), 0, found.st_size))
+                files.append(File(within, str(path), 0, found.st_size, age=found.st_mtime_ns))
             else:
                 raise DatasetError(f"{path} is a device, pipe or socket; leave it out of {source}")
 
@@ -147,11 +163,7 @@ def plain_tar(source: Path, work: Path) -> Path:
             assert stream is not None
             stream.seek(0)
             work.mkdir(parents=True, exist_ok=True)
-            beside = copy.with_suffix(".part")
-            with beside.open("wb") as file:
-                while block := stream.read(2**22):
-                    file.write(block)
-            beside.rename(copy)
+            _copy(cast("IO[bytes]", stream), copy)
     except (tarfile.TarError, *DAMAGE) as error:
         raise _no_tar(source, error) from error
     except OSError as error:
@@ -161,9 +173,20 @@ def plain_tar(source: Path, work: Path) -> Path:
     return copy
 
 
+def _copy(stream: IO[bytes], target: Path) -> None:
+    beside = target.with_suffix(".part")
+    try:
+        with beside.open("wb") as file:
+            shutil.copyfileobj(stream, file, 2**22)
+        beside.rename(target)
+    except OSError:
+        beside.unlink(missing_ok=True)  # it may have filled the disk
+        raise
+
+
 def _no_tar(source: Path, error: Exception) -> DatasetError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return DatasetError(f"{source} is not a tar that can be read: {reason}")
+    reason = str(error).splitlines()[0].rstrip(":") if str(error) else type(error).__name__
+    return DatasetError(f"{source} is not a folder, tar or zip that can be read: {reason}")
 
 
 class _Window:
@@ -227,7 +250,9 @@ def _read_tar(
             if member.sparse is not None:
                 raise DatasetError(f"{_shown(path)} in {source} is sparse; pack it again without")
             start = window.start + member.offset_data
-            if path.endswith(".tar"):
+            if path.endswith(".tar") and not member.name.split("/")[-1].startswith("."):
+                if within.count("/") >= DEEPEST:
+                    raise DatasetError(f"{_shown(path)} in {source} is a tar in too many others")
                 inner = _Window(file, start, member.size)
                 _read_tar(file, inner, source, path.removesuffix(".tar") + "/", files, folders)
             else:
@@ -249,6 +274,9 @@ def _in_zip(source: Path) -> list[File]:
             continue
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DatasetError(f"{path} in {source} is a link; a dataset's zip holds only files")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # Python inflates others without regard to the size that they announce.
+            raise DatasetError(f"{path} in {source} is compressed in a rare way; pack it again")
         if entry.flag_bits & 1:
             raise DatasetError(f"{path} in {source} is encrypted; unpack it first")
         shown = str(PurePosixPath(path))

@@ -27,6 +27,7 @@ from alexnet.data.statistics import GREY, Statistics, statistics
 RESIDENT = 2**30
 """Bytes of a dataset's images up to which they are read into memory; larger sets are mapped, so
 that the system keeps as much of them as it has room for, once for all processes."""
+MOVED = 1024  # images at a time, on their way to a GPU
 CHECKED = 2**32
 """Bytes of a dataset up to which every start digests it; larger ones are checked by `prepare`."""
 
@@ -40,12 +41,21 @@ class Mapped(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Map a .npy file of images."""
-        with path.open("rb") as file:
-            np.lib.format.read_magic(file)
-            shape, _, _ = np.lib.format.read_array_header_1_0(file)
-            start = file.tell()
-            memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        """Map a .npy file of images.
+
+        Raises:
+            DatasetError: If it is none.
+        """
+        try:
+            with path.open("rb") as file:
+                np.lib.format.read_magic(file)
+                shape, _, _ = np.lib.format.read_array_header_1_0(file)
+                start = file.tell()
+                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError as error:
+            raise DatasetError(f"{path} is damaged: {error}") from error
+        if len(memory) != start + math.prod(shape):
+            raise DatasetError(f"{path} is damaged: it has {len(memory):,} bytes")
         with warnings.catch_warnings():
             # PyTorch knows no tensors that cannot be written, and says so; nobody writes to these.
             warnings.simplefilter("ignore", UserWarning)
@@ -165,8 +175,13 @@ class Images:
     def to(self, device: torch.device) -> "Images":
         """Return these images on a device; on disk they stay if they do not fit."""
         pixels = self.pixels
-        if isinstance(pixels, Tensor) or _fits(pixels, device):
-            pixels = in_memory(pixels).to(device)
+        if isinstance(pixels, Tensor):
+            pixels = pixels.to(device)
+        elif _fits(pixels, device):
+            moved = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+            for start in range(0, len(pixels), MOVED):  # never all of them in the host's memory
+                moved[start : start + MOVED] = pixels[start : start + MOVED].read()
+            pixels = moved
         return Images(pixels, self.labels.to(device))
 
 

@@ -13,7 +13,7 @@ from alexnet.data.manifest import DatasetError
 
 IMAGE_ENDINGS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
-    ".pgm", ".pbm", ".pnm", ".avif", ".heic",
+    ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".jp2",
 )  # fmt: skip
 BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
 TRAIN, TEST = ("train", "training"), ("val", "valid", "validation", "test", "testing")

@@ -24,6 +24,15 @@ class DatasetError(ValueError):
     """A dataset that is unknown, missing or damaged; the message says the way out."""
 
 
+def in_words(count: float) -> str:
+    """Return a number of bytes as a person says it.
+
+    >>> in_words(1_234_000), in_words(2_350_000_000)
+    ('1 MB', '2.4 GB')
+    """
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+
+
 class Fit(Frozen):
     """How images come to one size.
 
@@ -60,7 +69,7 @@ class Manifest(Frozen):
     colour: bool
     mirror: bool  # whether a mirrored image is a natural one
     counts: dict[Part, int]  # images
-    digest: str  # SHA-256 over the digests of all images with their labels and parts, and the fit
+    digest: str  # SHA-256 over the digests of all images with labels and parts, and any resizing
     split: str  # SHA-256 over the digests of the images held out as valid
     files: dict[str, str]  # SHA-256 of each file
     source: str = ""  # what kind it was read from
@@ -133,8 +142,8 @@ def all_stored(data_dir: Path) -> Iterator[Manifest]:
             manifest = stored(name, data_dir)
         except DatasetError:
             continue
-        if manifest is not None:
-            yield manifest
+        if manifest is not None:  # a folder may have been renamed since
+            yield manifest.model_copy(update={"name": name})
 
 
 def damaged(manifest: Manifest, folder: Path) -> Iterator[tuple[str, bool]]:

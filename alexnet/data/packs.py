@@ -1,4 +1,4 @@
-"""Sources that pack many images into few files: Parquet, IDX, CIFAR-10's pickles, ImageNet's tars.
+"""Sources that pack many images into few files: IDX, CIFAR-10's pickles, ImageNet's tars, Parquet.
 
 Their images are copied once, as they are, into one file beside the prepared form, from where they
 can be read in any order.
@@ -7,23 +7,21 @@ can be read in any order.
 import gzip
 import hashlib
 import io
-import json
 import pickle
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import chain
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
+from alexnet.data import parquet
 from alexnet.data.digests import digest_of
-from alexnet.data.files import DAMAGE, File, listing, packed
+from alexnet.data.files import DAMAGE, LARGEST, File, listing
 from alexnet.data.layouts import NOT_AN_IMAGE, Inventory, Published, is_hidden
 from alexnet.data.manifest import DatasetError
+from alexnet.data.spool import Found, Row, gathered
 
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -40,19 +38,6 @@ OFFICIAL = {
     "val": "ILSVRC2012_img_val.tar",
     "devkit": "ILSVRC2012_devkit_t12.tar.gz",
 }
-
-
-PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])")
-
-
-class Row(NamedTuple):
-    """One image of a pack."""
-
-    part: str
-    name: str  # of its class
-    path: str
-    content: bytes
-    shape: tuple[int, ...] | None  # of raw pixels; None: encoded
 
 
 def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory | None:
@@ -73,7 +58,7 @@ def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory
     if OFFICIAL["train"] in names:
         return _official_imagenet(files, work)
     if any(name.endswith(".parquet") for name in names):
-        return _parquet(files, name, source, work)
+        return parquet.read(files, name, source, work)
     if any("-idx3-ubyte" in name for name in names):
         return _idx(files, name, source, work)
     if {"data_batch_1", "test_batch"} & names:
@@ -81,148 +66,15 @@ def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory
     return None
 
 
-def _gathered(
-    images: Callable[[], Iterator[Row]], spool: Path, titles: dict[str, str] | None = None
-) -> list[Published]:
-    """Copy images into one file, unless that is done; then ``images`` is not called.
-
-    The titles of classes that come to be known on the way are kept as well.
-    """
-    index, titles = spool.with_suffix(".json"), {} if titles is None else titles
-    if not index.exists():
-        labels: list[tuple[str, str]] = []
-
-        def contents() -> Iterator[tuple[str, bytes, tuple[int, ...] | None]]:
-            for row in images():
-                labels.append((row.part, row.name))
-                yield row.path, row.content, row.shape
-
-        found = packed(contents(), spool)
-        rows = [(*label, file) for label, file in zip(labels, found, strict=True)]
-        beside = index.with_suffix(".part")
-        beside.write_text(json.dumps({"titles": titles, "rows": rows}), encoding="utf-8")
-        beside.rename(index)
-    known = json.loads(index.read_text(encoding="utf-8"))
-    titles |= known["titles"]
-    return [Published(part, name, _file(fields)) for part, name, fields in known["rows"]]
-
-
-def _file(fields: list[Any]) -> File:
-    """Return a file as JSON has it."""
-    *rest, shape = fields
-    return File._make([*rest, tuple(shape) if shape else None])
-
-
-def _parquet(files: list[File], name: str, source: str, work: Path) -> Inventory:
-    """Rows of ``image`` or ``img`` with ``label``, whose classes Hugging Face's schema names."""
-    images, titles, ignored = [], dict[str, str](), Counter[str]()
-    for number, file in enumerate(files):
-        if not file.path.endswith(".parquet"):
-            ignored[NOT_AN_IMAGE] += 1
-            continue
-        part = PART.match(file.parts[-1].lower()) or PART.match("".join(file.parts[-2:-1]).lower())
-        if part is None:
-            raise DatasetError(
-                f"{file.path} in {source} does not say its part; Parquet files are named "
-                "train-*.parquet, validation-*.parquet or test-*.parquet"
-            )
-        rows = partial(_rows, file, part[1], name, titles, source)
-        images += _gathered(rows, work / f"packed-{number:05}.bin", titles)
-    return Inventory("Parquet", images, ignored, titles)
-
-
-def _rows(file: File, part: str, name: str, titles: dict[str, str], source: str) -> Iterator[Row]:
-    """Yield the rows of one Parquet file."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise DatasetError(
-            f"{source} is Parquet, which needs one package more:  pip install pyarrow"
-        ) from None
-    is_file = file.member is None and Path(file.container).stat().st_size == file.size
-    try:
-        table = pq.ParquetFile(file.container if is_file else io.BytesIO(file.read()))
-        column, classes = _columns(table.schema_arrow, file, source)
-        groups = (
-            table.read_row_group(group, columns=[column, "label"]).to_pylist()
-            for group in range(table.num_row_groups)
-        )
-        for number, row in enumerate(chain.from_iterable(groups), start=1):
-            yield _row(row[column], row["label"], number, classes, part, name, titles, file, source)
-    except (pa.ArrowException, OSError) as error:
-        if getattr(error, "errno", None):
-            raise
-        reason = str(error).splitlines()[0]
-        raise DatasetError(f"{file.path} in {source} cannot be read: {reason}") from error
-
-
-def _columns(schema: Any, file: File, source: str) -> tuple[str, list[str]]:
-    """Return the name of the column of images, and the names of the classes if they are known."""
-    column = next((c for c in ("image", "img") if c in schema.names), None)
-    if column is None or "label" not in schema.names:
-        raise DatasetError(
-            f"{file.path} in {source} has the columns {', '.join(schema.names)}; "
-            "it should have image or img, and label"
-        )
-    try:
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    except ValueError:
-        return column, []
-    feature = described.get("info", {}).get("features", {}).get("label", {})
-    return column, feature.get("names", [])
-
-
-def _row(
-    image: object,
-    label: object,
-    number: int,
-    classes: list[str],
-    part: str,
-    name: str,
-    titles: dict[str, str],
-    file: File,
-    source: str,
-) -> Row:
-    """Return one row; adds the title of its class where the class has a code."""
-    packed_image = image if isinstance(image, dict) else {"bytes": image}
-    content, path = packed_image.get("bytes"), str(packed_image.get("path") or "")
-    title = _class(label, classes)
-    if not isinstance(content, bytes) or title is None:
-        raise DatasetError(
-            f"row {number} of {file.path} in {source} has no image, or no class: {label!r}"
-        )
-    # ImageNet's rows name classes in words; the code that all its sources share is in the name of
-    # the image, such as n01440764_10026_n01440764.JPEG.
-    code = re.search(r"(n\d{8})\.\w+$", path) if name == "imagenet" else None
-    if code:
-        titles[code[1]] = title.split(",")[0].strip()
-        title = code[1]
-    place = f"{file.path}/{number} {path}".rstrip()
-    return Row("train" if part == "train" else "test", title, place, content, None)
-
-
-def _class(label: object, classes: list[str]) -> str | None:
-    """Return the name of a class that is given as a number or a name; None if it is neither."""
-    if isinstance(label, str):
-        return label or None
-    if not isinstance(label, int) or label < 0 or (classes and label >= len(classes)):
-        return None
-    return classes[label] if classes else str(label)
-
-
 def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
     """Images in train- and t10k-images-idx3-ubyte, plain or .gz, labels in idx1."""
     contents: dict[str, bytes] = {}
-    ignored = Counter[str]()
-    for file in files:
+    chosen = only([f for f in files if re.search(r"-idx[13]-ubyte(\.gz)?$", f.path)], source)
+    for file in chosen:
         stem = file.parts[-1].removesuffix(".gz")
-        if not re.search(r"-idx[13]-ubyte$", stem):
-            ignored[NOT_AN_IMAGE] += 1
-            continue
         content = file.read()
         try:
-            content = gzip.decompress(content) if file.path.endswith(".gz") else content
+            content = _inflated(content) if file.path.endswith(".gz") else content
         except (OSError, *DAMAGE) as error:
             raise DatasetError(f"{file.path} in {source} is damaged: {error}") from error
         if name == "fashion_mnist" and digest_of(content) != FASHION_CONTENTS.get(stem):
@@ -230,7 +82,7 @@ def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
         contents[stem] = content
     classes = FASHION_CLASSES if name == "fashion_mnist" else None
 
-    def images() -> Iterator[Row]:
+    def images(_: Found) -> Iterator[Row]:
         for prefix, part in (("train", "train"), ("t10k", "test")):
             try:
                 pixels = idx_array(contents[f"{prefix}-images-idx3-ubyte"])
@@ -249,7 +101,34 @@ def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
                 title = classes[label] if classes else str(label)
                 yield Row(part, title, f"{prefix}/{number}", image.tobytes(), image.shape)
 
-    return Inventory("IDX", _gathered(images, work / "packed.bin"), ignored, {})
+    ignored = Counter({NOT_AN_IMAGE: len(files) - len(chosen)})
+    return Inventory("IDX", gathered(images, work / "packed.bin").images, +ignored, {})
+
+
+def only(files: list[File], source: str) -> list[File]:
+    """Return files without those that have their like: a .gz beside what was in it.
+
+    Raises:
+        DatasetError: If two folders have files of one name, of which one would be ignored.
+    """
+    chosen: dict[str, File] = {}
+    for file in sorted(files, key=lambda file: file.path.endswith(".gz")):
+        name = file.parts[-1].removesuffix(".gz")
+        other = chosen.setdefault(name, file)
+        if other.parts[:-1] != file.parts[:-1]:
+            raise DatasetError(
+                f"{source} has {other.path} and {file.path}; give the folder of one of them"
+            )
+    return list(chosen.values())
+
+
+def _inflated(content: bytes) -> bytes:
+    """Return what a .gz holds, unless that is more than any such file has."""
+    with gzip.open(io.BytesIO(content)) as file:
+        inflated = file.read(LARGEST + 1)
+    if len(inflated) > LARGEST:
+        raise OSError(f"more than {LARGEST >> 20} MiB")
+    return inflated
 
 
 def idx_array(content: bytes) -> np.ndarray:
@@ -277,7 +156,8 @@ def _cifar10(files: list[File], source: str, work: Path) -> Inventory:
 
     published = [*CIFAR10.train_list, *CIFAR10.test_list]
     published += [[CIFAR10.meta["filename"], CIFAR10.meta["md5"]]]
-    by_name = {file.parts[-1]: file for file in files}
+    names = {name for name, _ in published}
+    by_name = {f.parts[-1]: f for f in only([f for f in files if f.parts[-1] in names], source)}
     contents = {}
     for name, digest in published:
         if name not in by_name:
@@ -289,7 +169,7 @@ def _cifar10(files: list[File], source: str, work: Path) -> Inventory:
         contents[name] = content
     classes = pickle.loads(contents[CIFAR10.meta["filename"]])[CIFAR10.meta["key"]]
 
-    def images() -> Iterator[Row]:
+    def images(_: Found) -> Iterator[Row]:
         for name, _ in published[:-1]:
             batch = pickle.loads(contents[name], encoding="latin1")
             pixels = batch["data"].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
@@ -298,9 +178,8 @@ def _cifar10(files: list[File], source: str, work: Path) -> Inventory:
                 yield Row(part, classes[label], f"{name}/{path}", image.tobytes(), image.shape)
 
     ignored = Counter({NOT_AN_IMAGE: len(files) - len(published)})
-    return Inventory(
-        "CIFAR-10's pickled batches", _gathered(images, work / "packed.bin"), +ignored, {}
-    )
+    copied = gathered(images, work / "packed.bin")
+    return Inventory("CIFAR-10's pickled batches", copied.images, +ignored, {})
 
 
 def _official_imagenet(files: list[File], work: Path) -> Inventory:

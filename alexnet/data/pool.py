@@ -7,7 +7,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Self, TypeVar
+
+from alexnet.data.manifest import DatasetError
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """A process per core is enough: with a thread per core in each, they wait for one another."""
@@ -44,6 +47,7 @@ class Pool:
             jobs: What to do; later ones are handed out as earlier ones are done.
 
         Raises:
+            DatasetError: If a process is killed.
             Exception: What ``work`` raises, when it does; no further job is started.
         """
         if self.workers == 1:
@@ -61,7 +65,13 @@ class Pool:
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
+                try:
+                    yield running.pop(future), future.result()
+                except BrokenProcessPool as error:
+                    raise DatasetError(
+                        "a process was ended by the system, perhaps for lack of memory; "
+                        "the same command goes on, with fewer --workers if it happens again"
+                    ) from error
 
 
 @contextlib.contextmanager

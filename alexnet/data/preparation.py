@@ -9,9 +9,9 @@ import errno
 import json
 import os
 import re
-import shutil
+import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from alexnet.data import downloads, layouts, packs
 from alexnet.data.catalogue import CATALOGUE, Description, Download
 from alexnet.data.decoding import Examined, common_fit, examined
 from alexnet.data.digests import Label, dataset_digest, digest_of, file_digest, held_out
-from alexnet.data.files import File, listing
+from alexnet.data.files import File, copied, listing
 from alexnet.data.layouts import Inventory
 from alexnet.data.manifest import (
     IN_PACKAGE,
@@ -35,20 +35,24 @@ from alexnet.data.manifest import (
     Part,
     damaged,
     folder_of,
+    in_words,
     stored,
 )
 from alexnet.data.pool import Pool
 from alexnet.data.shards import Member, finished, shards, write
 from alexnet.data.statistics import GREY, Statistics, Sums
+from alexnet.data.work import Place
 from alexnet.names import suggestion
 
-MARK, DOWNLOAD = "source.txt", "download"
 CHUNK = 256  # files that are digested at a time
 ALLOWED = 0.01  # of the images may be left out without asking
 FEW = 500  # images, for which further processes are not worth their start
 TEST_SHARE = 0.2  # of each class, where a source has no test images
 PIXELS = 3  # bytes
 OWN_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+
+
+THROWN = "unfinished work on another source, or for another form, was thrown away"
 
 
 @dataclass(frozen=True)
@@ -66,19 +70,19 @@ class Order:
     plan_only: bool = False
 
     @property
-    def work(self) -> Path:
-        """Where unfinished work lies."""
-        return self.data_dir / f"{self.name}.partial"
-
-    @property
-    def target(self) -> Path:
-        """Where the prepared dataset will lie."""
-        return self.data_dir / self.name
+    def place(self) -> Place:
+        """Where it is made and kept."""
+        return Place(self.data_dir, self.name)
 
     @property
     def description(self) -> Description | None:
         """What the catalogue says, if it is in it."""
         return CATALOGUE.get(self.name)
+
+    @property
+    def form(self) -> str:
+        """What of the order decides the bytes that are written, beside the source."""
+        return f"{self.resize} {self.size} {self.mirror}"
 
     @property
     def fit(self) -> Fit | None:
@@ -110,6 +114,13 @@ class Found(NamedTuple):
     workers: int
 
 
+class Note(NamedTuple):
+    """Something that a person should know."""
+
+    label: str
+    text: str
+
+
 class Progress(NamedTuple):
     """How far a stage has come."""
 
@@ -118,18 +129,18 @@ class Progress(NamedTuple):
     total: int
 
 
-Event = Fetching | Found | Progress | Manifest
+Event = Fetching | Found | Note | Progress | Manifest
 
 
 def prepare(order: Order) -> Iterator[Event]:
     """Write the prepared form of a dataset to ``data_dir/name``; yield what happens.
 
-    The last event is the manifest. A dataset that is there already is checked, not made again.
-    It is written beside the final folder and renamed when complete, so what is there is whole.
+    The last event is the manifest, but for a plan alone. A dataset that is there already is
+    checked, not made again. It is written beside its folder and renamed when complete.
 
     Raises:
         DatasetError: If the source is missing, damaged or not what it should be; if too many images
-            cannot be read; if the disk is too small.
+            cannot be read; if the disk is too small; if anything else would be written over.
     """
     if order.name in IN_PACKAGE:
         embedded = yield from _already(order)
@@ -141,17 +152,24 @@ def prepare(order: Order) -> Iterator[Event]:
         raise DatasetError(
             f"{order.name!r} cannot name a dataset; use letters, digits, '-', '_' and '.'"
         )
+    order.place.refuse_foreign()
+    if not order.place.target.exists():
+        _source(order)  # nothing is written if there is none
+    if order.plan_only:
+        yield from _planned(order)
+        return
     try:
         order.data_dir.mkdir(parents=True, exist_ok=True)
         with FileLock(order.data_dir / f".{order.name}.lock", timeout=0):
-            present = yield from _already(order)
-            if present is None:
-                yield from _prepare(order)
-            else:
-                yield present
-    except DatasetError:
-        _tidy(order)
-        raise
+            try:
+                present = yield from _already(order)
+                if present is None:
+                    yield from _prepare(order)
+                else:
+                    order.place.tidy(all_done=True)  # a kill may have come between
+                    yield present
+            finally:
+                order.place.tidy()
     except Timeout:
         raise DatasetError(f"{order.name} is being prepared by another process") from None
     except OSError as error:
@@ -163,52 +181,149 @@ def prepare(order: Order) -> Iterator[Event]:
         ) from error
 
 
-def _tidy(order: Order) -> None:
-    """Leave no folder where nothing was done."""
-    if order.work.is_dir():
-        kept = [p for p in order.work.rglob("*") if p.is_file() and p.name != MARK]
-        if not kept and (order.work / MARK).exists():
-            shutil.rmtree(order.work)
-
-
 def _already(order: Order) -> Generator[Event, None, Manifest | None]:
     """Check the dataset that is there; return its manifest, or None if it has to be made."""
     try:
         manifest = stored(order.name, order.data_dir)
-    except DatasetError:
+    except DatasetError as error:
+        yield Note("again", str(error))
         return None
     if manifest is None:
         return None
-    if order.fit not in (None, manifest.fit) and (order.resize or order.size):
-        raise DatasetError(
-            f"{order.name} is prepared in {order.data_dir} at {manifest.fit}; for {order.fit} "
-            "choose another --data-dir or remove it first"
-        )
+    _refuse_other_form(order, manifest)
     checks = damaged(manifest, folder_of(order.name, order.data_dir))
-    for done, (_, bad) in enumerate(checks, start=1):
+    for done, (name, bad) in enumerate(checks, start=1):
         if bad:
+            yield Note("damaged", f"{name} is not as it was written; the dataset is made again")
             return None
         yield Progress("check", done, len(manifest.files))
+    if order.source is not None:
+        yield Note("source", "not looked at; to use it, remove the prepared dataset first")
     return manifest
 
 
-def _prepare(order: Order) -> Iterator[Event]:
-    found = yield from _inventory(order)
-    images = found.images
-    _refuse_wrong_counts(order, found)
-    workers = min(order.workers or os.cpu_count() or 1, -(-len(images) // FEW))
-    needed = _needed(order, len(images))
-    free = shutil.disk_usage(order.data_dir).free
-    names = {image.name for image in images}
-    aside = dict(found.set_aside)
-    fit = order.fit
-    yield Found(found.layout, len(images), len(names), aside, fit, needed, free, workers)
-    if fit is not None:
-        _refuse_small_disk(order, needed, free)
-    if order.plan_only:
+def _refuse_other_form(order: Order, manifest: Manifest) -> None:
+    resized = (order.resize or order.size) and order.fit != manifest.fit
+    turned = order.description is None and not order.mirror and manifest.mirror
+    if resized or turned:
+        wanted = f"{order.fit}" if resized else "--no-mirror"
+        raise DatasetError(
+            f"{order.name} is prepared in {order.data_dir} at {manifest.fit}; for {wanted} "
+            "choose another --data-dir or remove it first"
+        )
+
+
+def _source(order: Order) -> Path | Download:
+    """Return the source to use: a person's own, or the fastest download.
+
+    Raises:
+        DatasetError: If there is none.
+    """
+    source, description = order.source, order.description
+    if isinstance(source, Path):
+        if not source.exists():
+            raise DatasetError(f"there is no file or folder {source}")
+        order.place.refuse_source(source)
+        return source
+    if description is None:
+        if order.place.target.exists():
+            raise DatasetError(f"to make {order.name} again, give its images by --source PATH")
+        raise DatasetError(
+            f"there is no dataset {order.name!r} in the catalogue, "
+            f"{suggestion(order.name, CATALOGUE)}; for images of your own give --source PATH"
+        )
+    chosen = downloads.choose(description, source)
+    if chosen is None:
+        token = " (or --source hub, with your token)" if description.downloads else ""
+        raise DatasetError(f"{order.name} needs --source PATH:  {description.layout}{token}")
+    return chosen
+
+
+def _planned(order: Order) -> Iterator[Event]:
+    """Say what would be done; leave nothing behind."""
+    source = _source(order)
+    if isinstance(source, Download):
+        yield _fetching(order, source)
         return
-    with Pool(workers) as pool:
+    with tempfile.TemporaryDirectory() as work:
+        found = _listed(order, source, Path(work))
+        _refuse_wrong_counts(order, found)
+        yield _found(order, found)
+
+
+def _fetching(order: Order, chosen: Download) -> Fetching:
+    assert order.description is not None
+    return Fetching(chosen, downloads.warning(order.description, chosen))
+
+
+def _prepare(order: Order) -> Iterator[Event]:
+    place, source = order.place, _source(order)
+    if isinstance(source, Download):
+        assert order.description is not None
+        yield _fetching(order, source)
+        size = int(source.megabytes * 1e6)
+        images = sum(order.description.published.values())
+        arrays = images * PIXELS * order.description.size**2
+        place.refuse_small_disk(2 * size + arrays, f"{order.name}, with what is downloaded,")
+        if place.begin(f"{source.kind} {source.where}\n{order.form}"):
+            yield Note("new start", THROWN)
+        source = downloads.fetch(order.description, source, place.download)
+    elif source.is_dir():
+        listed = listing(source, place.work, order.data_dir).files
+        lines = (f"{f.path} {f.size} {f.age}" for f in listed if not layouts.is_hidden(f))
+        token = digest_of("\n".join(lines).encode())
+        if place.begin(f"{source.resolve()} {token}\n{order.form}"):
+            yield Note("new start", THROWN)
+    else:
+        status = source.stat()
+        token = f"{source.resolve()} {status.st_size} {status.st_mtime_ns}"
+        if place.begin(f"{token}\n{order.form}"):
+            yield Note("new start", THROWN)
+    yield from _copying(order, source)
+    found = _listed(order, source, place.work)
+    _refuse_wrong_counts(order, found)
+    announced = _found(order, found)
+    yield announced
+    if order.fit is not None:
+        place.refuse_small_disk(announced.needed, order.name)
+    with Pool(announced.workers) as pool:
         yield from _decoded(order, found, pool)
+
+
+def _copying(order: Order, source: Path) -> Iterator[Event]:
+    """Say, and refuse if there is no room, that a source has to be copied to be read."""
+    done = any(order.place.work.glob("packed*.json")) or any(order.place.work.glob("*.tar"))
+    size = copied(source)
+    if size and not done:
+        what = "what cannot be read here and there (compressed, or Parquet)"
+        yield Note("copied first", f"{in_words(size)} or more: {what}")
+        order.place.refuse_small_disk(size, f"a copy of {source}")
+
+
+def _listed(order: Order, source: Path, work: Path) -> Inventory:
+    """Return what a source holds."""
+    files, empty = listing(source, work, order.data_dir)
+    found = packs.unpacked(files, order.name, str(source), work)
+    found = found or layouts.inventory(files, empty, str(source))
+    if not found.images:
+        raise DatasetError(f"there are no images with a label in {source}")
+    return found
+
+
+def _found(order: Order, found: Inventory) -> Found:
+    images = len(found.images)
+    size = order.fit.size if order.fit else 256
+    here = sum(path.stat().st_size for path in order.place.arrays.glob("*_images-*.npy"))
+    return Found(
+        layout=found.layout,
+        images=images,
+        classes=len({image.name for image in found.images}),
+        set_aside=dict(found.set_aside),
+        fit=order.fit,
+        needed=max(0, images * PIXELS * size**2 - here),
+        free=order.place.free(),
+        workers=min(order.workers or os.cpu_count() or 1, -(-images // FEW)),
+    )
 
 
 def _decoded(order: Order, found: Inventory, pool: Pool) -> Iterator[Event]:
@@ -217,8 +332,7 @@ def _decoded(order: Order, found: Inventory, pool: Pool) -> Iterator[Event]:
     known = yield from _digests(order, [image.file for image in images], fit is None, pool)
     if fit is None:
         fit = common_fit([one.size for one in known if one.size])
-        needed = len(images) * PIXELS * fit.size**2
-        _refuse_small_disk(order, needed, shutil.disk_usage(order.data_dir).free)
+        order.place.refuse_small_disk(len(images) * PIXELS * fit.size**2, order.name)
     left_out = {
         image.file.path: one.reason
         for image, one in zip(images, known, strict=True)
@@ -232,7 +346,7 @@ def _decoded(order: Order, found: Inventory, pool: Pool) -> Iterator[Event]:
     _refuse_losses(order, left_out, len(images))
     while True:
         members = _in_parts(order.name, readable, found.has_test)
-        plan = shards(members, fit, order.work)
+        plan = shards(members, fit, order.place)
         todo = [shard for shard in plan if finished(shard) is None]
         if not todo:
             break
@@ -246,89 +360,19 @@ def _decoded(order: Order, found: Inventory, pool: Pool) -> Iterator[Event]:
         # Without the images that turned out unreadable other ones may be held out; few shards
         # change then, and mostly none.
         readable = [member for member in readable if member.file.path not in left_out]
-    yield _finish(order, found, fit, members, left_out)
-
-
-def _inventory(order: Order) -> Generator[Event, None, Inventory]:
-    """Find the source, fetch it if need be, and return what it holds."""
-    source = order.source
-    if not isinstance(source, Path):
-        description = order.description
-        if description is None:
-            raise DatasetError(
-                f"there is no dataset {order.name!r} in the catalogue, "
-                f"{suggestion(order.name, CATALOGUE)}; for images of your own give --source PATH"
-            )
-        chosen = downloads.choose(description, source)
-        if chosen is None:
-            raise DatasetError(f"{order.name} needs --source PATH:  {description.layout}")
-        yield Fetching(chosen, downloads.warning(description, chosen))
-        source = downloads.fetch(chosen, order.work / DOWNLOAD)
-    if not source.exists():
-        raise DatasetError(f"there is no file or folder {source}")
-    _refuse_foreign_folders(order, source)
-    status = source.stat()
-    token = "" if source.is_dir() else f"{status.st_size} {status.st_mtime_ns}"
-    if token:
-        _begin(order, token)
-    files, empty = listing(source, order.work)
-    if not token:
-        listed = "\n".join(f"{file.path} {file.size}" for file in files)
-        _begin(order, digest_of(listed.encode()))
-    found = packs.unpacked(files, order.name, str(source), order.work)
-    found = found or layouts.inventory(files, empty, str(source))
-    if not found.images:
-        raise DatasetError(f"there are no images with a label in {source}")
-    return found
-
-
-def _refuse_foreign_folders(order: Order, source: Path) -> None:
-    """Never put a dataset, or unfinished work, where a person keeps something else."""
-    for folder, ours in ((order.target, "manifest.json"), (order.work, MARK)):
-        if isinstance(order.source, Path) and source.resolve().is_relative_to(folder.resolve()):
-            raise DatasetError(
-                f"{source} lies where {order.name} would be written; move it, or choose another "
-                "--data-dir or name"
-            )
-        foreign = folder.exists() and not (folder / ours).exists()
-        if foreign and any(path.name != DOWNLOAD for path in folder.iterdir()):
-            raise DatasetError(
-                f"{folder} is there and holds something else; choose another --data-dir or name"
-            )
-
-
-def _begin(order: Order, token: str) -> None:
-    """Throw away unfinished work on another source, or for another form."""
-    mark = order.work / MARK
-    text = f"{token}\n{order.resize} {order.size}\n"
-    if mark.exists() and mark.read_text() == text:
-        return
-    if order.work.exists():
-        for path in order.work.iterdir():
-            if path.name != DOWNLOAD:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    order.work.mkdir(parents=True, exist_ok=True)
-    mark.write_text(text)
+    manifest = _finished(order, found, fit, members)
+    manifest = manifest.model_copy(update={"left_out": dict(sorted(left_out.items()))})
+    order.place.put_in_place(manifest)
+    yield manifest
 
 
 def _refuse_wrong_counts(order: Order, found: Inventory) -> None:
     counts = Counter(image.part for image in found.images)
-    classes = {image.name for image in found.images if image.part == "train"}
-    foreign = {image.name for image in found.images if image.part == "test"} - classes
-    if not counts["train"]:
-        raise DatasetError("the source has no images to train on, only test images")
-    if foreign:
-        raise DatasetError(
-            f"the class {min(foreign)!r} has test images and none to train on; "
-            "every class needs both"
-        )
-    if len(classes) < 2:
-        raise DatasetError(
-            f"the source has one class, {min(classes)!r}; telling classes apart takes two or more"
-        )
+    _refuse_odd_classes(image[:2] for image in found.images)
     description = order.description
     if description is None:
         return
+    classes = {image.name for image in found.images}
     published = dict(description.published) or dict(counts)
     if dict(counts) != published or len(classes) != description.classes:
         having = f"{counts['train']:,} + {counts['test']:,} images of {len(classes)} classes"
@@ -339,18 +383,21 @@ def _refuse_wrong_counts(order: Order, found: Inventory) -> None:
         )
 
 
-def _needed(order: Order, images: int) -> int:
-    """Return how many bytes the arrays take, at most, beyond what is already written."""
-    size = order.fit.size if order.fit else 256
-    here = sum(p.stat().st_size for p in order.work.glob("*_images-*.npy"))
-    return max(0, images * PIXELS * size**2 - here)
-
-
-def _refuse_small_disk(order: Order, needed: int, free: int) -> None:
-    if needed > free:
+def _refuse_odd_classes(labels: Iterable[tuple[str, str]]) -> None:
+    """Refuse images, given as (part, class), that no network could learn to tell apart."""
+    seen = set(labels)
+    classes = {name for part, name in seen if part == "train"}
+    foreign = {name for part, name in seen if part == "test"} - classes
+    if not classes:
+        raise DatasetError("the source has no images to train on, only test images")
+    if foreign:
         raise DatasetError(
-            f"{order.name} takes {needed / 1e9:.1f} GB, and {order.data_dir} has "
-            f"{free / 1e9:.1f} GB free; choose another --data-dir"
+            f"the class {min(foreign)!r} has test images and none to train on; "
+            "every class needs both"
+        )
+    if len(classes) < 2:
+        raise DatasetError(
+            f"the source has one class, {min(classes)!r}; telling classes apart takes two or more"
         )
 
 
@@ -371,7 +418,7 @@ def _digests(
     order: Order, files: Sequence[File], sizes: bool, pool: Pool
 ) -> Generator[Progress, None, list[Examined]]:
     """Digest all files, going on from what an earlier start has noted; return what is known."""
-    notes = order.work / "digests.jsonl"
+    notes = order.place.notes / "digests.jsonl"
     known: dict[int, list[Examined]] = {}
     if notes.exists():
         for line in notes.read_text(encoding="utf-8").splitlines():
@@ -379,10 +426,13 @@ def _digests(
                 row = json.loads(line)
             except ValueError:  # the last line of a start that was killed
                 continue
-            known[row["start"]] = [
+            found = [
                 Examined(digest, tuple(size) if size else None, reason)
                 for digest, size, reason in row["files"]
             ]
+            # What could not be read may be readable by now.
+            if all(one.digest for one in found):
+                known[row["start"]] = found
     starts = range(0, len(files), CHUNK)
     todo = [start for start in starts if start not in known]
     done = len(files) - sum(len(files[start : start + CHUNK]) for start in todo)
@@ -423,15 +473,15 @@ def _in_parts(name: str, readable: Sequence[Member], has_test: bool) -> list[Mem
     return [member._replace(part=part(member.label)) for member in readable]
 
 
-def _finish(
-    order: Order, found: Inventory, fit: Fit, members: Sequence[Member], left_out: dict[str, str]
-) -> Manifest:
-    """Write labels, statistics and manifest, and put all of it in its place."""
-    plan = shards(members, fit, order.work)
-    written = {shard.name: finished(shard) for shard in plan}
+def _finished(order: Order, found: Inventory, fit: Fit, members: Sequence[Member]) -> Manifest:
+    """Write labels and statistics beside the arrays; return the manifest."""
+    _refuse_odd_classes(
+        ("test" if member.part == "test" else "train", member.label.name) for member in members
+    )
+    plan = shards(members, fit, order.place)
     classes = tuple(sorted({member.label.name for member in members}))
     numbers = {name: number for number, name in enumerate(classes)}
-    files = {name: one.file for name, one in written.items() if one}
+    files = {shard.name: done.file for shard in plan if (done := finished(shard))}
     total = Sums.none(fit.size, fit.size)
     labels: dict[Part, list[int]] = defaultdict(list)
     for shard in plan:
@@ -441,18 +491,17 @@ def _finish(
                 total = total.plus(Sums(int(parts["images"]), parts["levels"], parts["products"]))
     for part in PARTS:
         if not labels[part]:
-            raise DatasetError(f"{order.name} has too few images: none is left for {part}")
-        np.save(order.work / f"{part}_labels.npy", np.array(labels[part], dtype=np.int64))
+            raise DatasetError(
+                f"{order.name} has too few images: none is left for {part}; "
+                "ten or more of each class are needed"
+            )
+        np.save(order.place.arrays / f"{part}_labels.npy", np.array(labels[part], dtype=np.int64))
     measured = total.statistics()
-    np.savez(order.work / "statistics.npz", **measured._asdict())
+    np.savez(order.place.arrays / "statistics.npz", **measured._asdict())
     for name in (*(f"{part}_labels.npy" for part in PARTS), "statistics.npz"):
-        files[name] = file_digest(order.work / name)
+        files[name] = file_digest(order.place.arrays / name)
     manifest = _manifest(order, found, fit, members, measured)
-    manifest = manifest.model_copy(
-        update={"classes": classes, "files": dict(sorted(files.items())), "left_out": left_out}
-    )
-    _put_in_place(order, manifest)
-    return manifest
+    return manifest.model_copy(update={"classes": classes, "files": dict(sorted(files.items()))})
 
 
 def _manifest(
@@ -483,13 +532,3 @@ def _manifest(
         repeated=len(labels) - len({label.digest for label in labels}),
         leaked=sum(digest in trained for digest in digests["test"]),
     )
-
-
-def _put_in_place(order: Order, manifest: Manifest) -> None:
-    text = manifest.model_dump_json(indent=2) + "\n"
-    (order.work / "manifest.json").write_text(text, encoding="utf-8")
-    for path in order.work.iterdir():
-        if path.name not in manifest.files and path.name != "manifest.json":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    shutil.rmtree(order.target, ignore_errors=True)
-    order.work.rename(order.target)

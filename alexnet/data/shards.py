@@ -19,6 +19,7 @@ from alexnet.data.digests import Label, digest_of, file_digest
 from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError, Fit, Part
 from alexnet.data.statistics import Pixels, Sums
+from alexnet.data.work import Place
 
 SHARD = 128 * 2**20  # bytes
 BLOCK = 16  # images that are written and summed at a time
@@ -40,22 +41,22 @@ class Shard(NamedTuple):
     name: str  # of its file
     members: tuple[Member, ...]
     fit: Fit
-    folder: Path
+    place: Place
 
     @property
     def path(self) -> Path:
         """The array of images."""
-        return self.folder / self.name
+        return self.place.arrays / self.name
 
     @property
     def note(self) -> Path:
         """What was written, kept until the dataset is complete."""
-        return self.path.with_suffix(".json")
+        return self.place.notes / f"{self.name}.json"
 
     @property
     def sums(self) -> Path:
         """Sums over its images, if they are to train on; kept until then as well."""
-        return self.path.with_suffix(".sums.npz")
+        return self.place.notes / f"{self.name}.sums.npz"
 
 
 class Written(NamedTuple):
@@ -66,15 +67,15 @@ class Written(NamedTuple):
     left_out: dict[str, str]  # path and reason of images that could not be decoded
 
 
-def shards(members: Iterable[Member], fit: Fit, folder: Path) -> list[Shard]:
+def shards(members: Iterable[Member], fit: Fit, place: Place) -> list[Shard]:
     """Return the shards of a dataset."""
     parts: dict[Part, list[Member]] = defaultdict(list)
     for member in members:
         parts[member.part].append(member)
-    return [shard for part, some in parts.items() for shard in _shards_of(part, some, fit, folder)]
+    return [shard for part, some in parts.items() for shard in _shards_of(part, some, fit, place)]
 
 
-def _shards_of(part: Part, members: Sequence[Member], fit: Fit, folder: Path) -> Iterator[Shard]:
+def _shards_of(part: Part, members: Sequence[Member], fit: Fit, place: Place) -> Iterator[Shard]:
     each = min(MOST, max(1, SHARD // (3 * fit.size**2)))
     total = -(-len(members) // each)
     ranges: dict[int, list[Member]] = defaultdict(list)
@@ -83,7 +84,7 @@ def _shards_of(part: Part, members: Sequence[Member], fit: Fit, folder: Path) ->
     for number in sorted(ranges):
         ordered = sorted(ranges[number], key=lambda m: (m.label.digest, m.label))
         name = f"{part}_images-{number + 1:04}-of-{total:04}.npy"
-        yield Shard(part, name, tuple(ordered), fit, folder)
+        yield Shard(part, name, tuple(ordered), fit, place)
 
 
 def key_of(members: Iterable[Member]) -> str:
@@ -97,7 +98,11 @@ def finished(shard: Shard) -> Written | None:
         written = Written(**json.loads(shard.note.read_text()))
     except (OSError, ValueError, TypeError):
         return None
-    return written if written.key == key_of(shard.members) and shard.path.exists() else None
+    if written.key != key_of(shard.members) or not shard.path.exists():
+        return None
+    size = shard.fit.size
+    whole = len(_header(1, size)) + len(shard.members) * 3 * size**2
+    return written if shard.path.stat().st_size == whole else None
 
 
 def write(shard: Shard) -> Written:
@@ -108,6 +113,7 @@ def write(shard: Shard) -> Written:
         OSError: If the disk is full.
     """
     beside, size = shard.path.with_suffix(".part"), shard.fit.size
+    shard.note.unlink(missing_ok=True)  # or it would speak of other bytes, were this killed
     left_out: dict[str, str] = {}
     kept: list[Member] = []
     sums, digest = Sums.none(size, size), hashlib.sha256(_header(len(shard.members), size))
@@ -147,7 +153,9 @@ def write(shard: Shard) -> Written:
 def _pixels(member: Member, fit: Fit) -> Pixels:
     image, digest = decoded(member.file)
     if digest != member.label.digest:
-        raise DatasetError(f"{member.file.path} was changed while it was being prepared")
+        raise DatasetError(
+            f"{member.file.path} was changed while it was being prepared; start again"
+        )
     return square(image, fit)
 
 

@@ -1,0 +1,73 @@
+"""Images of sources that pack many into one file, copied so that each can be read by itself."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from alexnet.data.files import File, packed
+from alexnet.data.layouts import Published
+
+
+class Row(NamedTuple):
+    """One image of a pack."""
+
+    part: str
+    name: str  # of its class
+    path: str
+    content: bytes
+    shape: tuple[int, ...] | None  # of raw pixels; None: encoded
+
+
+class Gathered(NamedTuple):
+    """What a copied pack holds."""
+
+    images: list[Published]
+    titles: dict[str, str]  # of classes that are named by a code
+    unlabelled: int
+
+
+class Found:
+    """What comes to be known beside the images, while they are copied."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.titles: dict[str, str] = {}
+        self.unlabelled = 0
+
+
+def gathered(images: Callable[[Found], Iterator[Row]], spool: Path) -> Gathered:
+    """Copy images into one file, unless that is done; then ``images`` is not called.
+
+    Args:
+        images: Yields them, and notes what else it finds.
+        spool: The file to write; an index is written beside it.
+    """
+    index = spool.with_suffix(".json")
+    if not index.exists():
+        found, labels = Found(), list[tuple[str, str]]()
+
+        def contents() -> Iterator[tuple[str, bytes, tuple[int, ...] | None]]:
+            for row in images(found):
+                labels.append((row.part, row.name))
+                yield row.path, row.content, row.shape
+
+        files = packed(contents(), spool)
+        rows = [
+            (*label, file.path, file.offset, file.size, file.shape)
+            for label, file in zip(labels, files, strict=True)
+        ]
+        text = json.dumps({"titles": found.titles, "unlabelled": found.unlabelled, "rows": rows})
+        beside = index.with_suffix(".part")
+        beside.write_text(text, encoding="utf-8")
+        beside.rename(index)
+    known = json.loads(index.read_text(encoding="utf-8"))
+    published = [_published(fields, spool) for fields in known["rows"]]
+    return Gathered(published, known["titles"], known["unlabelled"])
+
+
+def _published(fields: list[Any], spool: Path) -> Published:
+    """Return an image as the index has it, in the spool wherever that lies now."""
+    part, name, path, offset, size, shape = fields
+    file = File(path, str(spool), offset, size, shape=tuple(shape) if shape else None)
+    return Published("train" if part == "train" else "test", name, file)
