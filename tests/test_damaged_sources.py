@@ -237,3 +237,44 @@ def test_a_zip_of_undecodable_names_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(DatasetError):
         listing(put(tmp_path / "b.zip", content), tmp_path)
+
+
+def test_a_mac_packs_shadows_of_tars(tmp_path: Path) -> None:
+    """Which are hidden, and no tars."""
+    inner = tar_of([("1.jpg", b"1")])
+    source = put(tmp_path / "a.tar", tar_of([("._n1.tar", b"mac"), ("n1.tar", inner)]))
+
+    assert read(source) == {"._n1.tar": b"mac", "n1/1.jpg": b"1"}
+
+
+def test_tars_in_tars_end_somewhere(tmp_path: Path) -> None:
+    """A hundred, one in another, are no dataset."""
+    content = tar_of([("1.jpg", b"1")])
+    for _ in range(100):
+        content = tar_of([("n.tar", content)])
+
+    with pytest.raises(DatasetError, match="a tar in too many others"):
+        listing(put(tmp_path / "a.tar", content), tmp_path)
+
+
+def test_a_zip_that_python_would_inflate_without_end_is_refused(tmp_path: Path) -> None:
+    """It keeps to the size that is announced only for the usual method."""
+    source = zip_of(tmp_path / "a.zip", {"a": bytes(1000)}, zipfile.ZIP_LZMA)
+
+    with pytest.raises(DatasetError, match="compressed in a rare way"):
+        listing(source, tmp_path)
+
+
+def test_two_sets_of_idx_in_one_source_are_refused(tmp_path: Path) -> None:
+    """One of them would be ignored; the official folder has each file also as .gz."""
+    for name in ("mnist", "kmnist"):
+        for file, content in IDX.items():
+            (tmp_path / "s" / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "s" / name / file).write_bytes(content)
+            (tmp_path / "s" / name / f"{file}.gz").write_bytes(gzip.compress(content))
+
+    alone = unpack(tmp_path / "s" / "mnist")
+
+    assert alone.set_aside == {"not an image": 4}
+    with pytest.raises(DatasetError, match="give the folder of one of them"):
+        unpack(tmp_path / "s")

@@ -13,7 +13,9 @@ from reports.readme import EVIDENCE, evidence_text, with_evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = sorted(set(re.findall(r"invoke (?:ablate|report|prepare|presets)[^`\n&|]*", README)))
+COMMANDS = sorted(
+    set(re.findall(r"invoke (?:ablate|report|prepare|presets|datasets)[^`\n&|]*", README))
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

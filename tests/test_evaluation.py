@@ -5,14 +5,17 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torchvision.transforms import TenCrop
 
 from alexnet.augment import centre, ten_views
 from alexnet.config import Config
-from alexnet.data.images import Dataset
+from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.evaluation import (
     Observer,
     average,
+    clean_sample,
     colour_selectivity,
     evaluate,
     measure,
@@ -219,3 +222,16 @@ def test_a_tuning_run_does_not_see_the_test_images(config: Config, images: Datas
     assert scores is None
     assert (measures.test, measures.test_ten, measures.neighbours) == (None, None, None)
     assert measures.valid_ten is not None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 80))
+def test_the_clean_sample_is_the_first_of_every_class(labels: list[int], count: int) -> None:
+    """By counting them one after another."""
+    found = clean_sample(
+        Images(torch.arange(len(labels))[:, None, None, None], torch.tensor(labels)), count
+    )
+    each = max(1, count // (max(labels) + 1))
+    expected = [place for place, label in enumerate(labels) if labels[:place].count(label) < each]
+
+    assert in_memory(found.pixels).flatten().tolist() == expected
