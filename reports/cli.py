@@ -217,7 +217,7 @@ def prepare(
     data_dir: Path,
 ) -> int:
     """Download or import images, check them, and write the form that training reads."""
-    from alexnet.data.preparation import Order
+    from alexnet.data.order import Order
     from reports.datasets import run
 
     order = Order(

@@ -21,7 +21,8 @@ from alexnet.data.manifest import (
     in_words,
     stored,
 )
-from alexnet.data.preparation import Fetching, Found, Note, Order, Progress, prepare
+from alexnet.data.order import Fetching, Found, Note, Order, Progress
+from alexnet.data.preparation import prepare
 from reports.terminal import LABEL, as_typed, say
 from reports.words import clock
 

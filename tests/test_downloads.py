@@ -24,7 +24,8 @@ from torchvision.datasets import CIFAR10
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.downloads import fetch
 from alexnet.data.manifest import DatasetError, Manifest
-from alexnet.data.preparation import Fetching, Order, prepare
+from alexnet.data.order import Fetching, Order
+from alexnet.data.preparation import prepare
 
 CLASSES = ["airplane", "automobile"]
 COMMIT = "c" * 40

@@ -25,7 +25,8 @@ from alexnet.data.catalogue import read_manifest
 from alexnet.data.digests import digest_of
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Fit, Manifest, damaged
-from alexnet.data.preparation import Event, Found, Order, Progress, prepare
+from alexnet.data.order import Event, Found, Order, Progress
+from alexnet.data.preparation import prepare
 from alexnet.data.statistics import statistics
 
 

@@ -20,8 +20,9 @@ from alexnet.data.digests import digest_of
 from alexnet.data.files import File
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Manifest, all_stored
+from alexnet.data.order import Note, Order, Progress
 from alexnet.data.pool import Pool
-from alexnet.data.preparation import Note, Order, Progress, prepare
+from alexnet.data.preparation import prepare
 
 __all__ = ["pets", "small_shards"]  # fixtures
 

@@ -44,6 +44,11 @@ class Fit(Frozen):
     kind: Literal["own", "centre", "stretch", "frame"] = "own"
     size: PositiveInt  # pixels, side of a stored image
 
+    @property
+    def bytes(self) -> int:
+        """How much an image takes."""
+        return 3 * self.size**2
+
     def __str__(self) -> str:
         """Return it in a few words."""
         what = {
@@ -94,7 +99,7 @@ class Manifest(Frozen):
     @property
     def bytes(self) -> int:
         """How much all images take."""
-        return self.images * 3 * self.size**2
+        return self.images * self.fit.bytes
 
     def shards(self, part: Part) -> list[str]:
         """Return the files that hold a part's images, in order."""

@@ -76,7 +76,7 @@ def shards(members: Iterable[Member], fit: Fit, place: Place) -> list[Shard]:
 
 
 def _shards_of(part: Part, members: Sequence[Member], fit: Fit, place: Place) -> Iterator[Shard]:
-    each = min(MOST, max(1, SHARD // (3 * fit.size**2)))
+    each = min(MOST, max(1, SHARD // fit.bytes))
     total = -(-len(members) // each)
     ranges: dict[int, list[Member]] = defaultdict(list)
     for member in members:
@@ -100,8 +100,7 @@ def finished(shard: Shard) -> Written | None:
         return None
     if written.key != key_of(shard.members) or not shard.path.exists():
         return None
-    size = shard.fit.size
-    whole = len(_header(1, size)) + len(shard.members) * 3 * size**2
+    whole = len(_header(1, shard.fit.size)) + len(shard.members) * shard.fit.bytes
     return written if shard.path.stat().st_size == whole else None
 
 

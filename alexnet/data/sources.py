@@ -1,0 +1,113 @@
+"""The source of a dataset: which it is, what it holds, and whether that makes a dataset."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from alexnet.data import downloads, layouts, packs
+from alexnet.data.catalogue import CATALOGUE, Download
+from alexnet.data.digests import digest_of
+from alexnet.data.files import copied, listing
+from alexnet.data.layouts import Inventory
+from alexnet.data.manifest import DatasetError, in_words
+from alexnet.data.order import Event, Note, Order
+from alexnet.names import suggestion
+
+
+def chosen(order: Order) -> Path | Download:
+    """Return the source to use: a person's own, or the fastest download.
+
+    Raises:
+        DatasetError: If there is none.
+    """
+    source, description = order.source, order.description
+    if isinstance(source, Path):
+        if not source.exists():
+            raise DatasetError(f"there is no file or folder {source}")
+        order.place.refuse_source(source)
+        return source
+    if description is None:
+        if order.place.target.exists():
+            raise DatasetError(f"to make {order.name} again, give its images by --source PATH")
+        raise DatasetError(
+            f"there is no dataset {order.name!r} in the catalogue, "
+            f"{suggestion(order.name, CATALOGUE)}; for images of your own give --source PATH"
+        )
+    download = downloads.choose(description, source)
+    if download is None:
+        token = " (or --source hub, with your token)" if description.downloads else ""
+        raise DatasetError(f"{order.name} needs --source PATH:  {description.layout}{token}")
+    return download
+
+
+def copying(order: Order, source: Path) -> Iterator[Event]:
+    """Say, and refuse if there is no room, that a source has to be copied to be read."""
+    done = any(order.place.work.glob("packed*.json")) or any(order.place.work.glob("*.tar"))
+    size = copied(source)
+    if size and not done:
+        what = "what cannot be read here and there (compressed, or Parquet)"
+        yield Note("copied first", f"{in_words(size)} or more: {what}")
+        order.place.refuse_small_disk(size, f"a copy of {source}")
+
+
+def inventory(order: Order, source: Path, work: Path) -> Inventory:
+    """Return what a source holds."""
+    files, empty = listing(source, work, order.data_dir)
+    found = packs.unpacked(files, order.name, str(source), work)
+    found = found or layouts.inventory(files, empty, str(source))
+    if not found.images:
+        raise DatasetError(f"there are no images with a label in {source}")
+    return found
+
+
+def refuse_wrong_counts(order: Order, found: Inventory) -> None:
+    """Refuse a source that is not whole, or from which nothing can be learned.
+
+    Raises:
+        DatasetError: If it has not as many images and classes as were published; if a class has no
+            images to train on; if there is one class alone.
+    """
+    counts = Counter(image.part for image in found.images)
+    refuse_odd_classes(image[:2] for image in found.images)
+    description = order.description
+    if description is None:
+        return
+    classes = {image.name for image in found.images}
+    published = dict(description.published) or dict(counts)
+    if dict(counts) != published or len(classes) != description.classes:
+        having = f"{counts['train']:,} + {counts['test']:,} images of {len(classes)} classes"
+        wanted = f"{published['train']:,} + {published.get('test', 0):,} of {description.classes}"
+        raise DatasetError(
+            f"{order.name} has {wanted}, and the source {having}; it may be cut short. As a "
+            "dataset of your own, under another name, it is taken as it is"
+        )
+
+
+def refuse_odd_classes(labels: Iterable[tuple[str, str]]) -> None:
+    """Refuse images, given as (part, class), that no network could learn to tell apart."""
+    seen = set(labels)
+    classes = {name for part, name in seen if part == "train"}
+    foreign = {name for part, name in seen if part == "test"} - classes
+    if not classes:
+        raise DatasetError("the source has no images to train on, only test images")
+    if foreign:
+        raise DatasetError(
+            f"the class {min(foreign)!r} has test images and none to train on; "
+            "every class needs both"
+        )
+    if len(classes) < 2:
+        raise DatasetError(
+            f"the source has one class, {min(classes)!r}; telling classes apart takes two or more"
+        )
+
+
+def token(order: Order, source: Path) -> str:
+    """Return what tells sources apart: where it is, its files, their sizes and ages."""
+    if source.is_dir():
+        listed = listing(source, order.place.work, order.data_dir).files
+        lines = (f"{f.path} {f.size} {f.age}" for f in listed if not layouts.is_hidden(f))
+        files = digest_of("\n".join(lines).encode())
+    else:
+        status = source.stat()
+        files = f"{status.st_size} {status.st_mtime_ns}"
+    return f"{source.resolve()} {files}\n{order.form}"
