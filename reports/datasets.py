@@ -45,7 +45,8 @@ def catalogue(console: Console, data_dir: Path) -> None:
         images = found.images if found else sum(about.published.values())
         shown = f"{images:,}" if images else ""
         state = _state(about.name, data_dir) if found is None else _here(found, data_dir)
-        table.add_row(about.name, about.title, shown, str(about.size), state)
+        size = found.size if found else about.size
+        table.add_row(about.name, about.title, shown, str(size), state)
     for own in here.values():
         table.add_row(own.name, own.title, f"{own.images:,}", str(own.size), _here(own, data_dir))
     lines = (

@@ -488,3 +488,30 @@ def test_a_second_look_is_kept_though_nothing_is_left_to_train(
     assert code == 0
     assert "nothing to do" in output
     assert [look.seeds for look in Store(tmp_path / "results").plans()[0].second_looks] == [(2,)]
+
+
+def test_the_list_of_datasets_says_what_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the catalogue and one's own, with their sizes as they are here."""
+    monkeypatch.setenv("COLUMNS", "160")
+    for number in range(40):
+        path = tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number))
+    place = ["--data-dir", str(tmp_path / "data")]
+
+    planned = call(
+        "prepare", "--dataset", "pets", "--source", tmp_path / "pets", "--dry-run", *place
+    )
+    made = call("prepare", "--dataset", "pets", "--source", tmp_path / "pets", *place)
+    listed = call("datasets", *place)[1]
+    one = call("datasets", "--name", "pets", *place)[1]
+
+    assert "found 40 images of 2 classes, a folder per class" in planned[1]
+    assert "written to" not in planned[1]
+    assert "28 train, 4 valid, 8 test; 2 classes, colour" in made[1]
+    assert re.search(r"pets 40 images of your own 40 32 1 MB", listed)
+    assert re.search(r"imagenet ILSVRC-2012.* 1,331,167 256 -", listed)
+    assert "suits the preset alexnet_cifar" in one
+    assert call("datasets", "--name", "pet")[0] == 2
