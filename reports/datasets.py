@@ -130,6 +130,14 @@ def run(order: Order, console: Console) -> int:
     start = time.monotonic()
     bar = _Bar(console)
     manifest, checked = None, False
+    if isinstance(order.source, Path) and order.source.exists() and not order.place.target.exists():
+        about = order.description
+        say(
+            console,
+            order.name,
+            about.title if about else "images of your own, not in the catalogue",
+        )
+        say(console, "from", str(order.source))
     with bar:
         for event in prepare(order):
             match event:
@@ -165,14 +173,6 @@ def _announce_download(console: Console, order: Order, event: Fetching) -> None:
 
 
 def _announce(console: Console, order: Order, found: Found) -> None:
-    about = order.description
-    if isinstance(order.source, Path):
-        say(
-            console,
-            order.name,
-            about.title if about else "images of your own, not in the catalogue",
-        )
-        say(console, "from", str(order.source))
     say(console, "found", f"{found.images:,} images of {found.classes:,} classes, {found.layout}")
     if found.set_aside:
         say(console, "set aside", _reasons(found.set_aside))
