@@ -117,7 +117,7 @@ def write(shard: Shard) -> Written:
     kept: list[Member] = []
     sums, digest = Sums.none(size, size), hashlib.sha256(_header(len(shard.members), size))
     block = np.empty((BLOCK, size, size, 3), np.uint8)
-    with beside.open("wb", buffering=0) as file:
+    with beside.open("wb") as file:
         file.write(_header(len(shard.members), size))
         for members in batched(shard.members, BLOCK):
             filled = 0
