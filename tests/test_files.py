@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet.data.files import File, listing, packed
+from alexnet.data.files import File, listing
 from alexnet.data.manifest import DatasetError
+from alexnet.data.spool import packed
 
 CONTENTS = {
     "cat/1.jpg": b"first",

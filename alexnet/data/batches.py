@@ -252,12 +252,12 @@ def one_by_one(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) ->
     view, count = lens.view, len(batch.which)
     margin = (len(lens.mean) - view) // 2
     middle = lens.mean[margin : margin + view, margin : margin + view].contiguous()
-    means = (lens.mean, lens.mean.flip(1))
     corners = [(margin, margin)] * count if batch.corners is None else batch.corners.tolist()
     mirrored = [False] * count if batch.mirrored is None else batch.mirrored.tolist()
     shifts = None if batch.shifts is None else batch.shifts.repeat(1, view)
     divisor = lens.divisor.repeat(view)
     aligned = lens.aligned and batch.corners is not None
+    means = (lens.mean, lens.mean.flip(1)) if aligned else ()
     found, square = torch.empty(count, view, view, 3, dtype=dtype), torch.empty(view, view, 3)
     for number, (image, (top, left), turned) in enumerate(
         zip(some(pixels, batch.which), corners, mirrored, strict=True)

@@ -7,7 +7,6 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple, cast
@@ -88,10 +87,15 @@ def listing(source: Path, work: Path, besides: Path | None = None) -> Listing:
     return Listing(sorted(files), empty)
 
 
-def copied(source: Path) -> int:
-    """Return how many bytes, at least, have to be copied before a source can be read."""
-    if source.is_dir():
-        return sum(path.stat().st_size for path in source.rglob("*.parquet"))
+def copied(source: Path, files: list[File] | None) -> int:
+    """Return how many bytes, at least, have to be copied before a source can be read.
+
+    Args:
+        source: A folder, tar or zip.
+        files: What a folder holds; None for the others.
+    """
+    if files is not None:
+        return sum(file.size for file in files if file.path.endswith(".parquet"))
     begins = _begins(source)
     packed_by = (b"\x1f\x8b", b"BZh", b"\xfd7zX")  # gzip, bzip2, xz
     return source.stat().st_size if begins.startswith(packed_by) else 0
@@ -303,19 +307,3 @@ def _zip(path: str, age: int) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise DatasetError(f"{path} is not a zip that can be read: {error}") from error
-
-
-def packed(images: Iterator[tuple[str, bytes, tuple[int, ...] | None]], spool: Path) -> list[File]:
-    """Write images one after another into one file, and return where each lies.
-
-    For sources that cannot be read here and there, such as Parquet. Each image is its path, its
-    bytes and, where these are raw pixels, their shape.
-    """
-    files, beside = [], spool.with_suffix(".part")
-    with beside.open("wb") as file:
-        for path, content, shape in images:
-            start = file.tell()
-            file.write(content)
-            files.append(File(path, str(spool), start, len(content), shape=shape))
-    beside.rename(spool)
-    return files

@@ -1,5 +1,6 @@
 """Prepared images as tensors."""
 
+import copy
 import math
 import mmap
 import warnings
@@ -75,16 +76,13 @@ class Mapped(NamedTuple):
 class Shards:
     """Images in several files, as if they were one tensor; read when they are wanted."""
 
-    def __init__(self, files: Sequence[Mapped], index: Tensor | None = None) -> None:
-        """Hold images of several files, or those of them that ``index`` names, in its order.
-
-        Args:
-            files: None of them without images.
-            index: Numbers of images, counted over all files, int64 (n,); all if None.
-        """
+    def __init__(self, files: Sequence[Mapped]) -> None:
+        """Hold the images of several files, none of them without any."""
         self.files = tuple(files)
-        self._ends = torch.tensor([len(file.images) for file in self.files]).cumsum(0)
-        self.index = torch.arange(int(self._ends[-1])) if index is None else index
+        sizes = torch.tensor([len(file.images) for file in self.files])
+        self._ends = sizes.cumsum(0)
+        self._before = self._ends - sizes
+        self.index = torch.arange(int(self._ends[-1]))  # numbers of images, over all files
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -102,13 +100,15 @@ class Shards:
 
     def __getitem__(self, which: slice | Tensor) -> "Shards":
         """Return some of the images; nothing is read."""
-        return Shards(self.files, self.index[which])
+        # Thousands of files are counted once, not for every batch.
+        some = copy.copy(self)
+        some.index = self.index[which]
+        return some
 
     def _places(self) -> Iterator[tuple[Mapped, int]]:
         """Yield the file of each image, and its number there."""
         files = torch.bucketize(self.index, self._ends, right=True)
-        before = self._ends - torch.tensor([len(file.images) for file in self.files])
-        rows = self.index - before[files]
+        rows = self.index - self._before[files]
         for file, row in zip(files.tolist(), rows.tolist(), strict=True):
             yield self.files[file], row
 
@@ -195,7 +195,7 @@ def _fits(pixels: Shards, device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset in memory with what was measured on its training images."""
+    """A dataset, in memory or on disk, with what was measured on its training images."""
 
     manifest: Manifest
     train: Images

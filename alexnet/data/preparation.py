@@ -117,7 +117,7 @@ def _planned(order: Order) -> Iterator[Event]:
         yield _fetching(order, source)
         return
     with tempfile.TemporaryDirectory() as work:
-        found = sources.inventory(order, source, Path(work))
+        found = sources.inventory(order, source, Path(work), None)
         sources.refuse_wrong_counts(order, found)
         yield _found(order, found)
 
@@ -131,10 +131,13 @@ def _prepare(order: Order) -> Iterator[Event]:
     place, source = order.place, sources.chosen(order)
     if isinstance(source, Download):
         source = yield from _fetched(order, source)
-    elif place.begin(sources.token(order, source)):
-        yield THROWN
-    yield from sources.copying(order, source)
-    found = sources.inventory(order, source, place.work)
+        known = sources.listed(order, source)
+    else:
+        known = sources.listed(order, source)
+        if place.begin(sources.token(order, source, known)):
+            yield THROWN
+    yield from sources.copying(order, source, known.files if known else None)
+    found = sources.inventory(order, source, place.work, known)
     sources.refuse_wrong_counts(order, found)
     announced = _found(order, found)
     yield announced

@@ -7,7 +7,7 @@ from pathlib import Path
 from alexnet.data import downloads, layouts, packs
 from alexnet.data.catalogue import CATALOGUE, Download
 from alexnet.data.digests import digest_of
-from alexnet.data.files import copied, listing
+from alexnet.data.files import File, Listing, copied, listing
 from alexnet.data.layouts import Inventory
 from alexnet.data.manifest import DatasetError, in_words
 from alexnet.data.order import Event, Note, Order
@@ -40,19 +40,24 @@ def chosen(order: Order) -> Path | Download:
     return download
 
 
-def copying(order: Order, source: Path) -> Iterator[Event]:
+def copying(order: Order, source: Path, files: list[File] | None) -> Iterator[Event]:
     """Say, and refuse if there is no room, that a source has to be copied to be read."""
     done = any(order.place.work.glob("packed*.json")) or any(order.place.work.glob("*.tar"))
-    size = copied(source)
+    size = copied(source, files)
     if size and not done:
         what = "what cannot be read here and there (compressed, or Parquet)"
         yield Note("copied first", f"{in_words(size)} or more: {what}")
         order.place.refuse_small_disk(size, f"a copy of {source}")
 
 
-def inventory(order: Order, source: Path, work: Path) -> Inventory:
-    """Return what a source holds."""
-    files, empty = listing(source, work, order.data_dir)
+def listed(order: Order, source: Path) -> Listing | None:
+    """List a folder; None for a tar or zip, which may first have to be decompressed."""
+    return listing(source, order.place.work, order.data_dir) if source.is_dir() else None
+
+
+def inventory(order: Order, source: Path, work: Path, known: Listing | None) -> Inventory:
+    """Return what a source holds, whose files may be known already."""
+    files, empty = known or listing(source, work, order.data_dir)
     found = packs.unpacked(files, order.name, str(source), work)
     found = found or layouts.inventory(files, empty, str(source))
     if not found.images:
@@ -101,11 +106,10 @@ def refuse_odd_classes(labels: Iterable[tuple[str, str]]) -> None:
         )
 
 
-def token(order: Order, source: Path) -> str:
+def token(order: Order, source: Path, known: Listing | None) -> str:
     """Return what tells sources apart: where it is, its files, their sizes and ages."""
-    if source.is_dir():
-        listed = listing(source, order.place.work, order.data_dir).files
-        lines = (f"{f.path} {f.size} {f.age}" for f in listed if not layouts.is_hidden(f))
+    if known is not None:
+        lines = (f"{f.path} {f.size} {f.age}" for f in known.files if not layouts.is_hidden(f))
         files = digest_of("\n".join(lines).encode())
     else:
         status = source.stat()

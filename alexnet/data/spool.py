@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from alexnet.data.files import File, packed
+from alexnet.data.files import File
 from alexnet.data.layouts import Published
 
 
@@ -64,6 +64,22 @@ def gathered(images: Callable[[Found], Iterator[Row]], spool: Path) -> Gathered:
     known = json.loads(index.read_text(encoding="utf-8"))
     published = [_published(fields, spool) for fields in known["rows"]]
     return Gathered(published, known["titles"], known["unlabelled"])
+
+
+def packed(images: Iterator[tuple[str, bytes, tuple[int, ...] | None]], spool: Path) -> list[File]:
+    """Write images one after another into one file, and return where each lies.
+
+    For sources that cannot be read here and there, such as Parquet. Each image is its path, its
+    bytes and, where these are raw pixels, their shape.
+    """
+    files, beside = [], spool.with_suffix(".part")
+    with beside.open("wb") as file:
+        for path, content, shape in images:
+            start = file.tell()
+            file.write(content)
+            files.append(File(path, str(spool), start, len(content), shape=shape))
+    beside.rename(spool)
+    return files
 
 
 def _published(fields: list[Any], spool: Path) -> Published:
