@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from alexnet.parts import LRN, MapNorm, Part, Pool, Rounding
+from alexnet.parts import LRN, BatchNorm, MapNorm, Part, Pool, Rounding
 from alexnet.values import Frozen, later
 
 
@@ -156,7 +156,7 @@ def _through(layer: Conv | Dense, seen: Maps, classes: int) -> Maps:
 
 def _past(name: str, part: Part, seen: Maps, on_maps: bool) -> Maps:
     """Return the size of activations after a part."""
-    if not on_maps and isinstance(part, Pool | LRN | MapNorm):
+    if not on_maps and isinstance(part, Pool | LRN | MapNorm | BatchNorm):
         raise ValueError(f"{name}: {part.kind} follows a convolution, not a fully connected layer")
     if isinstance(part, LRN) and seen.maps % part.groups:
         raise ValueError(f"{name}: {part.groups} groups do not divide {seen.maps} maps")

@@ -10,6 +10,7 @@ from pydantic import model_validator
 from alexnet.architecture import Conv, Dense, FanIn, Init, Maps, Network, Normal
 from alexnet.parts import (
     LRN,
+    BatchNorm,
     Dropout,
     LeakyRelu,
     MapNorm,
@@ -93,6 +94,7 @@ __all__ = [
     "LRN",
     "Adam",
     "AreaCrops",
+    "BatchNorm",
     "ChannelMeans",
     "Config",
     "Constant",

@@ -7,6 +7,7 @@ from torch.nn import functional
 from alexnet.architecture import windows
 from alexnet.config import (
     LRN,
+    BatchNorm,
     Conv,
     Dense,
     Dropout,
@@ -191,8 +192,8 @@ def fan_in(module: nn.Module) -> int:
     return weight.shape[-1] if by_group else weight[0].numel()
 
 
-def build_part(part: Part) -> nn.Module:
-    """Return the module of one part."""
+def build_part(part: Part, maps: int = 1) -> nn.Module:
+    """Return the module of one part that follows so many maps; most parts need not know."""
     match part:
         case Relu():
             return nn.ReLU()
@@ -210,5 +211,7 @@ def build_part(part: Part) -> nn.Module:
             return LocalResponseNorm(part)
         case MapNorm():
             return MapResponseNorm(part)
+        case BatchNorm(momentum=momentum, epsilon=epsilon):
+            return nn.BatchNorm2d(maps, epsilon, momentum, affine=False)
         case Dropout():
             return DropoutLayer(part)

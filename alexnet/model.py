@@ -62,6 +62,9 @@ def build(config: Config, seed: int) -> AlexNet:
         stream = torch.Generator()
         stream.manual_seed(stream_seed(seed, config.pinned, "init", layer.name))
         _initialise(layer_of(network, layer.name), layer.init, stream)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
     return network.to(memory_format=torch.channels_last)
 
 
@@ -102,4 +105,5 @@ def _modules(network: Network, layers: Sequence[Conv | Dense]) -> Iterator[tuple
     for layer in layers:
         yield layer.name, build_layer(layer, seen[layer.name], network.classes)
         for name, part in network.after(layer):
-            yield module_name(layer, name), build_part(part)
+            maps = layer.maps if isinstance(layer, Conv) else layer.units or network.classes
+            yield module_name(layer, name), build_part(part, maps)

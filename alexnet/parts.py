@@ -104,6 +104,19 @@ class MapNorm(Frozen):
     k: PositiveFloat = 1.0
 
 
+class BatchNorm(Frozen):
+    """Each map minus its mean, divided by its deviation, over a batch while training.
+
+    Three years younger than the paper (Ioffe and Szegedy 2015). Without scale and shift, since
+    response normalisation, in whose place it stands, has no weights either; afterwards by running
+    averages.
+    """
+
+    kind: Literal["batch_norm"] = "batch_norm"
+    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1  # share of the newest batch
+    epsilon: PositiveFloat = 1e-5
+
+
 class Dropout(Frozen):
     """Each unit silent with probability ``rate`` while training, section 4.2."""
 
@@ -113,5 +126,6 @@ class Dropout(Frozen):
 
 
 Part = Annotated[
-    Relu | Tanh | LeakyRelu | Pool | LRN | MapNorm | Dropout, Field(discriminator="kind")
+    Relu | Tanh | LeakyRelu | Pool | LRN | MapNorm | BatchNorm | Dropout,
+    Field(discriminator="kind"),
 ]

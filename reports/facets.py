@@ -6,6 +6,7 @@ from itertools import groupby
 from alexnet.config import (
     LRN,
     AreaCrops,
+    BatchNorm,
     ChannelMeans,
     Config,
     Constant,
@@ -51,6 +52,7 @@ def facets(config: Config) -> dict[str, str]:
         "activation": _parts(config, Relu, Tanh, LeakyRelu),
         "LRN": _parts(config, LRN),
         "norm in maps": _parts(config, MapNorm),
+        "batch norm": _parts(config, BatchNorm),
         "pooling": _parts(config, Pool),
         "after conv1": _order(config, 0),
         "after conv2": _order(config, 1),
@@ -64,6 +66,7 @@ def facets(config: Config) -> dict[str, str]:
         "mirrored": "half of them" if inputs.flips else NONE,
         "colour noise": _colour(config),
         "image order": "new each epoch" if inputs.shuffle == "each epoch" else "one, of the files",
+        "images": f"the first {training.images:,}" if training.images else "all",
         "batch": str(training.batch),
         "epochs": str(training.epochs),
         "update": _update(config),
@@ -127,6 +130,8 @@ def part_in_words(part: Part) -> str:
             return f"{part.size} maps {towers}, {_powers(part)}"
         case MapNorm():
             return f"{part.size} x {part.size} px, {_powers(part)}"
+        case BatchNorm(momentum=momentum):
+            return f"of each batch, averages moving by {momentum:g}"
         case Dropout(rate=rate, scale=scale):
             return f"{rate:g}, scaled in {scale}"
 
