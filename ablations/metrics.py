@@ -1,12 +1,123 @@
 """What a study compares, read from one record."""
 
 import math
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import Field, model_validator
 
 from ablations.record import Record
-from ablations.study import EarlyLoss, FinalError, Gap, Metric, TimeTo
+from alexnet.chance import derive
+from alexnet.config import Config, Exponential, Fraction, Frozen
 from alexnet.measures import Measure
-from alexnet.progress import PARTS, early_loss, running_curve, time_to
+from alexnet.progress import (
+    PARTS,
+    early_loss,
+    running_curve,
+    running_loss,
+    time_to,
+)
+
+SHUFFLES = 1_000
+"""Ways to deal kernels to two towers that a run's own is compared with."""
+
+
+class TimeTo(Frozen):
+    """Epochs until the running training error first falls to a threshold; compared as a ratio."""
+
+    is_ratio: ClassVar[bool] = True
+    kind: Literal["time_to"] = "time_to"
+    training_error: Fraction
+
+
+class TimeToLoss(Frozen):
+    """Epochs until the running loss first falls to where ``arm`` ended with the same seed."""
+
+    is_ratio: ClassVar[bool] = True
+    kind: Literal["time_to_loss"] = "time_to_loss"
+    arm: str
+
+
+class FinalError(Frozen):
+    """Error after the last epoch; compared as a difference."""
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["final_error"] = "final_error"
+    part: Literal["train", "valid", "test"] = "test"
+    views: Literal["one", "ten"] = "one"  # ten: section 4.1; not measured on train
+    top: Literal[1, 5] = 1
+
+    @model_validator(mode="after")
+    def _is_measured(self) -> Self:
+        if self.part == "train" and self.views == "ten":
+            raise ValueError("the clean training error is measured with one view; use views='one'")
+        return self
+
+
+class Gap(Frozen):
+    """Test error minus clean training error, centre view, top-1: how far it overfits."""
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["gap"] = "gap"
+
+
+class EarlyLoss(Frozen):
+    """Mean training loss, in nats, over the first updates; compared as a difference."""
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["early_loss"] = "early_loss"
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1  # of all updates
+
+
+class SameClass(Frozen):
+    """Share of a test image's nearest training images that are of its class, section 6.1."""
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["same_class"] = "same_class"
+    by: Literal["hidden", "pixels"] = "hidden"  # distance in the last hidden layer, or in pixels
+
+
+class TowerDifference(Frozen):
+    """How far the towers' mean colour selectivity is apart in conv1, section 6.1, Figure 3.
+
+    ``shuffled`` is the mean over kernels dealt to two towers by chance.
+    """
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["tower_difference"] = "tower_difference"
+    kernels: Literal["as trained", "shuffled"] = "as trained"
+
+
+class EnsembleError(Frozen):
+    """Test error of the averaged probabilities of ``networks`` runs with other seeds, Table 2.
+
+    Seeds are taken in disjoint groups, in their order: the unit is a group, not a run.
+    """
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["ensemble_error"] = "ensemble_error"
+    networks: int = Field(ge=1)
+    group: int = Field(ge=1)  # seeds set aside for each value; the first ``networks`` are used
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.networks > self.group:
+            raise ValueError(f"a group of {self.group} seeds has no {self.networks} networks")
+        return self
+
+
+Metric = Annotated[
+    TimeTo
+    | TimeToLoss
+    | FinalError
+    | Gap
+    | EarlyLoss
+    | SameClass
+    | TowerDifference
+    | EnsembleError,
+    Field(discriminator="kind"),
+]
 
 
 class Outcome(NamedTuple):
@@ -16,36 +127,109 @@ class Outcome(NamedTuple):
     bound: bool = False  # the run never got there, or diverged: it stands for something worse
 
 
-def observe(record: Record, metric: Metric) -> Outcome | None:
+def observe(record: Record, metric: Metric, reference: Record | None = None) -> Outcome | None:
     """Return the metric of a run; None if it was not measured when the record was written.
 
     A run that never reaches the threshold, or diverges, counts as its horizon, flagged as a
     bound. A diverged run errs as chance does, on training images too, and has the loss of chance.
+
+    Args:
+        record: Of the run.
+        metric: Of a single run; `EnsembleError` is of several.
+        reference: The run whose loss is to be reached, for `TimeToLoss`.
     """
-    config, diverged = record.run.config, record.status == "diverged"
-    classes = config.network.classes
+    classes = record.run.config.network.classes
+    if record.status == "diverged":
+        return _of_a_diverged_run(metric, classes, float(record.run.config.training.epochs))
+    seen = record.measures
     match metric:
         case TimeTo(training_error=error):
-            reached = time_to(error, running_curve(record.curve))
-            if reached is not None and not diverged:
-                return Outcome(reached)
-            return Outcome(float(config.training.epochs), bound=True)
-        case FinalError(top=top):
-            if diverged:
-                return Outcome(1 - top / classes, bound=True)
+            return _time(record, time_to(error, running_curve(record.curve)))
+        case TimeToLoss():
+            curve = running_loss(record.curve)
+            if curve is None or reference is None or not reference.curve:
+                return None
+            return _time(record, time_to(reference.curve[-1].loss, curve))
+        case FinalError():
             return _measured(_error(record, metric))
         case Gap():
-            if diverged:
-                return Outcome(0.0, bound=True)
-            seen = record.measures
             if seen is None or seen.test is None:
                 return None
             return Outcome(seen.test.top1_error - seen.train.top1_error)
         case EarlyLoss(share=share):
-            if diverged:
-                return Outcome(math.log(classes), bound=True)
-            tenths = max(1, round(share * config.training.epochs * PARTS))
+            tenths = max(1, round(share * record.run.config.training.epochs * PARTS))
             return _measured(early_loss(record.curve, tenths))
+        case SameClass(by=by):
+            near = seen.neighbours if seen else None
+            return None if near is None else Outcome(near.hidden if by == "hidden" else near.pixels)
+        case TowerDifference(kernels=kernels):
+            selectivity = seen.colour_selectivity if seen else None
+            if not selectivity:
+                return None
+            return Outcome(tower_difference(selectivity, kernels == "shuffled"))
+        case EnsembleError():
+            raise TypeError("an ensemble is of several runs; see ablations.ensembles")
+
+
+def _of_a_diverged_run(metric: Metric, classes: int, horizon: float) -> Outcome | None:
+    match metric:
+        case TimeTo() | TimeToLoss():
+            return Outcome(horizon, bound=True)
+        case FinalError(top=top):
+            return Outcome(1 - top / classes, bound=True)
+        case EarlyLoss():
+            return Outcome(math.log(classes), bound=True)
+        case Gap():
+            return Outcome(0.0, bound=True)
+        case _:
+            return None  # nothing was learned that could be looked at
+
+
+def _time(record: Record, reached: float | None) -> Outcome:
+    horizon = float(record.run.config.training.epochs)
+    return Outcome(horizon, bound=True) if reached is None else Outcome(reached)
+
+
+def tower_difference(selectivity: Sequence[float], shuffled: bool) -> float:
+    """Return how far apart the mean selectivity of the first and second half of the kernels is.
+
+    Args:
+        selectivity: Of each kernel, the first tower's first.
+        shuffled: The mean of that over kernels dealt to the towers by chance.
+
+    >>> tower_difference([0.1, 0.1, 0.9, 0.9], shuffled=False)
+    0.8
+    """
+    values = np.array(selectivity)
+    half = len(values) // 2
+    if not shuffled:
+        return round(float(abs(values[:half].mean() - values[half:].mean())), 9)
+    chance = np.random.default_rng(derive(0, "kernels dealt to towers"))
+    dealt = chance.permuted(np.tile(values, (SHUFFLES, 1)), axis=1)
+    return float(np.abs(dealt[:, :half].mean(1) - dealt[:, half:].mean(1)).mean())
+
+
+def unmeasurable(metric: Metric, config: Config) -> str | None:
+    """Say why runs of a config would not have a metric, or None."""
+    until, classes = config.training.until, config.network.classes
+    if isinstance(metric, FinalError) and metric.top == 5 and classes < 10:
+        return f"top-5 error is not measured with {classes} classes, fewer than ten"
+    schedules = (config.training.schedule, config.training.bias_schedule)
+    if metric.is_ratio and any(isinstance(one, Exponential) for one in schedules):
+        return "its rate falls with the length of a run, and tuning shortens those of slow rates"
+    if until is None:
+        return None
+    if not isinstance(metric, TimeTo):
+        return (
+            f"its runs end at {until.training_error:g} training error (until), each at another "
+            f"epoch, so {metric.kind} cannot be compared"
+        )
+    if metric.training_error < until.training_error:
+        return (
+            f"its runs end at {until.training_error:g} training error (until), before "
+            f"{metric.training_error:g} is reached"
+        )
+    return None
 
 
 def _error(record: Record, metric: FinalError) -> float | None:

@@ -4,15 +4,16 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field
 
-from ablations.machine import Fingerprint, Provenance
+from ablations.machine import Fingerprint, Provenance, cores
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
-from ablations.study import Contrast, Metric, Setting, Study
+from ablations.study import Base, Contrast, Metric, Setting, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
 from alexnet.data.manifest import Manifest
@@ -41,9 +42,18 @@ class Definition(Frozen):
     give_up: GiveUp | None = GiveUp(epoch=1, within=0.05)
     tuning_seeds: tuple[int, ...] = TUNING_SEEDS
     precision: Precision
+    precisions: dict[str, Precision] = Field(default_factory=dict)  # of arms that have another
+    tuned_as: dict[str, str] = Field(default_factory=dict)  # arms that take another's rate
     threads: int  # per run
+    judged: bool = True  # False: a demonstration, shown without a verdict
+    one_by_one: bool = False  # contrast after contrast, not all arms together
     edition: int = EDITION
     smoke: bool = False
+
+    @property
+    def precisions_of(self) -> dict[str, Precision]:
+        """The precision of every arm."""
+        return {arm: self.precisions.get(arm, self.precision) for arm in self.arms}
 
     @property
     def digest(self) -> str:
@@ -103,6 +113,8 @@ class Plan(Frozen):
     amendments: tuple[Amendment, ...] = ()
     second_looks: tuple[SecondLook, ...] = ()
     timings: dict[str, Timing] = Field(default_factory=dict)
+    # test errors of averaged networks, by arm, how many, and group of seeds; for `EnsembleError`:
+    ensembles: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the plan as JSON, its definition as it was registered."""
@@ -133,6 +145,7 @@ class Plan(Frozen):
                 "about": later.about,
                 "amendments": tuple(amendments[at] for at in sorted(amendments)),
                 "choices": later.choices | self.choices,
+                "ensembles": self.ensembles | later.ensembles,
                 "second_looks": tuple(sorted(looks.values(), key=lambda look: look.seeds)),
                 "timings": later.timings | self.timings,
             }
@@ -163,31 +176,42 @@ class Plan(Frozen):
         """The planned seeds and those of every second look."""
         return self.definition.seeds + tuple(s for look in self.second_looks for s in look.seeds)
 
-    def make_run(self, config: Config, seed: int) -> Run:
-        """Return the run of a config and a seed on this plan's images."""
+    def arms_of(self, run: Run) -> list[str]:
+        """Return the arms that a run is of, at whatever rate and length.
+
+        Several, where arms differ in whose rate they take alone.
+        """
+        asked, precisions = _apart_from_tuning(run.config), self.definition.precisions_of
+        return [
+            arm
+            for arm, config in self.definition.arms.items()
+            if precisions[arm] == run.precision and _apart_from_tuning(config) == asked
+        ]
+
+    def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
+        """Return the rate that the records choose for an arm, or the runs still missing.
+
+        An arm that takes another's rate waits for the same runs.
+        """
+        one = self.definition
+        leader = one.tuned_as.get(arm, arm)
+        make_run = partial(self.make_run, leader)
+        return tune(one.arms[leader], one.metric, one.rates, one.give_up, make_run, find)
+
+    def run(self, arm: str, seed: int) -> Run:
+        """Return a comparison run of an arm whose rate has been chosen."""
+        return self.make_run(arm, at_rate(self.definition.arms[arm], self.choices[arm].rate), seed)
+
+    def make_run(self, arm: str, config: Config, seed: int) -> Run:
+        """Return the run of an arm at some rate and length, and a seed, on this plan's images."""
         one = self.definition
         return Run(
             config=config,
             seed=seed,
             dataset=one.dataset,
-            precision=one.precision,
+            precision=one.precisions_of[arm],
             edition=one.edition,
         )
-
-    def arm_of(self, run: Run) -> str | None:
-        """Return the arm that a run is of, at whatever rate and length; None if of none."""
-        asked = _apart_from_tuning(run.config)
-        arms = self.definition.arms.items()
-        return next((arm for arm, config in arms if _apart_from_tuning(config) == asked), None)
-
-    def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
-        """Return the rate that the records choose for an arm, or the runs still missing."""
-        one = self.definition
-        return tune(one.arms[arm], one.metric, one.rates, one.give_up, self.make_run, find)
-
-    def run(self, arm: str, seed: int) -> Run:
-        """Return a comparison run of an arm whose rate has been chosen."""
-        return self.make_run(at_rate(self.definition.arms[arm], self.choices[arm].rate), seed)
 
 
 def _apart_from_tuning(config: Config) -> Config:
@@ -245,10 +269,23 @@ def define(
         rates=rates,
         give_up=base.give_up,
         precision=precision,
-        threads=base.threads,
+        precisions={
+            name: arm.precision
+            for name, arm in study.arms.items()
+            if arm.precision not in (None, precision)
+        },
+        tuned_as={name: arm.tuned_as for name, arm in study.arms.items() if arm.tuned_as},
+        threads=threads_of(base),
+        judged=base.judged,
+        one_by_one=study.one_by_one,
         smoke=smoke,
     )
     return definition.but()  # every field written out: what is registered depends on no default
+
+
+def threads_of(base: Base) -> int:
+    """Return how many threads a run of a base has on this machine."""
+    return cores() if base.threads == "all" else base.threads
 
 
 def about(study: Study, dataset: str) -> About:

@@ -28,20 +28,28 @@ class Work(NamedTuple):
 
 
 def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
-    """Return the runs a plan needs next: tuning first, then seed by seed, all arms together."""
+    """Return the runs a plan needs next.
+
+    Tuning first, then seed by seed, all arms together; or one contrast after the other, each in
+    that order, where the plan says so.
+    """
     one = plan.definition
     # A rate once registered stands, whatever becomes of the records it was chosen from.
     tuned = {arm: plan.choices.get(arm) or plan.tuned(arm, store.find) for arm in one.arms}
     choices = {arm: found for arm, found in tuned.items() if isinstance(found, Choice)}
-    pending = [found for found in tuned.values() if isinstance(found, Pending)]
-    tuning = sorted((run for found in pending for run in found.runs), key=lambda run: run.seed)
+    pending = {arm: found for arm, found in tuned.items() if isinstance(found, Pending)}
     rates = len(one.rates)
-    untried = sum(rates - found.tried for found in pending) / (rates * len(one.arms))
+    untried = sum(rates - found.tried for found in pending.values()) / (rates * len(one.arms))
     chosen = plan.model_copy(update={"choices": choices})
-    compared = [
-        run for seed in seeds for arm in choices if store.find(run := chosen.run(arm, seed)) is None
-    ]
-    return Work(choices, tuning + compared, untried)
+    groups = [contrast.arms for contrast in one.contrasts] if one.one_by_one else [tuple(one.arms)]
+    runs: dict[str, Run] = {}  # by id: arms may share some
+    for arms in groups:
+        waited_for = [run for arm in arms if arm in pending for run in pending[arm].runs]
+        compared = [chosen.run(arm, seed) for seed in seeds for arm in arms if arm in choices]
+        missing = [run for run in compared if store.find(run) is None]
+        for run in (*sorted(waited_for, key=lambda run: run.seed), *missing):
+            runs.setdefault(run.id, run)
+    return Work(choices, list(runs.values()), untried)
 
 
 def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:

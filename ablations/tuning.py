@@ -5,16 +5,16 @@ when the plan gives up ends there. Once a rate has reached the threshold of a ti
 study with every seed, the rates after it get the epochs that a tenth more than its mean time
 takes, and never more than the horizon. A rate that a seed does not bring there in that time is
 not chosen, even if another seed was so fast that their mean would win. All arms follow one rule.
+A grid of one rate leaves nothing to choose, and nothing is tried.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ablations.metrics import Outcome, observe
+from ablations.metrics import FinalError, Gap, Metric, Outcome, TimeTo, observe
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, Run
-from ablations.study import FinalError, Gap, Metric, TimeTo
 from alexnet.config import Config, Frozen, GiveUp
 from alexnet.progress import gave_up
 
@@ -38,14 +38,14 @@ class Choice(Frozen):
     """The rate chosen for one arm, with all that it was chosen from."""
 
     rate: float
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...]  # none where there was one rate
     none_reached: bool  # no rate got a value; the smallest was taken
     edge: bool  # the best rate is the largest or smallest tried
 
     @property
-    def chosen(self) -> Trial:
-        """The trial of the rate that was chosen."""
-        return next(trial for trial in self.trials if trial.rate == self.rate)
+    def chosen(self) -> Trial | None:
+        """The trial of the rate that was chosen; None where it was the only one."""
+        return next((trial for trial in self.trials if trial.rate == self.rate), None)
 
 
 class Pending(NamedTuple):
@@ -73,6 +73,8 @@ def tune(
         make_run: Completes a config and a seed to a run.
         find: Returns the record of a run, or None.
     """
+    if len(rates) == 1:
+        return Choice(rate=rates[0], trials=(), none_reached=False, edge=False)
     judged = held_out(metric)
     trials: list[Trial] = []
     for rate in sorted(rates, reverse=True):

@@ -33,10 +33,10 @@ class Epoch(Frozen):
 
 
 class Curve(NamedTuple):
-    """The running training error against epochs, both of shape (points,)."""
+    """The running training error, or loss, against epochs, both of shape (points,)."""
 
     epochs: NDArray[np.float64]
-    errors: NDArray[np.float64]
+    errors: NDArray[np.float64]  # fractions; or losses, nats
 
 
 def running_curve(epochs: Sequence[Epoch]) -> Curve:
@@ -45,15 +45,32 @@ def running_curve(epochs: Sequence[Epoch]) -> Curve:
     The window advances by a tenth of an epoch and its error is placed at its centre, so the
     first point, at 0.5, is the error of the first pass as a whole.
     """
+    return _over_a_window([e for epoch in epochs for e in epoch.errors], epochs)
+
+
+def running_loss(epochs: Sequence[Epoch]) -> Curve | None:
+    """Return the training loss, in nats, over the same window; None if not counted by tenths."""
+    if not all(epoch.losses for epoch in epochs):
+        return None
+    sums = [
+        loss * count
+        for epoch in epochs
+        for loss, count in zip(epoch.losses, epoch.images, strict=True)
+    ]
+    return _over_a_window(sums, epochs)
+
+
+def _over_a_window(sums: Sequence[float], epochs: Sequence[Epoch]) -> Curve:
+    """Return a mean over images, given its sum over each tenth of an epoch."""
     if not epochs:
         return Curve(np.empty(0), np.empty(0))
-    errors = np.concatenate([[0], np.cumsum([e for epoch in epochs for e in epoch.errors])])
+    totals = np.concatenate([[0], np.cumsum(sums)])
     images = np.concatenate([[0], np.cumsum([n for epoch in epochs for n in epoch.images])])
     window = images[PARTS]
     starts, ends = images[:-PARTS], images[PARTS:]
     return Curve(
         (starts + ends) / 2 / window,
-        (errors[PARTS:] - errors[:-PARTS]) / (ends - starts),
+        (totals[PARTS:] - totals[:-PARTS]) / (ends - starts),
     )
 
 

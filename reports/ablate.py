@@ -10,7 +10,16 @@ from rich.console import Console
 from ablations.executors import LocalWorkers
 from ablations.machine import cores, provenance
 from ablations.messages import Event, Finished, Place, Probe, Timed, TimeStep
-from ablations.plan import Plan, SecondLook, Timing, about, define, refuse_difference
+from ablations.bases import suited
+from ablations.plan import (
+    Plan,
+    SecondLook,
+    Timing,
+    about,
+    define,
+    refuse_difference,
+    threads_of,
+)
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.studies import find_study
@@ -57,9 +66,8 @@ class Request:
 
 def run(request: Request, console: Console) -> int:
     """Do what was asked; return the exit code."""
-    study = find_study(request.study)
-    dataset = _dataset(study, request.dataset)
-    manifest = read_manifest(dataset, request.data_dir)
+    study, manifest = _asked(request)
+    dataset = manifest.name
     store = Store(request.results)
     plan = store.read_plan(study.name, dataset, request.smoke)
     narration.introduce(console, study, dataset)
@@ -88,8 +96,8 @@ def _work(
     plan: Plan | None,
     store: Store,
 ) -> int:
-    count = _worker_count(request, console, study.bases[manifest.name].threads)
-    threads = plan.definition.threads if plan else study.bases[manifest.name].threads
+    threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
+    count = _worker_count(request, console, threads)
     place = Place(
         request.results.resolve(),
         request.data_dir.resolve(),
@@ -165,17 +173,28 @@ def _keep(plan: Plan, store: Store) -> None:
         store.write_plan(plan)
 
 
+def _asked(request: Request) -> tuple[Study, Manifest]:
+    """Return the study as a dataset can show it, and the dataset's manifest."""
+    study = find_study(request.study)
+    manifest = read_manifest(_dataset(study, request.dataset), request.data_dir)
+    study = suited(study, manifest)
+    if manifest.name not in study.bases:
+        known = suggestion(manifest.name, study.bases)
+        raise DatasetError(f"{study.name} has no base for the dataset {manifest.name!r}; {known}")
+    try:
+        return study.on(manifest.name, manifest.has), manifest
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
+
+
 def _dataset(study: Study, name: str | None) -> str:
     if name is None:
         return next(iter(study.bases))
-    if name == "paper":
-        if study.paper_dataset is None:
-            raise DatasetError(f"{study.name} asks nothing of the paper; name a dataset")
-        name = study.paper_dataset
-    if name not in study.bases:
-        known = suggestion(name, study.bases)
-        raise DatasetError(f"{study.name} has no base for the dataset {name!r}; {known}")
-    return name
+    if name != "paper":
+        return name
+    if study.paper_dataset is None:
+        raise DatasetError(f"{study.name} asks nothing of the paper; name a dataset")
+    return study.paper_dataset
 
 
 def _same_or_refused(
@@ -185,6 +204,8 @@ def _same_or_refused(
     one = plan.definition
     precision = one.precision if request.precision == "auto" else request.precision
     now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)
+    if study.bases[manifest.name].threads == "all":  # of the machine that registered it
+        now = now.but(threads=one.threads)
     refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
     plan = plan.amended(about(study, manifest.name), provenance(request.command))
     if request.seeds is not None and request.seeds > len(plan.seeds):
@@ -198,7 +219,11 @@ def _same_or_refused(
 
 def _new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
     # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
-    seeds = (request.seeds or 2) if request.smoke else max(study.seeds, request.seeds or 0)
+    seeds = (
+        (request.seeds or 2)
+        if request.smoke
+        else max(study.seeds_on(manifest.name), request.seeds or 0)
+    )
     precision: Precision = native if request.precision == "auto" else request.precision
     return Plan(
         definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),

@@ -177,7 +177,7 @@ def list_runs(console: Console, a: Announcement) -> None:
     runs = remaining(a.plan, a.store, a.seeds).runs
     for run in runs[:LISTED]:
         rate = run.config.training.optimizer.rate
-        say(console, run.short, f"{a.plan.arm_of(run)}, rate {rate:g}, seed {run.seed}")
+        say(console, run.short, f"{', '.join(a.plan.arms_of(run))}, rate {rate:g}, seed {run.seed}")
     if len(runs) > LISTED:
         say(console, "", f"and {len(runs) - LISTED} more")
     if len(a.plan.choices) < len(a.plan.definition.arms):

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.metrics import observe
+from ablations.contrast import Contrast, NormActive, Overfits
+from ablations.metrics import EnsembleError, Gap, Metric, TimeToLoss, observe
 from ablations.plan import Plan
 from ablations.record import Record
-from ablations.study import Contrast, Gap, Metric, NormActive, Overfits
 from alexnet.config import Frozen
 from reports.effect import Effect
 
@@ -136,8 +136,16 @@ def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:
 def unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
     """Return how many records lack something that the study compares."""
     one = plan.definition
-    metrics = [one.metric, *(contrast.metric for contrast in one.contrasts if contrast.metric)]
-    missing = sum(any(observe(record, m) is None for m in metrics) for record in records)
+    metrics = [one.metric]
+    for contrast in one.contrasts:
+        metrics += [m for m in (contrast.metric, contrast.against_metric) if m]
+    # These two are not read from one record alone.
+    single = [m for m in metrics if not isinstance(m, EnsembleError | TimeToLoss)]
+    missing = sum(
+        any(observe(record, m) is None for m in single)
+        for record in records
+        if record.status == "finished"
+    )
     if not missing:
         return []
     return [

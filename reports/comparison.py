@@ -5,11 +5,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ablations.metrics import Outcome, observe
+from ablations.metrics import (
+    EnsembleError,
+    Metric,
+    Outcome,
+    TimeTo,
+    TimeToLoss,
+    observe,
+)
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store
-from ablations.study import ALPHA, Contrast, Metric, Setting
+from ablations.study import ALPHA, Contrast, Setting
 from ablations.tuning import held_out
 from alexnet.config import Frozen
 from alexnet.progress import running_curve, time_to
@@ -25,7 +32,7 @@ from reports.caveats import (
     unmeasured,
     unmet,
 )
-from reports.effect import AtThreshold, Bound, Effect, verdict
+from reports.effect import AtThreshold, Bound, Effect, Verdict, verdict
 
 
 class Comparison(Frozen):
@@ -35,6 +42,7 @@ class Comparison(Frozen):
     dataset: str
     setting: Setting
     smoke: bool
+    judged: bool  # False: a demonstration, shown without a verdict
     done: int  # comparison runs with a record
     planned: int
     rows: tuple[ArmRow, ...]
@@ -57,6 +65,7 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
         dataset=one.dataset.name,
         setting=one.setting,
         smoke=one.smoke,
+        judged=one.judged,
         done=len(everything),
         planned=len(seeds) * len(one.arms),
         rows=rows,
@@ -85,21 +94,33 @@ def find_records(plan: Plan, store: Store, seeds: Sequence[int]) -> Records:
 def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
     one = plan.definition
     effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
-    adjusted = _by_holm([effect.p for effect in effects])
-    equivalent = _by_holm([effect.equivalence_p for effect in effects])
-    # Holm's correction is over all contrasts, so none is judged before all are there.
-    complete = all(effect.pairs == planned for effect in effects) and all(
+    tested = [effect.contrast.judged and one.judged for effect in effects]
+    # Holm's correction is over all judged contrasts, so none is judged before all are there.
+    complete = all(effect.pairs == effect.planned for effect in effects) and all(
         len(found) == planned for found in records.values()
     )
+    adjusted = _by_holm([e.p if t else None for e, t in zip(effects, tested, strict=True)])
+    equivalent = _by_holm(
+        [e.equivalence_p if t else None for e, t in zip(effects, tested, strict=True)]
+    )
     judged = []
-    for effect, p, equivalence_p in zip(effects, adjusted, equivalent, strict=True):
+    for effect, is_tested, p, equivalence_p in zip(
+        effects, tested, adjusted, equivalent, strict=True
+    ):
         found = {"p_adjusted": p, "equivalence_p_adjusted": equivalence_p}
         effect = effect.model_copy(update=found)
         word = verdict(effect, one.setting, complete)
-        if one.smoke:
-            word = "incomplete" if effect.pairs else "not run"
+        if one.smoke or not is_tested:
+            word = _unjudged(effect, one.smoke)
         judged.append(effect.model_copy(update={"verdict": word}))
     return tuple(judged)
+
+
+def _unjudged(effect: Effect, smoke: bool) -> Verdict:
+    """Return the word for what is shown without being judged."""
+    if not effect.pairs:
+        return "not run"
+    return "incomplete" if smoke or effect.pairs < effect.planned else "shown"
 
 
 def _by_holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -133,27 +154,32 @@ def _mean(values: Sequence[float], metric: Metric) -> float:
 def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> Effect:
     metric = contrast.metric or plan.definition.metric
     ratio = metric.is_ratio
-    sides = [
-        {seed: seen for seed, record in records[arm].items() if (seen := observe(record, metric))}
-        for arm in (contrast.arm, contrast.against)
-    ]
-    seeds = [seed for seed in sides[0] if seed in sides[1]]
-    if not seeds:
+    sides = _sides(plan, contrast, metric, records)
+    units = [unit for unit in sides[0] if all(unit in side for side in sides)]
+    if isinstance(metric, EnsembleError):
+        planned //= metric.group
+    if not units:
         return Effect(contrast=contrast, metric=metric, pairs=0, planned=planned)
-    here, there = ([side[seed] for seed in seeds] for side in sides)
-    x, y = (np.array([outcome.value for outcome in outcomes]) for outcomes in (here, there))
+    here, there, *others = ([side[unit] for unit in units] for side in sides)
+    x, y, *rest = (np.array([o.value for o in found]) for found in (here, there, *others))
     differences = np.log(y / x) if ratio else x - y
+    if rest:
+        differences = differences - (rest[0] - rest[1])
     interval = (
         statistics.ratio_interval(y, x) if ratio else statistics.student_interval(differences)
     )
     bound = _bound(here, there) if ratio else "none"
     margin = contrast.margin_for(metric)
-    paired = [[records[arm][seed] for seed in seeds] for arm in (contrast.arm, contrast.against)]
-    at_thresholds = speed_ups(paired[0], paired[1], plan.about.thresholds) if ratio else ()
+    at_thresholds: tuple[AtThreshold, ...] = ()
+    if isinstance(metric, TimeTo):
+        arm, against = (
+            [records[name][unit] for unit in units] for name in (contrast.arm, contrast.against)
+        )
+        at_thresholds = speed_ups(arm, against, plan.about.thresholds)
     return Effect(
         contrast=contrast,
         metric=metric,
-        pairs=len(seeds),
+        pairs=len(units),
         planned=planned,
         mean=_mean([float(value) for value in x], metric),
         mean_against=_mean([float(value) for value in y], metric),
@@ -176,6 +202,30 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
     )
 
 
+def _sides(
+    plan: Plan, contrast: Contrast, metric: Metric, records: Records
+) -> list[dict[int, Outcome]]:
+    """Return what is compared, by seed or group: an arm, the other, and a pair to take off."""
+    sides = [
+        (contrast.arm, metric),
+        (contrast.against, contrast.against_metric or metric),
+        *((arm, metric) for arm in contrast.minus or ()),
+    ]
+    return [_outcomes(plan, arm, by, records) for arm, by in sides]
+
+
+def _outcomes(plan: Plan, arm: str, metric: Metric, records: Records) -> dict[int, Outcome]:
+    if isinstance(metric, EnsembleError):
+        errors = plan.ensembles.get(arm, {}).get(str(metric.networks), ())
+        return {group: Outcome(error) for group, error in enumerate(errors)}
+    references = records[metric.arm] if isinstance(metric, TimeToLoss) else {}
+    return {
+        seed: seen
+        for seed, record in records[arm].items()
+        if (seen := observe(record, metric, references.get(seed))) is not None
+    }
+
+
 def _planning(
     plan: Plan, contrast: Contrast, metric: Metric, differences: np.ndarray, planned: int
 ) -> dict[str, float | int | None]:
@@ -186,7 +236,7 @@ def _planning(
     """
     found: dict[str, float | int | None] = {}
     to_scale, back = (math.log, math.exp) if metric.is_ratio else (float, float)
-    alpha = ALPHA / len(plan.definition.contrasts)
+    alpha = ALPHA / max(1, sum(c.judged for c in plan.definition.contrasts))
     fewest = statistics.fewest_pairs(alpha)
     if len(differences) < 2:
         return found

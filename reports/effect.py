@@ -3,12 +3,14 @@
 import math
 from typing import Literal
 
-from ablations.study import ALPHA, Contrast, Direction, Metric, Setting
+from ablations.contrast import Contrast, Direction
+from ablations.metrics import Metric
+from ablations.study import ALPHA, Setting
 from alexnet.config import Frozen
 
 Verdict = Literal[
     "not run", "incomplete", "absent", "reversed", "weaker", "stronger", "holds", "open",
-    "same way", "other way", "no effect",
+    "same way", "other way", "no effect", "shown",
 ]  # fmt: skip
 Bound = Literal["lower", "upper", "both", "none"]
 

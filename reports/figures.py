@@ -93,10 +93,9 @@ def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
     found: dict[str, list[Curve]] = {arm: [] for arm in one.arms}
     for record in store.records():
         run = record.run
-        here = run.dataset == one.dataset and run.precision == one.precision
-        if run.sees_test or not here or len(record.curve) < 2:
+        if run.sees_test or run.dataset != one.dataset or len(record.curve) < 2:
             continue
-        if (arm := plan.arm_of(run)) is not None:
+        for arm in plan.arms_of(run):
             found[arm].append(running_curve(record.curve))
     return found
 

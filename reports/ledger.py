@@ -11,7 +11,7 @@ import pandas as pd
 
 from ablations.claims import CLAIMS, Claim, Number
 from ablations.plan import Plan
-from ablations.study import RATIO_MARGIN
+from ablations.contrast import RATIO_MARGIN
 from alexnet.config import Frozen
 from reports import counts
 from reports.comparison import Comparison

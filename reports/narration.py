@@ -7,7 +7,7 @@ import pandas as pd
 from rich.console import Console
 
 from ablations.machine import cores
-from ablations.plan import Plan
+from ablations.plan import Plan, threads_of
 from ablations.store import Store
 from ablations.study import ALPHA, Study
 from alexnet.data.catalogue import describe
@@ -126,7 +126,7 @@ def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Compar
     if plan.timings:
         steps = [timing.seconds_per_step for timing in plan.timings.values()]
         base = study.bases.get(paper.name)
-        workers = max(1, cores() // (base.threads if base else 1))
+        workers = max(1, cores() // (threads_of(base) if base else 1))
         if own := own_time(study, paper, steps, workers):
             cost += f", {own} here"
     say(console, "", f"The paper's own experiment ({cost}):")

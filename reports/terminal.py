@@ -168,7 +168,7 @@ class Progress:
 
     def _arm(self, run: Run) -> str:
         if run.id not in self._arm_names:
-            self._arm_names[run.id] = self._plan.arm_of(run) or run.short
+            self._arm_names[run.id] = ", ".join(self._plan.arms_of(run)) or run.short
         return self._arm_names[run.id]
 
     def _arms(self) -> Table:

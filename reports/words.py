@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 
 from ablations.plan import Plan
-from ablations.study import EarlyLoss, FinalError, Gap, Metric, TimeTo
+from ablations.metrics import (
+    EarlyLoss,
+    EnsembleError,
+    FinalError,
+    Gap,
+    Metric,
+    SameClass,
+    TimeTo,
+    TimeToLoss,
+    TowerDifference,
+)
 from reports.caveats import ArmRow
 from reports.comparison import Comparison
 from reports.effect import Effect
@@ -69,6 +79,19 @@ def metric_name(metric: Metric) -> str:
             return "test error minus clean training error"
         case EarlyLoss(share=share):
             return f"mean loss over the first {percent(share)} of training"
+        case TimeToLoss(arm=arm):
+            return f"epochs to the running loss that {arm} ends with"
+        case SameClass(by=by):
+            how = "the last hidden layer" if by == "hidden" else "pixels"
+            return f"nearest images of the same class, by {how}"
+        case TowerDifference(kernels=kernels):
+            return "difference of the towers' colour selectivity" + (
+                ", kernels shuffled" if kernels == "shuffled" else ""
+            )
+        case EnsembleError(networks=1):
+            return "top-1 test error of one network"
+        case EnsembleError(networks=networks):
+            return f"top-1 test error of {networks} networks"
 
 
 def value(number: float | None, metric: Metric) -> str:

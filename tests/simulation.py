@@ -202,8 +202,4 @@ def records_of(plan: Plan, trainer: Trainer, runs: Sequence[Run]) -> Memory:
 def comparison_runs(plan: Plan) -> list[Run]:
     """Return every comparison run of a plan whose rates are chosen."""
     one = plan.definition
-    return [
-        plan.make_run(at_rate(config, plan.choices[arm].rate), seed)
-        for arm, config in one.arms.items()
-        for seed in one.seeds
-    ]
+    return [plan.run(arm, seed) for arm, config in one.arms.items() for seed in one.seeds]

@@ -100,7 +100,7 @@ def test_a_smoke_plan_shares_no_run_with_the_real_one() -> None:
     """Its runs see fewer images, so their ids are others."""
     real, smoke = plan_of(), plan_of(smoke=True, seeds=2)
     ids = [
-        {plan.make_run(config, 0).id for config in plan.definition.arms.values()}
+        {plan.make_run(arm, config, 0).id for arm, config in plan.definition.arms.items()}
         for plan in (real, smoke)
     ]
 
@@ -166,7 +166,7 @@ def test_a_misspelt_study_is_answered_with_the_nearest() -> None:
 def test_every_study_runs_on_known_datasets_and_names_its_file(study) -> None:
     """Whether they can decide, a study checks when it is made."""
     assert study.bases.keys() <= CATALOGUE.keys()
-    assert study.paper_dataset in CATALOGUE
+    assert study.paper_dataset in (None, *CATALOGUE)
     assert study.source == f"ablations/studies/{study.name}.py"
 
 
@@ -222,9 +222,9 @@ def test_a_run_is_known_by_its_arm_at_any_rate() -> None:
     plan = plan.model_copy(update={"definition": definition})
     tuning = decay.but(training={"optimizer": {"rate": 0.02}, "epochs": 3, "give_up": {"epoch": 1}})
 
-    assert plan.arm_of(plan.make_run(tuning, 1000)) == "decay"
-    assert plan.arm_of(plan.make_run(config, 3)) == "relu"
-    assert plan.arm_of(plan.make_run(config.but(inputs={"flips": True}), 3)) is None
+    assert plan.arms_of(plan.make_run("decay", tuning, 1000)) == ["decay"]
+    assert plan.arms_of(plan.make_run("relu", config, 3)) == ["relu"]
+    assert plan.arms_of(plan.make_run("relu", config.but(inputs={"flips": True}), 3)) == []
 
 
 def test_more_images_than_there_are_is_refused() -> None:

@@ -6,13 +6,59 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ablations.studies import relu_vs_tanh
+from ablations.studies import (
+    activations,
+    augmentation,
+    bfloat16,
+    code_vs_paper,
+    dropout,
+    ensembles,
+    first_layer_filters,
+    initial_biases,
+    nearest_neighbours,
+    one_removed,
+    overlapping_pooling,
+    pca_colour,
+    relu_vs_tanh,
+    removed_layers,
+    response_norm,
+    response_norm_cifar,
+    ten_views,
+    two_gpus,
+    weight_decay,
+)
 from ablations.study import Study
 from alexnet.names import suggestion
 
+GROUPS: dict[str, tuple[Study, ...]] = {
+    "start here": (relu_vs_tanh.STUDY, one_removed.STUDY),
+    "the paper's ideas, in its order": (
+        two_gpus.STUDY,
+        response_norm.STUDY,
+        response_norm_cifar.STUDY,
+        overlapping_pooling.STUDY,
+        removed_layers.STUDY,
+        augmentation.STUDY,
+        pca_colour.STUDY,
+        ten_views.STUDY,
+        dropout.STUDY,
+        weight_decay.STUDY,
+        initial_biases.STUDY,
+        ensembles.STUDY,
+    ),
+    "looking inside": (first_layer_filters.STUDY, nearest_neighbours.STUDY),
+    "checks on the paper and on ourselves": (
+        activations.STUDY,
+        code_vs_paper.STUDY,
+        bfloat16.STUDY,
+    ),
+}
+"""The studies by what they are for, each once, in the order in which they are listed."""
+
 STUDIES: dict[str, Study] = {
     study.name: study.model_copy(update={"source": f"ablations/studies/{study.name}.py"})
-    for study in (relu_vs_tanh.STUDY,)
+    for studies in GROUPS.values()
+    for study in studies
 }
 
 

@@ -10,7 +10,9 @@ from alexnet.data.manifest import (
     DatasetError,
     Fit,
     Manifest,
+    Quality,
     all_stored,
+    qualities,
     stored,
 )
 from alexnet.names import suggestion
@@ -68,6 +70,11 @@ class Description(Frozen):
     def size(self) -> int:
         """Side of a stored image, pixels."""
         return self.fit.size
+
+    @property
+    def has(self) -> frozenset[Quality]:
+        """What its images have of what some studies need."""
+        return qualities(self.colour, self.mirror)
 
     @property
     def embedded(self) -> bool:

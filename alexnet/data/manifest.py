@@ -17,6 +17,8 @@ IN_PACKAGE = ("fashion_mini",)
 """The datasets that ship with the package."""
 
 Part = Literal["train", "valid", "test"]
+Quality = Literal["colour", "mirror"]
+"""What images can have: colours, and mirror images that are natural."""
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
 
@@ -31,6 +33,12 @@ def in_words(count: float) -> str:
     ('1 MB', '2.4 GB')
     """
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
+
+
+def qualities(colour: bool, mirror: bool) -> frozenset[Quality]:
+    """Return what images have, by name."""
+    found: dict[Quality, bool] = {"colour": colour, "mirror": mirror}
+    return frozenset(name for name, there in found.items() if there)
 
 
 class Fit(Frozen):
@@ -90,6 +98,11 @@ class Manifest(Frozen):
     def size(self) -> int:
         """Side of a stored image, pixels."""
         return self.fit.size
+
+    @property
+    def has(self) -> frozenset[Quality]:
+        """What its images have of what some studies need."""
+        return qualities(self.colour, self.mirror)
 
     @property
     def images(self) -> int:

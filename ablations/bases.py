@@ -1,0 +1,137 @@
+"""What the studies of the paper's ideas start from: one network per kind of images.
+
+On ImageNet the network of the paper's text, as it is. On images of 32 pixels `alexnet_cifar`,
+the same eight layers, which is a stand-in for every claim that was made on ImageNet.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ablations.metrics import FinalError, Metric
+from ablations.study import Base, Study
+from alexnet.config import Config, GiveUp
+from alexnet.data.manifest import Manifest
+from alexnet.presets import alexnet_cifar, paper
+
+TEN_VIEWS = FinalError(views="ten")
+"""How the paper measures: section 4.1."""
+GIVE_UP = GiveUp(epoch=4, within=0.02)
+"""A rate at which the network still guesses after so many epochs is hopeless."""
+SMALL, LARGE = "cifar10", "imagenet"
+"""The bases that images of a person's own are given, by their size."""
+STORED = {SMALL: 32, LARGE: 256}
+"""Pixels, side of the images that these bases crop their views from."""
+SMALL_RATES = (0.003, 0.01, 0.03)
+LARGE_RATES = (0.003, 0.01, 0.03)
+LARGEST_SMALL = 64
+"""Pixels; larger images are seen by the paper's own network."""
+PRACTICE_SEEDS = 3
+
+ON_IMAGENET = (
+    "paddings, the plateau's patience and where images are cropped are filled in as the preset "
+    "`paper` says",
+    "a tenth of a class, at most 50,000 images in all, is held out of the training images",
+    "the rate of each arm is chosen of three; the paper used 0.01 throughout",
+)
+ON_SMALL = (
+    "small photographs of ten classes in place of ImageNet",
+    "the paper's eight layers at a smaller width and size (preset `alexnet_cifar`), trained on "
+    "10,000 of the images",
+)
+ON_GREY = (
+    "grey pictures of clothing in place of ImageNet",
+    *ON_SMALL[1:],
+    f"{PRACTICE_SEEDS} seeds: a demonstration, without a verdict",
+)
+
+
+def bases(
+    metric: Metric = TEN_VIEWS,
+    small: dict[str, Any] | None = None,
+    small_left_open: Iterable[str] = (),
+    imagenet_left_open: Iterable[str] = (),
+    seeds: int | None = None,
+    judged: bool = True,
+    claims: bool = True,
+) -> dict[str, Base]:
+    """Return a study's bases on every dataset that it can be run on.
+
+    Args:
+        metric: The primary one.
+        small: How its base on small images differs from `alexnet_cifar`.
+        small_left_open: What that changes against the paper.
+        imagenet_left_open: What else is filled in on ImageNet.
+        seeds: Planned, if not the study's own number.
+        judged: False for what is shown without a verdict.
+        claims: False for a question of our own, of which the paper says nothing.
+    """
+    own = "own question"
+    start = alexnet_cifar().but(**(small or {}))
+    cifar = Base(
+        config=start,
+        metric=metric,
+        rates=SMALL_RATES,
+        give_up=GIVE_UP,
+        setting="stand-in" if claims else own,
+        left_open=(*ON_SMALL, *small_left_open),
+        seeds=seeds,
+        judged=judged,
+    )
+    grey = cifar.but(
+        config=start.but(inputs={"colour": None}),
+        left_open=(*ON_GREY, *small_left_open),
+        seeds=PRACTICE_SEEDS,
+        judged=False,
+    )
+    imagenet = Base(
+        config=paper(),
+        metric=metric,
+        rates=LARGE_RATES,
+        give_up=GIVE_UP,
+        setting="closest reading" if claims else own,
+        left_open=(*ON_IMAGENET, *imagenet_left_open),
+        threads="all",
+        seeds=seeds,
+        judged=judged,
+    )
+    jpeg = cifar.but(left_open=(*cifar.left_open, "images stored as JPEG"))
+    return {
+        "fashion_mini": grey,
+        "fashion_mnist": grey,
+        "cifar10": cifar,
+        "cifar10_jpeg": jpeg,
+        "imagenet": imagenet,
+    }
+
+
+def suited(study: Study, manifest: Manifest) -> Study:
+    """Return a study with a base for a dataset that it does not name, chosen by its size.
+
+    A study that names a base for small images and one for ImageNet takes any images; their
+    number of classes, colours and mirror images are the dataset's. Others are returned as they are.
+    """
+    if manifest.name in study.bases or not {SMALL, LARGE} <= study.bases.keys():
+        return study
+    kind = SMALL if manifest.size <= LARGEST_SMALL else LARGE
+    base = study.bases[kind].but(
+        setting="stand-in", left_open=(f"{manifest.title or manifest.name} in place of ImageNet",)
+    )
+    return study.model_copy(
+        update={"bases": study.bases | {manifest.name: _fitted(base, kind, manifest)}}
+    )
+
+
+def _fitted(base: Base, kind: str, manifest: Manifest) -> Base:
+    config = base.config
+    inputs: dict[str, Any] = {}
+    if manifest.size != STORED[kind]:
+        inputs["resize"] = STORED[kind]
+    if not manifest.colour:
+        inputs["colour"] = None
+    if not manifest.mirror:
+        inputs["flips"] = False
+    images = config.training.images and min(config.training.images, manifest.counts["train"])
+    fitted: Config = config.but(
+        network={"classes": len(manifest.classes)}, inputs=inputs, training={"images": images}
+    )
+    return base.but(config=fitted)

@@ -1,0 +1,152 @@
+"""What is compared with what, what the paper says of it, and when it counts as nothing."""
+
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import Field, PositiveFloat
+
+from ablations.metrics import EnsembleError, FinalError, Gap, Metric, SameClass
+from alexnet.config import Fraction, Frozen, later
+
+RATIO_MARGIN = 1.25
+"""The default margin of ratios: a factor within which one is called nothing."""
+
+LARGEST_MARGIN = 0.1
+"""Of errors: who calls ten points nothing has most likely written points for fractions."""
+
+Direction = Literal["lower", "higher", "equal"]
+
+
+class Overfits(Frozen):
+    """An arm that overfits: without one, nothing against overfitting can be judged."""
+
+    kind: Literal["overfits"] = "overfits"
+    arm: str
+    training_error: Fraction = 0.05  # clean, at most
+    gap: Fraction = 0.05  # test minus clean training error, at least
+
+
+class NormActive(Frozen):
+    """An arm with a normalisation that does something: alpha S / k is not next to nothing."""
+
+    kind: Literal["norm_active"] = "norm_active"
+    arm: str
+    activity: PositiveFloat = 0.05  # median of alpha S / k, in its most active layer, at least
+
+
+Precondition = Annotated[Overfits | NormActive, Field(discriminator="kind")]
+
+
+class Pair(NamedTuple):
+    """Two arms whose difference is taken off another's."""
+
+    arm: str
+    against: str
+
+
+class Contrast(Frozen):
+    """What is compared with what, and what is said of it beforehand.
+
+    The effect of a ratio is the other arm's time divided by this one's, a speed-up; any other is
+    this arm's value minus the other's, errors as fractions. ``paper``, ``direction`` and ``margin``
+    (a factor above 1, or a difference) are of that effect.
+
+    The same arm twice is compared by two metrics, on the same runs. With ``minus``, the effect is
+    a difference of differences: this pair's minus that one's.
+    """
+
+    arm: str
+    against: str
+    claim: str | None = None  # C01 ... C30; None for a question of one's own
+    metric: Metric | None = None  # None: the base's primary one
+    against_metric: Metric | None = later(None)  # of the other arm; None: the same
+    minus: Pair | None = later(None)
+    paper: float | None = None  # the paper's effect, if it prints one
+    direction: Direction | None = None  # None: that of the paper's number
+    margin: PositiveFloat | None = None  # effects within it are nothing; None: see `registered`
+    margin_reason: str = ""
+    precondition: Precondition | None = None  # not met: nothing is decided
+    judged: bool = later(True)  # False: shown beside the others, in no test and with no verdict
+
+    def predicts(self, metric: Metric) -> Direction:
+        """Return which way the effect should go."""
+        if self.direction is not None:
+            return self.direction
+        nothing = 1 if metric.is_ratio else 0
+        return "higher" if (self.paper or nothing) > nothing else "lower"
+
+    def margin_for(self, metric: Metric) -> float:
+        """Return within what an effect is nothing: by default a factor, or half of the paper's.
+
+        Raises:
+            ValueError: If there is neither a margin nor a number of the paper.
+        """
+        if self.margin is not None:
+            return self.margin
+        if metric.is_ratio:
+            return RATIO_MARGIN
+        if not self.paper:
+            raise ValueError("say within what it is nothing (margin=)")
+        return abs(self.paper) / 2
+
+    def registered(self, metric: Metric) -> Self:
+        """Return this contrast with its margin and the reason for it written out."""
+        default = (
+            f"a factor of {RATIO_MARGIN:g}" if metric.is_ratio else "half of the paper's effect"
+        )
+        reason = self.margin_reason or ("" if self.margin else f"the default, {default}")
+        return self.but(margin=self.margin_for(metric), margin_reason=reason)
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every arm that it needs."""
+        named = [self.arm, self.against, *(self.minus or ())]
+        if self.precondition is not None:
+            named.append(self.precondition.arm)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def between(self) -> str:
+        """What is compared, in words."""
+        if self.minus is not None:
+            return f"{self.arm} against {self.against}, minus {' against '.join(self.minus)}"
+        return self.arm if self.arm == self.against else f"{self.arm} against {self.against}"
+
+    def wrong(self, metric: Metric) -> str | None:
+        """Say what is wrong with this contrast by ``metric``, or None."""
+        if self.arm == self.against and self.against_metric in (None, metric):
+            return "an arm is compared with another, or by another metric (against_metric=)"
+        if self.minus is not None and (metric.is_ratio or self.against_metric is not None):
+            return "differences of differences are of one metric that is no ratio"
+        if self.against_metric is not None and (
+            metric.is_ratio or self.against_metric.is_ratio or _unlike(metric, self.against_metric)
+        ):
+            return "two metrics are compared by their difference, and must be of one kind"
+        return self._wrong_numbers(metric)
+
+    def _wrong_numbers(self, metric: Metric) -> str | None:
+        nothing = 1.0 if metric.is_ratio else 0.0
+        paper = self.paper
+        if self.direction is None and paper in (None, nothing):
+            return "say which way it should go (direction=)"
+        if self.margin is None and not metric.is_ratio and not paper:
+            return "say within what it is nothing (margin=)"
+        margin = self.margin_for(metric)
+        if metric.is_ratio and (margin <= 1 or (paper is not None and paper <= 0)):
+            return "times are compared as a ratio: a margin is a factor above 1, a number positive"
+        errors = isinstance(metric, FinalError | Gap | EnsembleError | SameClass)
+        if errors and (margin > LARGEST_MARGIN or abs(paper or 0) >= 1):
+            return (
+                f"errors are fractions, half a point is 0.005; a margin is at most {LARGEST_MARGIN}"
+            )
+        if paper is None or self.direction == "equal":
+            return None
+        if self.direction not in (None, "higher" if paper > nothing else "lower"):
+            return f"the paper's number, {paper:g}, does not go {self.direction}"
+        size = max(paper, 1 / paper) if metric.is_ratio else abs(paper)
+        if margin >= size:
+            return f"a margin of {margin:g} would call the paper's own effect, {paper:g}, nothing"
+        return None
+
+
+def _unlike(one: Metric, other: Metric) -> bool:
+    return one.kind != other.kind

@@ -1,0 +1,27 @@
+"""What the two towers' first kernels specialise in (section 6.1, Figure 3)."""
+
+from ablations.bases import bases
+from ablations.study import Arm, Contrast, Study, TowerDifference
+
+STUDY = Study(
+    name="first_layer_filters",
+    title="One tower for colour, one for grey",
+    section="6.1, Figure 3",
+    claim="C28",
+    question="Does one tower's conv1 specialise in colour and the other's not, in every run?",
+    paper_says="the kernels on one GPU are largely colour-agnostic, those on the other largely "
+    "colour-specific; this occurs during every run",
+    leaves_open="a measure: it is said of a picture",
+    we_chose="a kernel's colour selectivity is the share of its energy that is not grey; the "
+    "difference of the towers' means is compared with that of the same kernels dealt to two towers "
+    "by chance",
+    would_change="a measure that sees hue rather than energy",
+    paper_dataset="imagenet",
+    arms={"as it is": Arm(needs=("colour",))},
+    contrasts=(
+        Contrast(arm="as it is", against="as it is", claim="C28", direction="higher", margin=0.05,
+                 margin_reason="a twentieth of the whole range would not be seen in a picture",
+                 metric=TowerDifference(), against_metric=TowerDifference(kernels="shuffled")),
+    ),
+    bases=bases(),
+)  # fmt: skip

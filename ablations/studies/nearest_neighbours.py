@@ -1,0 +1,25 @@
+"""Nearest images by the last hidden layer (section 6.1, Figure 4)."""
+
+from ablations.bases import bases
+from ablations.study import Arm, Contrast, SameClass, Study
+
+STUDY = Study(
+    name="nearest_neighbours",
+    title="Nearest images by the last hidden layer",
+    section="6.1, Figure 4",
+    claim="C29",
+    question="Are images with near vectors in the last hidden layer of one class?",
+    paper_says="images whose vectors are near each other are alike, though their pixels are not",
+    leaves_open="a number: five queries, chosen by the authors, are shown",
+    we_chose="how many of a test image's six nearest training images are of its class, by distance "
+    "in the last hidden layer against distance in pixels",
+    would_change="alike in another sense than of one class",
+    paper_dataset="imagenet",
+    arms={"as it is": Arm(needs=("colour",))},
+    contrasts=(
+        Contrast(arm="as it is", against="as it is", claim="C29", direction="higher", margin=0.02,
+                 margin_reason="two in a hundred neighbours more would not be noticed",
+                 metric=SameClass(by="hidden"), against_metric=SameClass(by="pixels")),
+    ),
+    bases=bases(),
+)  # fmt: skip

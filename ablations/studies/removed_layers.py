@@ -1,0 +1,28 @@
+"""Removing a convolution (sections 1 and 7)."""
+
+from ablations.arms import without_convolution
+from ablations.bases import bases
+from ablations.study import Contrast, Study
+
+WHOLE = "all five"
+REMOVED = ("conv2", "conv3", "conv4", "conv5")
+
+STUDY = Study(
+    name="removed_layers",
+    title="Removing a convolution",
+    section="1, 7",
+    claim="C30",
+    question="Does removing any of the middle layers cost two points?",
+    paper_says="removing any of the middle layers costs about 2 % top-1, though each has no more "
+    "than 1 % of the parameters",
+    leaves_open="which layers are in the middle, and what becomes of a removed layer's norm and "
+    "pooling; no configuration and no log was released",
+    we_chose="conv2 to conv5, one at a time; norm and pooling stay, after the layer before",
+    would_change="taking the pooling away too, which would change the size of all later maps",
+    paper_dataset="imagenet",
+    arms={WHOLE: {}} | {f"without {name}": without_convolution(name) for name in REMOVED},
+    contrasts=tuple(
+        Contrast(arm=f"without {name}", against=WHOLE, claim="C30", paper=0.02) for name in REMOVED
+    ),
+    bases=bases(),
+)
