@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from alexnet.data import generated
 from alexnet.data.manifest import (
     IN_PACKAGE,
     DatasetError,
@@ -249,6 +250,8 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
         DatasetError: If there is none of that name, or it is not prepared here, with the command
             that prepares it.
     """
+    if name == generated.GENERATED:
+        return generated.manifest()
     if manifest := stored(name, data_dir):
         return manifest
     if name not in CATALOGUE:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alexnet.data import generated
 from alexnet.data.catalogue import read_manifest
 from alexnet.data.manifest import (
     IN_PACKAGE,
@@ -248,6 +249,8 @@ def load(name: str, data_dir: Path) -> Dataset:
             dataset too large to be digested at every start is only seen to be there.
     """
     manifest, folder = read_manifest(name, data_dir), folder_of(name, data_dir)
+    if name == generated.GENERATED:
+        return _generated(manifest)
     _refuse_damage(manifest, folder)
     if name in IN_PACKAGE:
         return _embedded(manifest, folder)
@@ -278,6 +281,16 @@ def _part(manifest: Manifest, folder: Path, part: Part) -> Images:
     if len(pixels) != len(labels):
         raise DatasetError(f"{part} has {len(labels)} labels for {len(pixels)} images in {folder}")
     return Images(pixels.read() if manifest.bytes <= RESIDENT else pixels, labels)
+
+
+def _generated(manifest: Manifest) -> Dataset:
+    """Return the images that are computed."""
+    arrays = generated.arrays()
+    parts = [
+        Images(torch.from_numpy(arrays[part].pixels), torch.from_numpy(arrays[part].labels))
+        for part in PARTS
+    ]
+    return _dataset(manifest, parts, statistics(arrays["train"].pixels))
 
 
 def _embedded(manifest: Manifest, folder: Path) -> Dataset:
