@@ -71,6 +71,7 @@ _CLAIMS = (
         setting="ILSVRC-2010 test images",
         paper=_both(-1.5, -1.3, "points"),
         log=_both(-1.5520, -1.2966, "points"), log_runs="#145-2010",
+        study="ten_views",
     ),
     Claim(
         id="C03", kind="result", section="Table 1",
@@ -142,6 +143,7 @@ _CLAIMS = (
         log=_both(-1.6953, -1.2300, "points"), log_runs="#145-2010 against #145-half",
         confounded=_SINGLE + "the single tower keeps all kernels of the last convolution and of "
         "the fully connected layers, which favours it; rates of the biases differed at the end",
+        study="two_gpus",
     ),
     Claim(
         id="C11", kind="effect", section="3.2",
@@ -166,6 +168,7 @@ _CLAIMS = (
         confounded=_SINGLE + "#148 also lost a second, spatial normalisation that the paper does "
         "not mention; they stopped after 91 and 97 epochs. #167, without norms after conv2, lost "
         "nothing",
+        study="response_norm",
     ),
     Claim(
         id="C14", kind="effect", section="3.3",
@@ -175,6 +178,7 @@ _CLAIMS = (
         paper=(Number(value=-2, unit="points"),),
         confounded="as released, the two networks also differ in the filters of local3 (32, 64) "
         "and in a weight decay (0.004, 0.01)",
+        study="response_norm_cifar",
     ),
     Claim(
         id="C15", kind="effect", section="3.4",
@@ -185,12 +189,14 @@ _CLAIMS = (
         independent=(Number(value=1.3, unit="points top-1", of="3/2 against 2/2"),),
         confounded=_SINGLE + "#147 also changed two paddings and so the size of its maps, ended "
         "with another rate of the biases, and logs no end of the colour noise",
+        study="overlapping_pooling",
     ),
     Claim(
         id="C16", kind="effect", section="3.4",
         says="Networks with overlapping pooling are slightly more difficult to overfit.",
         setting="ILSVRC, not said which",
         confounded="said without a number",
+        study="overlapping_pooling",
     ),
     Claim(
         id="C17", kind="count", section="3.5, Figure 2",
@@ -210,6 +216,7 @@ _CLAIMS = (
         says="Without random crops and reflections the network overfits substantially.",
         setting="ILSVRC, not said which",
         confounded="said without a number",
+        study="augmentation",
     ),
     Claim(
         id="C19", kind="procedure", section="4.1",
@@ -222,6 +229,7 @@ _CLAIMS = (
         setting="ILSVRC, not said which",
         paper=(Number(value=-1, unit="points top-1", of="over"),),
         confounded="no log was released; the printed formula and the code differ",
+        study="pca_colour",
     ),
     Claim(
         id="C21", kind="effect", section="4.2",
@@ -234,18 +242,21 @@ _CLAIMS = (
             Number(value=-2.4, unit="points top-1", of="0.3 against 0.1"),
         ),
         confounded="overfitting is said without a number; no log was released",
+        study="dropout",
     ),
     Claim(
         id="C22", kind="effect", section="5",
         says="A weight decay of 0.0005 lowers the training error.",
         setting="ILSVRC, not said which",
         confounded="said without a number",
+        study="weight_decay",
     ),
     Claim(
         id="C23", kind="effect", section="5",
         says="Biases that start at 1 accelerate the early stages of learning.",
         setting="ILSVRC, not said which",
         confounded="said without a number",
+        study="initial_biases",
     ),
     Claim(
         id="C24", kind="procedure", section="5",
@@ -268,6 +279,7 @@ _CLAIMS = (
             *_both(38.9900, 16.6220, "%", "pre-trained, one"),
         ),
         log_runs="#145, #146-2012-2011",
+        study="ensembles",
     ),
     Claim(
         id="C26", kind="result", section="6",
@@ -290,12 +302,14 @@ _CLAIMS = (
         "colour-specific, in every run.",
         setting="ILSVRC-2010",
         confounded="said without a number",
+        study="first_layer_filters",
     ),
     Claim(
         id="C29", kind="effect", section="6.1, Figure 4",
         says="Images whose vectors in the last hidden layer are near each other are alike.",
         setting="ILSVRC-2010, five queries chosen by the authors",
         confounded="shown by examples, without a number",
+        study="nearest_neighbours",
     ),
     Claim(
         id="C30", kind="effect", section="7",
@@ -303,6 +317,7 @@ _CLAIMS = (
         setting="ILSVRC, not said which",
         paper=(Number(value=2, unit="points top-1", of="about, for each"),),
         confounded="no configuration and no log was released",
+        study="removed_layers",
     ),
 )  # fmt: skip
 

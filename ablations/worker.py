@@ -123,7 +123,7 @@ class Workbench:
             status=status,
             curve=tuple(curve),
             measures=measures,
-            files=self._write_files(run, network, scores),
+            files=self._write_files(run, network, scores, data.test.labels),
             seconds=Seconds(
                 training=sum(epoch.seconds for epoch in curve),
                 evaluation=time.perf_counter() - trained,
@@ -135,10 +135,13 @@ class Workbench:
         self.store.add(record)
         return record
 
-    def _write_files(self, run: Run, network: AlexNet, scores: Tensor | None) -> dict[str, str]:
+    def _write_files(
+        self, run: Run, network: AlexNet, scores: Tensor | None, labels: Tensor
+    ) -> dict[str, str]:
         contents = {"weights.safetensors": _tensors(network.state_dict())}
         if scores is not None:
-            contents["scores.safetensors"] = {"scores": scores.cpu().contiguous()}
+            seen = {"scores": scores, "labels": labels[: len(scores)]}
+            contents["scores.safetensors"] = _tensors(seen)
         digests = {}
         for name, tensors in contents.items():
             content = save(tensors)

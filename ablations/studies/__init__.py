@@ -23,6 +23,8 @@ from ablations.studies import (
     removed_layers,
     response_norm,
     response_norm_cifar,
+    seed_variance,
+    six_times,
     ten_views,
     two_gpus,
     weight_decay,
@@ -48,9 +50,11 @@ GROUPS: dict[str, tuple[Study, ...]] = {
     ),
     "looking inside": (first_layer_filters.STUDY, nearest_neighbours.STUDY),
     "checks on the paper and on ourselves": (
+        six_times.STUDY,
         activations.STUDY,
         code_vs_paper.STUDY,
         bfloat16.STUDY,
+        seed_variance.STUDY,
     ),
 }
 """The studies by what they are for, each once, in the order in which they are listed."""

@@ -16,8 +16,8 @@ STUDY = Study(
     paper_says="without them the network suffers from substantial overfitting; colour noise then "
     "lowers the top-1 error by over 1 %",
     leaves_open="how much is substantial, and of which network",
-    we_chose="the gap between test and clean training error, and the test error beside it; on small "
-    "images without dropout, since both are against overfitting and either hides the other",
+    we_chose="the gap between test and clean training error, and the test error beside it; on "
+    "small images without dropout, since both are against overfitting and either hides the other",
     would_change="dropout, with which the network overfits less to begin with",
     paper_dataset="imagenet",
     arms={

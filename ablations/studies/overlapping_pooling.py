@@ -32,12 +32,12 @@ STUDY = Study(
     section="3.4",
     claim="C15",
     question="Does pooling 3/2, which overlaps, err less than 2/2?",
-    paper_says="it lowers the top-1 error by 0.4 points and the top-5 error by 0.3; networks with it "
-    "are slightly more difficult to overfit",
+    paper_says="it lowers the top-1 error by 0.4 points and the top-5 error by 0.3; networks with "
+    "it are slightly more difficult to overfit",
     leaves_open="the code's network with 2/2 (#147) also changed the paddings of conv2 and conv5, "
     "and so the size of its maps",
-    we_chose="both: 2/2 as released, and 2/2 rounded down, which leaves every map the size that 3/2 "
-    "leaves; the claim is judged on maps of equal size",
+    we_chose="both: 2/2 as released, and 2/2 rounded down, which leaves every map the size that "
+    "3/2 leaves; the claim is judged on maps of equal size",
     would_change="another size of the last maps: 2/2 as released may see more of the image",
     paper_dataset="imagenet",
     arms={

@@ -3,7 +3,7 @@
 from ablations.bases import TEN_VIEWS
 from ablations.study import Base, Contrast, NormActive, Study
 from alexnet.config import LRN, Drops
-from alexnet.presets import cifar_conv_local_11pct, cifar_conv_local_13pct
+from alexnet.presets import cifar_conv_local_13pct
 
 EPOCHS, DROPS = 30, (24, 27)
 NORM = LRN(size=9, alpha=0.001 / 9, beta=0.75, k=1.0)
@@ -22,7 +22,7 @@ CIFAR = Base(
     rates=(0.001,),
     setting="closest reading",
     left_open=(
-        f"{EPOCHS} epochs in place of about 140 and 520, with drops after {DROPS[0]} and {DROPS[1]}",
+        f"{EPOCHS} epochs, not about 140 and 520, with drops after {DROPS[0]} and {DROPS[1]}",
         "the rate is the released files', 0.001, in every arm; none was chosen here",
         "5,000 of the 50,000 training images are held out throughout",
         "images come in a new order each epoch; cuda-convnet read its files in one order",
