@@ -40,7 +40,7 @@ def check(c: Context) -> None:
 @task(
     auto_shortflags=False,
     help={
-        "study": "which study: a name, or a file defining STUDY",
+        "study": "which study: a name, a file defining STUDY, or all",
         "dataset": "on which images; 'paper' for the paper's own",
         "seeds": "how many paired seeds (default 10)",
         "workers": "processes (default: one per core)",
@@ -102,6 +102,18 @@ def report(
 ) -> None:
     """Write page, tables and figures of everything in a results folder."""
     call("report", study=study, out=out, open=open, results=results)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "name": "one of them, or a file defining STUDY, explained on a screen",
+        "results": "folder of plans and records (default: results)",
+    },
+)
+def studies(c: Context, name: str | None = None, results: str | None = None) -> None:
+    """List the studies and what was found, or explain one."""
+    call("studies", name=name, results=results)
 
 
 @task(auto_shortflags=False, help={"name": "one of them, layer by layer"})

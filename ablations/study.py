@@ -4,8 +4,14 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
-from pydantic import model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from ablations.claims import CLAIMS
 from ablations.contrast import Contrast, NormActive, Overfits
@@ -71,6 +77,7 @@ class Study(Frozen):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str = ""
+    asks: str = ""  # the question in a few words, for a list
     section: str = ""
     claim: str | None = None
     question: str
@@ -97,6 +104,11 @@ class Study(Frozen):
         known = CATALOGUE.get(dataset)
         has = known.has if known else qualities(colour=True, mirror=True)
         return {name: arm for name, arm in self.arms.items() if has >= set(arm.needs)}
+
+    def can_be_shown(self, has: frozenset[Quality]) -> bool:
+        """Return whether images that have this leave something to compare."""
+        arms = {name for name, arm in self.arms.items() if has >= set(arm.needs)}
+        return any(set(contrast.arms) <= arms for contrast in self.contrasts)
 
     def on(self, dataset: str, has: frozenset[Quality]) -> Self:
         """Return this study without the arms and contrasts that a dataset cannot show.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from alexnet.architecture import Conv, Network, windows
 from alexnet.values import Frozen
 
 MEASURED = Path(__file__).parent / "costs.json"
@@ -49,6 +50,24 @@ class Cost(Frozen):
     def activations(self) -> int:
         """Of all layers, the last one's scores included."""
         return sum(layer.activations for layer in self.layers)
+
+
+def multiply_adds(network: Network) -> int:
+    """Return the multiply-adds of one image, forward, by arithmetic: for any network, unbuilt.
+
+    >>> from alexnet.presets import paper
+    >>> multiply_adds(paper().network)
+    724406816
+    """
+    found, seen = 0, network.seen_by()
+    for layer in network.layers:
+        sees = seen[layer.name]
+        if isinstance(layer, Conv):
+            side = windows(sees.side, layer.size, layer.stride, layer.padding, layer.rounding)
+            found += layer.maps * side**2 * layer.size**2 * sees.maps // layer.groups
+        else:
+            found += (layer.units or network.classes) * sees.units // layer.groups
+    return found
 
 
 COSTS = TypeAdapter(dict[str, Cost])

@@ -88,7 +88,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--study", required=True, help="Which study: a name, or a file defining STUDY.")
+@click.option("--study", required=True, help="Which study: a name, a file defining STUDY, or all.")
 @click.option("--dataset", help="On which images; 'paper' for the paper's own.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
@@ -107,11 +107,16 @@ def main() -> None:
 @refusing
 def ablate(**options: Any) -> int:
     """Run what a study still lacks, and print what it comes to."""
-    from reports.ablate import Request, run
+    from reports.ablate import run
+    from reports.all_studies import run_all, smoke_all
+    from reports.request import ALL, Request
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
     del options["traceback"]
-    return run(Request(**options), Console(highlight=False))
+    request, console = Request(**options), Console(highlight=False)
+    if request.study != ALL:
+        return run(request, console)
+    return smoke_all(request, console) if request.smoke else run_all(request, console)
 
 
 @main.command()
@@ -177,6 +182,24 @@ def datasets(name: str | None, data_dir: Path) -> int:
         catalogue(console, data_dir)
     else:
         describe_one(console, name, data_dir)
+    return 0
+
+
+@main.command()
+@click.option("--name", help="One of them, or a file defining STUDY, explained on a screen.")
+@results_option
+@refusing
+def studies(name: str | None, results: Path) -> int:
+    """List the studies: question, the paper's number, what was found, time; or explain one."""
+    from ablations.store import Store
+    from reports.readme import EVIDENCE
+    from reports.studies import catalogue, explain
+
+    console, stores = Console(highlight=False), [Store(results), Store(EVIDENCE)]
+    if name is None:
+        catalogue(console, stores)
+    else:
+        explain(console, name, stores)
     return 0
 
 

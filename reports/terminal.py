@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.messages import Event, Failed, Finished, Progressed
+from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.run import Run
-from ablations.runner import Chosen
+from ablations.runner import Chosen, counts
 from ablations.store import Store
-from ablations.study import Metric
 from ablations.tuning import Choice
 from alexnet.progress import Epoch, gave_up
 from reports.words import clock
@@ -42,7 +42,7 @@ def as_typed(text: str) -> str:
         return text
     text = re.sub(r"invoke (prepare .*?) (ablate .*)", r"invoke \1 && invoke \2", text)
     return re.sub(
-        r"\binvoke (?=ablate|report|prepare|presets|datasets)", f"{CONSOLE_SCRIPT} ", text
+        r"\binvoke (?=ablate|report|prepare|presets|studies|datasets)", f"{CONSOLE_SCRIPT} ", text
     )
 
 
@@ -57,6 +57,8 @@ def _epochs(count: int) -> str:
 
 def _how_chosen(choice: Choice, metric: Metric) -> str:
     tried = len(choice.trials)
+    if not tried:
+        return "the only one"
     if choice.none_reached:
         failed = "reached the threshold" if metric.is_ratio else "trained"
         return f"none of {tried} {failed} with every seed; the smallest is taken"
@@ -79,9 +81,23 @@ def sparkline(errors: Sequence[float], width: int = 14) -> str:
 class Progress:
     """Follows the events of a study and shows them; computes nothing that is kept."""
 
-    def __init__(self, console: Console, plan: Plan, store: Store, seeds: Sequence[int]) -> None:
-        """Show nothing yet."""
-        self._console, self._plan, self._store, self._seeds = console, plan, store, seeds
+    def __init__(
+        self,
+        console: Console,
+        plans: Sequence[Plan],
+        store: Store,
+        seeds: Mapping[str, Sequence[int]],
+    ) -> None:
+        """Show nothing yet.
+
+        Args:
+            console: Where to.
+            plans: Whose runs are followed; with several, arms are named with their study.
+            store: Where their records are.
+            seeds: Of the comparison runs, by the plan's name.
+        """
+        self._console, self._store, self._seeds = console, store, seeds
+        self._plans = {plan.name: plan for plan in plans}
         self._start = time.monotonic()
         self._curves: dict[str, list[Epoch]] = {}
         self._arm_names: dict[str, str] = {}
@@ -116,10 +132,9 @@ class Progress:
             case Finished(run=run):
                 self._finished(run)
             case Chosen(arm=arm, choice=choice, plan=plan):
-                self._plan = plan
-                self._line(
-                    "rate", f"{arm} {choice.rate:g}   {_how_chosen(choice, plan.definition.metric)}"
-                )
+                self._plans[plan.name] = plan
+                how = _how_chosen(choice, plan.definition.metric)
+                self._line("rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
             case Failed(run=run, reason=reason):
                 self.failures.append(event)
                 name = run.short if run else "worker"
@@ -168,21 +183,40 @@ class Progress:
 
     def _arm(self, run: Run) -> str:
         if run.id not in self._arm_names:
-            self._arm_names[run.id] = ", ".join(self._plan.arms_of(run)) or run.short
+            named = (
+                self._named(plan, arm) for plan in self._plans.values() for arm in plan.arms_of(run)
+            )
+            # Studies share runs: the first that has it speaks for all.
+            self._arm_names[run.id] = next(named, run.short)
         return self._arm_names[run.id]
+
+    def _named(self, plan: Plan, arm: str) -> str:
+        return arm if len(self._plans) == 1 else f"{plan.definition.study}/{arm}"
 
     def _arms(self) -> Table:
         table = Table.grid(padding=(0, 2))
-        for arm in self._plan.definition.arms:
-            if arm not in self._plan.choices:
-                table.add_row(f"{arm:<{LABEL - 2}}", "", "choosing its rate")
+        for plan in self._plans.values():
+            if len(self._plans) > 1:
+                self._add_study(table, plan)
                 continue
-            runs = [self._plan.run(arm, seed) for seed in self._seeds]
-            done = sum(self._store.find(run) is not None for run in runs)
-            started = [self._curves[run.id] for run in runs if run.id in self._curves]
-            errors = [epoch.error for epoch in started[-1]] if started else []
-            last = f"{100 * errors[-1]:.1f} %" if errors else ""
-            table.add_row(
-                f"{arm:<{LABEL - 2}}", f"{sparkline(errors):<14}", f"{done} of {len(runs)}", last
-            )
+            for arm in plan.definition.arms:
+                self._add_arm(table, plan, arm)
         return table
+
+    def _add_study(self, table: Table, plan: Plan) -> None:
+        done, total = counts(plan, self._store, self._seeds[plan.name])
+        state = f"{len(plan.choices)} of {len(plan.definition.arms)} rates"
+        table.add_row(f"{plan.definition.study:<{LABEL - 2}}", state, f"{done} of {total}")
+
+    def _add_arm(self, table: Table, plan: Plan, arm: str) -> None:
+        if arm not in plan.choices:
+            table.add_row(f"{arm:<{LABEL - 2}}", "", "choosing its rate")
+            return
+        runs = [plan.run(arm, seed) for seed in self._seeds[plan.name]]
+        done = sum(self._store.find(run) is not None for run in runs)
+        started = [self._curves[run.id] for run in runs if run.id in self._curves]
+        errors = [epoch.error for epoch in started[-1]] if started else []
+        last = f"{100 * errors[-1]:.1f} %" if errors else ""
+        table.add_row(
+            f"{arm:<{LABEL - 2}}", f"{sparkline(errors):<14}", f"{done} of {len(runs)}", last
+        )

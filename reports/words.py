@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ablations.plan import Plan
+from ablations.contrast import Contrast
 from ablations.metrics import (
     EarlyLoss,
     EnsembleError,
@@ -14,9 +14,12 @@ from ablations.metrics import (
     TimeToLoss,
     TowerDifference,
 )
+from ablations.plan import Plan
 from reports.caveats import ArmRow
 from reports.comparison import Comparison
 from reports.effect import Effect
+
+DAY, YEAR = 86_400, 365.25 * 86_400
 
 
 def times(value: float | None) -> str:
@@ -42,14 +45,16 @@ def percent(fraction: float) -> str:
 def duration(seconds: float) -> str:
     """Return a time as people say it.
 
-    >>> duration(42), duration(330), duration(9000)
-    ('40 s', '6 min', '2.5 h')
+    >>> duration(42), duration(330), duration(9000), duration(4e5), duration(3e8)
+    ('40 s', '6 min', '2.5 h', '5 days', '9.5 years')
     """
     if seconds < 55:
         return f"{max(5, round(seconds / 5) * 5)} s"
     if seconds < 5400:
         return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < 3 * DAY:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / DAY:.0f} days" if seconds < YEAR else f"{seconds / YEAR:.1f} years"
 
 
 def clock(seconds: float) -> str:
@@ -121,10 +126,15 @@ def unit(metric: Metric) -> str:
 
 def paper_number(effect: Effect) -> str:
     """Return the paper's effect as it is printed, or a dash where it gives none."""
-    number = effect.contrast.paper
+    return paper_size(effect.contrast, effect.metric)
+
+
+def paper_size(contrast: Contrast, metric: Metric) -> str:
+    """Return the paper's effect as it is printed, or a dash where it gives none."""
+    number = contrast.paper
     if number is None:
         return "-"
-    return f"{100 * number if unit(effect.metric) == 'points' else number:.4g}"
+    return f"{100 * number if unit(metric) == 'points' else number:.4g}"
 
 
 def size(number: float, metric: Metric) -> str:

@@ -15,6 +15,7 @@ def act(activation: Relu | Tanh | LeakyRelu) -> dict[str, object]:
 STUDY = Study(
     name="activations",
     title="Four activations",
+    asks="Which activation errs least?",
     section="3.1",
     question="Which activation errs least in the whole network, each at its own best rate?",
     paper_says="nothing: section 3.1 compares how fast ReLU and tanh fit the training images",

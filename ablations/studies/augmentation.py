@@ -10,6 +10,7 @@ WIDE = {"margin": 0.02, "margin_reason": '"substantial" overfitting is more than
 STUDY = Study(
     name="augmentation",
     title="Crops, reflections and colour noise",
+    asks="Are crops and flips needed?",
     section="4.1",
     claim="C18",
     question="Does the network overfit without random crops and reflections?",

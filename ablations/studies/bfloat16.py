@@ -19,6 +19,7 @@ def difference(idea: str) -> Contrast:
 STUDY = Study(
     name="bfloat16",
     title="bfloat16 against float32",
+    asks="Does our shortcut matter?",
     section="",
     question="Does training in bfloat16 change what an idea is worth?",
     paper_says="nothing: the 2012 code computes in float32",

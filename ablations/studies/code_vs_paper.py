@@ -38,6 +38,7 @@ def equal_deviations(config: Config) -> dict[str, object]:
 STUDY = Study(
     name="code_vs_paper",
     title="The text against the code",
+    asks="Does the code do as the text?",
     section="3 to 5",
     question="Which differences between the paper's text and its code change the test error?",
     paper_says="one network; the code that its authors released trains another (FACTS in "

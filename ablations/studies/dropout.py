@@ -9,6 +9,7 @@ WIDE = {"margin": 0.02, "margin_reason": '"substantial" overfitting is more than
 STUDY = Study(
     name="dropout",
     title="Dropout",
+    asks="Does it stop overfitting?",
     section="4.2",
     claim="C21",
     question="Does the network overfit without dropout, and does dropout double the iterations?",

@@ -14,6 +14,7 @@ def averaged(networks: int) -> EnsembleError:
 STUDY = Study(
     name="ensembles",
     title="One, two and five networks",
+    asks="One, two or five networks?",
     section="6, Table 2",
     claim="C25",
     question="How much does averaging the predictions of several networks lower the error?",

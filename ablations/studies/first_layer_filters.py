@@ -6,6 +6,7 @@ from ablations.study import Arm, Contrast, Study, TowerDifference
 STUDY = Study(
     name="first_layer_filters",
     title="One tower for colour, one for grey",
+    asks="One tower colour, one grey?",
     section="6.1, Figure 3",
     claim="C28",
     question="Does one tower's conv1 specialise in colour and the other's not, in every run?",

@@ -7,6 +7,7 @@ from ablations.study import Contrast, EarlyLoss, Study
 STUDY = Study(
     name="initial_biases",
     title="Biases that start at 1",
+    asks="A faster start?",
     section="5",
     claim="C23",
     question="Do biases of 1 in conv2, conv4, conv5 and the hidden layers speed up the start?",

@@ -6,6 +6,7 @@ from ablations.study import Arm, Contrast, SameClass, Study
 STUDY = Study(
     name="nearest_neighbours",
     title="Nearest images by the last hidden layer",
+    asks="Do near vectors share a class?",
     section="6.1, Figure 4",
     claim="C29",
     question="Are images with near vectors in the last hidden layer of one class?",

@@ -21,6 +21,7 @@ ACTIVE = NormActive(arm=WHOLE)
 STUDY = Study(
     name="one_removed",
     title="One idea removed at a time",
+    asks="Which ideas matter at all?",
     section="3 to 5",
     question="Which of the paper's ideas lower the test error, and by how much each?",
     paper_says="each idea lowers the error: response normalisation by 1.4 points, overlapping "

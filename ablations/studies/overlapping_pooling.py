@@ -29,6 +29,7 @@ def released(size: int) -> object:
 STUDY = Study(
     name="overlapping_pooling",
     title="Overlapping pooling",
+    asks="Is 3/2 better than 2/2?",
     section="3.4",
     claim="C15",
     question="Does pooling 3/2, which overlaps, err less than 2/2?",

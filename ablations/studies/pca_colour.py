@@ -15,6 +15,7 @@ def noise(formula: str) -> Arm:
 STUDY = Study(
     name="pca_colour",
     title="Noise along the principal components of colour",
+    asks="Is colour noise worth a point?",
     section="4.1",
     claim="C20",
     question="Does colour noise lower the test error by a point?",

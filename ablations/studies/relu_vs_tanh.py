@@ -56,6 +56,7 @@ FASHION = Base(
 STUDY = Study(
     name="relu_vs_tanh",
     title="ReLU against tanh",
+    asks="Is ReLU six times faster?",
     section="3.1, Figure 1",
     claim="C09",
     question="Does a network with ReLU reach a given training error in a sixth of the epochs "

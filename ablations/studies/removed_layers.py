@@ -10,6 +10,7 @@ REMOVED = ("conv2", "conv3", "conv4", "conv5")
 STUDY = Study(
     name="removed_layers",
     title="Removing a convolution",
+    asks="Is every layer needed?",
     section="1, 7",
     claim="C30",
     question="Does removing any of the middle layers cost two points?",

@@ -16,6 +16,7 @@ def lrn(alpha: float, k: float) -> dict[str, object]:
 STUDY = Study(
     name="response_norm",
     title="Local response normalisation",
+    asks="Does LRN help?",
     section="3.3",
     claim="C13",
     question="Does local response normalisation lower the test error?",

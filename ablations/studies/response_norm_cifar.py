@@ -32,6 +32,7 @@ CIFAR = Base(
 STUDY = Study(
     name="response_norm_cifar",
     title="Response normalisation on CIFAR-10",
+    asks="... in the CIFAR network?",
     section="3.3, footnote 3",
     claim="C14",
     question="Does response normalisation lower a four-layer network's error from 13 to 11 %?",

@@ -25,6 +25,7 @@ def free(streams: tuple[Stream, ...]) -> Arm:
 STUDY = Study(
     name="seed_variance",
     title="Where the spread between seeds comes from",
+    asks="Where does spread come from?",
     section="all",
     question="How much of the spread between runs comes from each use of chance?",
     paper_says="nothing: every number in it is of one run",

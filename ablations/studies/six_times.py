@@ -81,6 +81,7 @@ CIFAR = Base(
 STUDY = Study(
     name="six_times",
     title="What would it take to get six?",
+    asks="What would it take to get six?",
     section="3.1, Figure 1",
     claim="C09",
     question="Under which reading of the paper's experiment is ReLU six times as fast as tanh?",

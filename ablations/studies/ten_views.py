@@ -6,6 +6,7 @@ from ablations.study import Contrast, FinalError, Study
 STUDY = Study(
     name="ten_views",
     title="Ten views against one",
+    asks="Do ten views help?",
     section="4.1, 6",
     claim="C02",
     question="Does averaging over ten views lower the error?",

@@ -9,6 +9,7 @@ POINT = {"margin": 0.005, "margin_reason": "half a point would not change what o
 STUDY = Study(
     name="two_gpus",
     title="Two towers against one",
+    asks="Do two towers help?",
     section="3.2",
     claim="C10",
     question="Does a network in two towers err less than one with half the kernels?",

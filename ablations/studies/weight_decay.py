@@ -7,6 +7,7 @@ from ablations.study import Contrast, FinalError, Study
 STUDY = Study(
     name="weight_decay",
     title="Weight decay and the training error",
+    asks="A lower *training* error?",
     section="5",
     claim="C22",
     question="Does a weight decay of 0.0005 lower the training error?",

@@ -1,0 +1,141 @@
+"""What studies take: passes over images, time on a machine like this one, runs that they share."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ablations.machine import cores
+from ablations.plan import Timing, threads_of
+from ablations.run import TUNING_SEEDS, canonical
+from ablations.store import Store
+from ablations.study import Base, Study
+from alexnet.config import Config
+from alexnet.cost import multiply_adds
+from alexnet.data.catalogue import describe
+from alexnet.data.manifest import DatasetError
+
+BACKWARD = 3
+"""A training step does the multiply-adds of three passes forward."""
+AROUND = 1.1
+"""Beside the passes: evaluation, chiefly, as measured on the studies so far."""
+
+
+class Speed(NamedTuple):
+    """How fast one thread trained networks, and where that was measured."""
+
+    timed: tuple[tuple[Config, float], ...]  # multiply-adds a second, of training; newest last
+    where: str
+
+    def of(self, config: Config) -> float:
+        """Return the pace of the network that is most like one, by the names of its layers."""
+        names = [layer.name for layer in config.network.layers]
+        like = [
+            pace
+            for timed, pace in self.timed
+            if [layer.name for layer in timed.network.layers] == names
+            and timed.network.view == config.network.view
+        ]
+        return like[-1] if like else self.timed[-1][1]
+
+
+def speed(stores: Sequence[Store]) -> Speed | None:
+    """Return the paces of all steps that were timed alone; None without any."""
+    timed = [
+        (plan.registered.at, plan.definition.arms[arm], timing)
+        for store in stores
+        for plan in store.plans()
+        for arm, timing in plan.timings.items()
+        if not plan.definition.smoke
+    ]
+    if not timed:
+        return None
+    timed.sort(key=lambda one: one[0])
+    f = timed[-1][2].fingerprint
+    device = f.processor if f.device == "cpu" else f.device
+    return Speed(
+        tuple((config, _pace(config, timing)) for _, config, timing in timed),
+        f"{cores()} cores, as {device}, {f.capability}",
+    )
+
+
+def _pace(config: Config, timing: Timing) -> float:
+    done = BACKWARD * multiply_adds(config.network) * timing.batch / timing.seconds_per_step
+    return done / timing.fingerprint.threads
+
+
+def seconds(study: Study, dataset: str, pace: Speed) -> float | None:
+    """Return how long a whole study should take on this machine; None if it cannot be run there.
+
+    Every rate is taken to be tried, every run to its end, unless the study's passes were measured.
+    """
+    try:
+        about = describe(dataset)
+        study = study.on(dataset, about.has)
+    except (DatasetError, ValueError):
+        return None
+    base = study.bases.get(dataset)
+    if base is None:
+        return None
+    alone = sum(
+        runs * passes * _images(config, about.images) * multiply_adds(config.network)
+        / pace.of(config)
+        for config, runs, passes in _trained(study, dataset, base)
+    )  # fmt: skip
+    # A run on all cores and several runs of a thread each are as fast.
+    return AROUND * BACKWARD * alone / max(cores(), threads_of(base))
+
+
+def _trained(study: Study, dataset: str, base: Base) -> Iterable[tuple[Config, int, float]]:
+    """Yield each arm's config with its runs and the passes of one."""
+    seeds, rates = study.seeds_on(dataset), len(base.rates)
+    tuning = rates * len(TUNING_SEEDS) if rates > 1 else 0
+    for name, arm in study.arms.items():
+        config = study.config(dataset, name)
+        runs = seeds + (0 if arm.tuned_as else tuning)
+        if base.passes is not None:
+            yield config, runs, base.passes / len(study.arms) / runs
+        else:
+            yield config, runs, config.training.epochs
+
+
+def _images(config: Config, there: int) -> int:
+    return min(config.training.images or there, there)
+
+
+class Shared(NamedTuple):
+    """Arms that several studies train alike."""
+
+    arms: int  # of all studies
+    distinct: int  # that are different trainings
+    free: dict[str, str]  # studies of which another, before them, trains every arm
+
+
+def shared(studies: Iterable[Study], dataset: str) -> Shared:
+    """Return what studies have in common on a dataset: equal configs at the same rates to try."""
+    known: dict[str, str] = {}  # a training, and the first study that has it
+    arms, free = 0, {}
+    for study in studies:
+        if dataset not in study.bases:
+            continue
+        try:
+            shown = study.on(dataset, describe(dataset).has)
+        except ValueError:
+            continue
+        base = shown.bases[dataset]
+        trainings = [
+            canonical(
+                {
+                    "config": shown.config(dataset, name).model_dump(mode="json"),
+                    "precision": arm.precision,
+                    "rates": base.rates,
+                    "by": base.metric.model_dump(mode="json"),
+                }
+            )
+            for name, arm in shown.arms.items()
+        ]
+        arms += len(trainings)
+        owners = {known[training] for training in trainings if training in known}
+        if all(training in known for training in trainings) and len(owners) == 1:
+            free[study.name] = owners.pop()
+        for training in trainings:
+            known.setdefault(training, study.name)
+    return Shared(arms, len(known), free)

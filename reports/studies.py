@@ -1,0 +1,246 @@
+"""What `invoke studies` prints: all studies in groups, or one of them explained on a screen."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+
+from ablations.claims import CLAIMS
+from ablations.contrast import Contrast, Overfits
+from ablations.plan import Plan
+from ablations.store import Store
+from ablations.studies import GROUPS, STUDIES, find_study
+from ablations.study import Base, Study
+from alexnet.config import Config
+from alexnet.data.catalogue import describe
+from reports import effort, words
+from reports.comparison import Comparison, compare
+from reports.effect import ON_THE_PAPERS_DATA, Effect
+from reports.facets import facets
+from reports.terminal import say
+
+NAME, ASKS, SECTION, PAPER, FOUND = 20, 31, 15, 16, 38
+WIDTH, LABEL = 100, 16
+PRACTICE, SMALL = "fashion_mini", "cifar10"
+COLOUR_AND_MIRROR = {"colour": "colour images", "mirror": "images that may be mirrored"}
+
+
+class Found(NamedTuple):
+    """What a plan has come to."""
+
+    plan: Plan
+    comparison: Comparison
+
+
+def everything(stores: Sequence[Store]) -> dict[str, list[Found]]:
+    """Return what plans have come to, by study, the nearest to the paper first.
+
+    Args:
+        stores: Where two hold the same plan, the first is believed.
+    """
+    found: dict[str, dict[str, Found]] = {}
+    for store in stores:
+        for plan in store.plans():
+            comparison = compare(plan, store)
+            if comparison.done and not comparison.smoke:
+                of_study = found.setdefault(comparison.study, {})
+                of_study.setdefault(comparison.dataset, Found(plan, comparison))
+    return {name: sorted(of.values(), key=_distance) for name, of in found.items()}
+
+
+def _distance(found: Found) -> tuple[bool, bool, float]:
+    """The paper's data before others, practice images last, complete before incomplete."""
+    one = found.comparison
+    practice = one.dataset == PRACTICE
+    return practice, one.setting not in ON_THE_PAPERS_DATA, -one.done / one.planned
+
+
+def catalogue(console: Console, stores: Sequence[Store]) -> None:
+    """Print a line a study, in groups: question, section, the paper's number, ours, time here."""
+    found, pace = everything(stores), effort.speed(stores)
+    free = {d: effort.shared(STUDIES.values(), d).free for d in (PRACTICE, SMALL)}
+    _print(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
+    if pace:
+        _print(console, f"time: {pace.where}; practice images / CIFAR-10 / ImageNet")
+    _print(console)
+    _print(console, _row("", "", "section", "the paper", "found", "time"))
+    for title, studies in GROUPS.items():
+        _print(console, title.upper())
+        for study in studies:
+            when = _times(study, pace, free)
+            ours = _ours(study, found.get(study.name, []))
+            _print(console, _row(study.name, study.asks, study.section, _paper(study), ours, when))
+        _print(console)
+    for dataset in (PRACTICE, SMALL):
+        one = effort.shared(STUDIES.values(), dataset)
+        _print(
+            console,
+            f"On {dataset} all studies have {one.arms} arms, of which {one.distinct} are different "
+            "trainings; what is shared is trained once.",
+        )
+    _print(console, "Other data than the paper's shows a direction; it settles no claim.")
+    say(console, "explained", "invoke studies --name NAME")
+
+
+def _row(name: str, asks: str, section: str, paper: str, ours: str, when: str) -> str:
+    cells = ((name, NAME), (asks, ASKS), (section, SECTION), (paper, PAPER), (ours, FOUND))
+    return "  " + " ".join(f"{text:<{width}}" for text, width in cells) + " " + when
+
+
+def _print(console: Console, text: str = "") -> None:
+    console.print(text.rstrip(), soft_wrap=True, markup=False)
+
+
+def _main(study: Study) -> Contrast:
+    """Return the contrast that speaks for a study: the first with its claim and a number."""
+    contrasts = study.contrasts
+    return next((c for c in contrasts if c.claim and c.paper is not None), contrasts[0])
+
+
+def _paper(study: Study) -> str:
+    """Return what the paper says, as short as it can be said."""
+    if not study.claims:
+        return "-"
+    if study.claim is None:
+        return "several"
+    main = _main(study)
+    if main.paper is None or main.claim != study.claim:
+        return "no number"
+    metric = main.metric or next(iter(study.bases.values())).metric
+    about = "about " if study.claim == "C30" else ""
+    return f"{about}{words.paper_size(main, metric)} {words.unit(metric)}"
+
+
+def _ours(study: Study, found: Sequence[Found]) -> str:
+    """Return what was found nearest to the paper, with the images it was found on."""
+    if not found:
+        known = describe(PRACTICE).has
+        lacks = {need for arm in study.arms.values() for need in arm.needs} - known
+        alone = not any(set(arm.needs) <= known for arm in study.arms.values())
+        needs = ", ".join(COLOUR_AND_MIRROR[need] for need in sorted(lacks))
+        return f"needs {needs}" if alone else "not run"
+    one = found[0].comparison
+    if one.done < one.planned:
+        return f"{one.done} of {one.planned} runs, {one.dataset}"
+    said = [_said(effect) for effect in one.effects if effect.contrast.claim or not study.claims]
+    shown = "; ".join(dict.fromkeys(said[:1] if study.claim else said[:2]))
+    practice = "" if one.setting in ON_THE_PAPERS_DATA else "practice: "
+    return f"{practice}{shown}, {one.dataset}"
+
+
+def _said(effect: Effect) -> str:
+    return f"{effect.verdict} {words.estimate(effect)} {words.unit(effect.metric)}"
+
+
+def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, str]]) -> str:
+    """Return the time on practice images, on CIFAR-10 and on ImageNet."""
+    shown = []
+    for dataset in (PRACTICE, SMALL, "imagenet"):
+        took = pace and effort.seconds(study, dataset, pace)
+        if owner := free.get(dataset, {}).get(study.name):
+            shown.append(f"free after {owner}")
+        else:
+            shown.append(words.duration(took) if took else "-")
+    return " / ".join(dict.fromkeys(shown)) if len(set(shown)) > 1 else shown[0]
+
+
+def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
+    """Print one study on a screen.
+
+    Raises:
+        StudyError: If there is none of that name, or its file cannot be used.
+    """
+    study = find_study(name)
+    claims = f"; claim {', '.join(study.claims)}" if study.claims else ""
+    section = f", section {study.section}" if study.section else ""
+    _print(console, f"{study.name}: {study.title}{section}{claims}")
+    _print(console, study.question)
+    _print(console)
+    for label, text in (
+        ("the paper says", study.paper_says),
+        ("it leaves open", study.leaves_open),
+        ("we chose", study.we_chose),
+        ("would change it", study.would_change),
+    ):
+        _paragraph(console, label, text)
+    _print(console)
+    dataset = next(d for d in (SMALL, *study.bases) if d in study.bases)
+    for number, line in enumerate(_arms(study, dataset)):
+        _paragraph(console, "" if number else "arms", line)
+    for number, line in enumerate(_contrasts(study, dataset)):
+        _paragraph(console, "" if number else "compared", line)
+    pace = effort.speed(stores)
+    for number, (where, base) in enumerate(study.bases.items()):
+        _paragraph(console, "" if number else "images", _images(study, where, base, pace))
+    _print(console)
+    found = everything(stores).get(study.name, [])
+    for one in found:
+        for effect in one.comparison.effects:
+            verdict = words.verdict_line(effect, one.comparison)
+            _paragraph(console, f"found, {one.comparison.dataset}"[:LABEL], verdict)
+    if not found:
+        _paragraph(console, "found", "nothing yet")
+    file = f" --study {name}"
+    say(console, "run it", f"invoke ablate{file}")
+
+
+def _paragraph(console: Console, label: str, text: str) -> None:
+    if not text:
+        return
+    first, *rest = textwrap.wrap(text, WIDTH - LABEL)
+    for number, line in enumerate((first, *rest)):
+        say(console, "" if number else label, line)
+
+
+def _arms(study: Study, dataset: str) -> Iterator[str]:
+    base = facets(study.bases[dataset].config)
+    for name, arm in study.arms.items():
+        config: Config = study.config(dataset, name)
+        differs = [
+            f"{facet} {value}" for facet, value in facets(config).items() if value != base[facet]
+        ]
+        if arm.precision:
+            differs.append(f"in {arm.precision}")
+        if config.pinned:
+            differs.append(f"as in seed 0: {', '.join(config.pinned)}")
+        if arm.tuned_as:
+            differs.append(f"at the rate of {arm.tuned_as}")
+        needs = "".join(f"; needs {COLOUR_AND_MIRROR[need]}" for need in arm.needs)
+        yield f"{name}: {'; '.join(differs) or 'the base'}{needs}"
+
+
+def _contrasts(study: Study, dataset: str) -> Iterator[str]:
+    primary = study.bases[dataset].metric
+    for contrast in study.contrasts:
+        metric = contrast.metric or primary
+        against = (
+            f", minus {words.metric_name(contrast.against_metric)}"
+            if contrast.against_metric
+            else ""
+        )
+        says = f"{contrast.between}, {words.metric_name(metric)}{against}: "
+        way = contrast.predicts(metric)
+        says += "no difference expected" if way == "equal" else f"{way} expected"
+        if contrast.paper is not None:
+            says += f", the paper {words.paper_size(contrast, metric)} {words.unit(metric)}"
+        says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
+        if not contrast.judged:
+            says += "; shown, not judged"
+        if needed := contrast.precondition:
+            what = "overfits" if isinstance(needed, Overfits) else "has an active norm"
+            says += f"; presupposes that {needed.arm} {what}"
+        yield says
+
+
+def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -> str:
+    took = pace and effort.seconds(study, dataset, pace)
+    if took is None and pace is not None:
+        try:
+            study.on(dataset, describe(dataset).has)
+        except ValueError as error:
+            return str(error)
+    seeds = study.seeds_on(dataset)
+    judged = "" if base.judged else ", shown without a verdict"
+    time = f", {words.duration(took)} here" if took else ""
+    return f"{dataset}: {base.setting}, {seeds} seeds{judged}{time}"
