@@ -10,6 +10,7 @@ from typing import Any
 from ablations.metrics import FinalError, Metric
 from ablations.study import Base, Study
 from alexnet.config import Config, GiveUp
+from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import Manifest
 from alexnet.presets import alexnet_cifar, paper
 
@@ -109,8 +110,22 @@ def suited(study: Study, manifest: Manifest) -> Study:
 
     A study that names a base for small images and one for ImageNet takes any images; their
     number of classes, colours and mirror images are the dataset's. Others are returned as they are.
+    The generated images, which are for smoke runs, do for every study that sees so small ones.
     """
-    if manifest.name in study.bases or not {SMALL, LARGE} <= study.bases.keys():
+    if manifest.name in study.bases:
+        return study
+    if manifest.name == GENERATED:
+        preferred = sorted(study.bases.items(), key=lambda one: one[0] != SMALL)
+        fitting = [base for _, base in preferred if base.config.misfit(manifest.size) is None]
+        found = {}
+        if fitting:
+            own = fitting[0].setting == "own question"
+            found[GENERATED] = fitting[0].but(
+                setting="own question" if own else "stand-in",
+                left_open=("generated images, on which no claim is made",),
+            )
+        return study.model_copy(update={"bases": study.bases | found})
+    if not {SMALL, LARGE} <= study.bases.keys():
         return study
     kind = SMALL if manifest.size <= LARGEST_SMALL else LARGE
     base = study.bases[kind].but(

@@ -15,11 +15,18 @@ from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import Base, Contrast, Metric, Setting, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
-from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
+from alexnet.config import EDITION, Config, Drops, Frozen, GiveUp, Precision
 from alexnet.data.manifest import Manifest
 
-SMOKE_IMAGES = 1280
-SMOKE_EPOCHS = 2
+SMOKE_IMAGES = 640
+SMOKE = {
+    "batch": 64,
+    "epochs": 2,
+    "until": None,
+    "schedule": Drops(after=(1,)).model_dump(),
+    "bias_schedule": None,
+}
+"""How a training is cut down to seconds: twenty updates, through one drop of the rate."""
 
 
 class PlanError(ValueError):
@@ -238,6 +245,9 @@ def define(
     """
     base = study.bases[dataset]
     arms = {arm: study.config(dataset, arm) for arm in study.arms}
+    if smoke:
+        cut = SMOKE | {"images": min(SMOKE_IMAGES, manifest.counts["train"])}
+        arms = {arm: config.but(training=cut) for arm, config in arms.items()}
     for arm, config in arms.items():
         if (config.training.images or 0) > manifest.counts["train"]:
             raise PlanError(
@@ -253,8 +263,6 @@ def define(
             raise PlanError(f"{arm} on {dataset}: {wrong}")
     rates = base.rates
     if smoke:
-        cut = {"images": SMOKE_IMAGES, "epochs": SMOKE_EPOCHS}
-        arms = {arm: config.but(training=cut) for arm, config in arms.items()}
         middle = len(rates) // 2
         rates = rates[max(0, middle - 1) : middle + 1]
     definition = Definition(

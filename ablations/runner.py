@@ -1,6 +1,6 @@
 """Doing what a plan still lacks, in an order that is balanced whenever it stops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ablations.executors import LocalWorkers
@@ -62,22 +62,66 @@ def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:
 def run_study(
     plan: Plan, store: Store, workers: LocalWorkers, seeds: Sequence[int]
 ) -> Iterator[Event | Chosen]:
-    """Do all that is missing, yielding what happens; safe to stop anywhere and to repeat.
+    """Do all that one plan lacks, yielding what happens; see `run_studies`."""
+    return run_studies([plan], store, workers, {plan.name: seeds})
+
+
+def run_studies(
+    plans: Sequence[Plan], store: Store, workers: LocalWorkers, seeds: Mapping[str, Sequence[int]]
+) -> Iterator[Event | Chosen]:
+    """Do all that plans lack, yielding what happens; safe to stop anywhere and to repeat.
+
+    Several plans go on together: rates first, then seed by seed, so that all are balanced whenever
+    this stops; plans that go one by one come last. What they share is trained once.
+
+    Args:
+        plans: Registered in the store.
+        store: Where records are looked for; workers have the same.
+        workers: All of one number of threads.
+        seeds: Of the comparison runs, by the plan's name.
+    """
+    known = {plan.name: plan for plan in plans}
+    found: list[Chosen] = []
+
+    def missing() -> list[Run]:
+        together: list[Run] = []
+        after: list[Run] = []
+        for name, plan in known.items():
+            work = remaining(plan, store, seeds[name])
+            for arm, choice in work.choices.items():
+                if arm not in plan.choices:
+                    plan = plan.model_copy(update={"choices": plan.choices | {arm: choice}})
+                    store.write_plan(plan)
+                    found.append(Chosen(arm, choice, plan))
+            known[name] = plan
+            (after if plan.definition.one_by_one else together).extend(work.runs)
+        if len(known) > 1:
+            together.sort(key=lambda run: (run.sees_test, run.seed if run.sees_test else 0))
+        return list({run.id: run for run in (*together, *after)}.values())
+
+    for event in work_off(missing, store, workers):
+        while found:
+            yield found.pop(0)
+        if event is not None:
+            yield event
+    yield from found
+
+
+def work_off(
+    missing: Callable[[], Sequence[Run]], store: Store, workers: LocalWorkers
+) -> Iterator[Event | None]:
+    """Keep workers busy with what is missing, the most urgent first, until nothing is.
 
     A run that fails is not tried again in this call and stops no other. A run that another
-    process is at is waited for.
+    process is at is waited for. Yields None when what is missing has been looked at anew.
     """
     failed: set[str] = set()
     elsewhere: set[str] = set()
     while True:
-        work = remaining(plan, store, seeds)
-        for arm, choice in work.choices.items():
-            if arm not in plan.choices:
-                plan = plan.model_copy(update={"choices": plan.choices | {arm: choice}})
-                store.write_plan(plan)
-                yield Chosen(arm, choice, plan)
+        runs = missing()
+        yield None
         taken = failed | elsewhere | {run.id for run in workers.running}
-        ready = [run for run in work.runs if run.id not in taken]
+        ready = [run for run in runs if run.id not in taken]
         for run in ready[: workers.idle]:
             workers.submit(run)
         if not ready and not workers.running and not elsewhere:

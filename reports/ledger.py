@@ -10,8 +10,8 @@ from typing import Literal
 import pandas as pd
 
 from ablations.claims import CLAIMS, Claim, Number
-from ablations.plan import Plan
 from ablations.contrast import RATIO_MARGIN
+from ablations.plan import Plan
 from alexnet.config import Frozen
 from reports import counts
 from reports.comparison import Comparison

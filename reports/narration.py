@@ -11,6 +11,7 @@ from ablations.plan import Plan, threads_of
 from ablations.store import Store
 from ablations.study import ALPHA, Study
 from alexnet.data.catalogue import describe
+from alexnet.data.manifest import Manifest
 from reports import statistics, words
 from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
@@ -20,19 +21,26 @@ from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.terminal import say
 
 
-def introduce(console: Console, study: Study, dataset: str) -> None:
+def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -> None:
     """Say which question is asked and, on practice data, what that cannot settle."""
     console.print()
     about = f"claim {study.claim}, section {study.section}" if study.claim else study.title
     say(console, study.name, about)
     say(console, study.question)
     console.print()
-    if study.bases[dataset].setting == "stand-in" and study.paper_dataset:
-        here, paper = describe(dataset), describe(study.paper_dataset)
-        say(console, "PRACTICE DATA", f"{here.name}: {here.title}.")
+    if smoke:
+        say(console, "SMOKE RUN", f"{manifest.title or manifest.name}; a few updates a run.")
+        say(console, "", "It shows that all works; its numbers mean nothing.")
+        console.print()
+        return
+    if study.bases[manifest.name].setting == "stand-in" and study.paper_dataset:
+        paper = describe(study.paper_dataset)
+        title = f": {manifest.title}" if manifest.title else ""
+        say(console, "PRACTICE DATA", f"{manifest.name}{title}.")
         say(console, "", f"The paper used {paper.title}.")
         say(console, "", "What follows rehearses the method; the claim itself stays open.")
-        say(console, "", f"The paper's own experiment, in one command ({paper.cost}):")
+        cost = f" ({paper.cost})" if paper.cost else ""
+        say(console, "", f"The paper's own experiment, in one command{cost}:")
         say(console, "", f"    {own_experiment(study, paper)}")
         console.print()
 
@@ -128,8 +136,8 @@ def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Compar
         base = study.bases.get(paper.name)
         workers = max(1, cores() // (threads_of(base) if base else 1))
         if own := own_time(study, paper, steps, workers):
-            cost += f", {own} here"
-    say(console, "", f"The paper's own experiment ({cost}):")
+            cost = f"{cost}, {own} here" if cost else f"{own} here"
+    say(console, "", f"The paper's own experiment{f' ({cost})' if cost else ''}:")
     say(console, "", f"    {own_experiment(study, paper)}")
 
 

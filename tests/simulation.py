@@ -14,7 +14,7 @@ from ablations.plan import Definition, Plan, about
 from ablations.record import Record, Seconds
 from ablations.run import Run
 from ablations.study import Base, Contrast, Setting, Study, TimeTo
-from ablations.tuning import Choice, Trial, at_rate
+from ablations.tuning import Choice, Trial
 from alexnet.chance import derive
 from alexnet.config import Tanh, Until
 from alexnet.presets import tiny

@@ -133,8 +133,8 @@ def test_a_smoke_run_goes_from_nothing_to_a_figure(smoked: tuple[Path, str]) -> 
     assert plan.choices.keys() == {"tanh", "relu"}
     assert len(store.records()) == 2 * 2 * 2 + 2 * 2
     assert all(record.measures for record in store.records())
-    assert (results / "relu_vs_tanh@fashion_mini.smoke.png").stat().st_size > 10_000
-    assert "PRACTICE DATA" in output
+    assert (results / "relu_vs_tanh@generated.smoke.png").stat().st_size > 10_000
+    assert "SMOKE RUN" in output
     assert "stays open" in output
     assert "invoke prepare --dataset cifar10 ablate --study relu_vs_tanh" in output
     assert "smoke run: no verdict" in output
@@ -164,7 +164,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(smoked: tuple[Path, str]
     code, _ = call("report", "--results", smoked[0])
     page = (smoked[0] / "report" / "index.html").read_text()
     names = {path.name for path in (smoked[0] / "report").iterdir()}
-    stem = "relu_vs_tanh@fashion_mini.smoke"
+    stem = "relu_vs_tanh@generated.smoke"
 
     assert code == 0
     assert "<script" not in page

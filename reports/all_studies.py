@@ -1,0 +1,213 @@
+"""`ablate --study all`: every study together, or every arm once for a few steps."""
+
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from ablations.ensembles import with_ensembles
+from ablations.executors import LocalWorkers
+from ablations.messages import Failed, Finished, Place
+from ablations.plan import Plan, define
+from ablations.run import Run
+from ablations.runner import Chosen, counts, run_studies, work_off
+from ablations.store import Store
+from ablations.studies import STUDIES
+from ablations.study import Study
+from alexnet.config import Precision
+from alexnet.data.catalogue import read_manifest
+from alexnet.data.generated import GENERATED
+from alexnet.data.manifest import DatasetError, Manifest
+from reports import effort, words
+from reports.comparison import compare
+from reports.readme import EVIDENCE
+from reports.request import (
+    Request,
+    keep_plan,
+    new_plan,
+    ready,
+    same_or_refused,
+    shown_on,
+    worker_count,
+)
+from reports.terminal import Progress, say
+
+FAILED, INTERRUPTED = 1, 130
+PRACTICE = "fashion_mini"
+SMOKE_PRECISION: Precision = "float32"
+PER_LINE = 64
+
+
+def run_all(request: Request, console: Console) -> int:
+    """Run what all studies lack on one dataset, in step; return the exit code."""
+    manifest = read_manifest(request.dataset or PRACTICE, request.data_dir)
+    studies = list(_shown(manifest, console))
+    store = Store(request.results)
+    plans = {
+        study.name: same_or_refused(request, study, manifest, plan, store)
+        for study in studies
+        if (plan := store.read_plan(study.name, manifest.name, smoke=False))
+    }
+    threads = {study.bases[manifest.name].threads for study in studies}
+    if len(threads) > 1:
+        raise DatasetError(f"studies on {manifest.name} differ in threads; run them one by one")
+    if not request.dry_run:
+        store.ensure_writable()
+    place = _place(request, plans, studies, manifest)
+    count = worker_count(request, console, place.threads)
+    workers = LocalWorkers(count, place)
+    try:
+        probe = ready(workers)
+        for study in studies:
+            plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
+        seeds = {
+            plan.name: plan.seeds[: request.seeds] if request.seeds else plan.seeds
+            for plan in plans.values()
+        }
+        _announce(console, studies, list(plans.values()), manifest, store)
+        if request.dry_run:
+            say(console, "dry run", "nothing was written and nothing trained")
+            return 0
+        for plan in plans.values():
+            keep_plan(plan, store)
+        progress = Progress(console, list(plans.values()), store, seeds)
+        with progress:
+            for event in run_studies(list(plans.values()), store, workers, seeds):
+                progress.show(event)
+                if isinstance(event, Chosen):
+                    plans[event.plan.definition.study] = event.plan
+        say(console, "took", progress.summary(count))
+    except KeyboardInterrupt:
+        say(console, "stopped", "only epochs under way are lost; the same command goes on")
+        return INTERRUPTED
+    finally:
+        workers.close()
+    for plan in plans.values():
+        done = with_ensembles(plan, store)
+        store.write_plan(done)
+        _say_answer(console, done, store)
+    say(console, "page", "invoke report")
+    return FAILED if progress.failures else 0
+
+
+def _shown(manifest: Manifest, console: Console) -> Iterator[Study]:
+    """Yield every study as a dataset can show it; say which cannot be shown, and why."""
+    for study in STUDIES.values():
+        try:
+            yield shown_on(study, manifest)[0]
+        except DatasetError as error:
+            say(console, "left out", str(error))
+
+
+def _place(
+    request: Request, plans: dict[str, Plan], studies: list[Study], manifest: Manifest
+) -> Place:
+    registered = {plan.definition.threads for plan in plans.values()}
+    asked = define(studies[0], manifest.name, manifest, 1, SMOKE_PRECISION, smoke=False).threads
+    return Place(
+        request.results.resolve(),
+        request.data_dir.resolve(),
+        request.device,
+        registered.pop() if len(registered) == 1 else asked,
+        request.command,
+    )
+
+
+def _announce(
+    console: Console, studies: list[Study], plans: list[Plan], manifest: Manifest, store: Store
+) -> None:
+    here, total = (
+        sum(column)
+        for column in zip(*(counts(p, store, p.definition.seeds) for p in plans), strict=True)
+    )
+    one = effort.shared(studies, manifest.name)
+    say(console, "plan", f"{len(studies)} studies on {manifest.name}, {total} runs to compare")
+    say(console, "", f"{one.arms} arms, {one.distinct} different trainings: shared ones run once")
+    if here:
+        say(console, "", f"{here} runs are here")
+    pace = effort.speed([store, Store(EVIDENCE)])
+    took = [effort.seconds(study, manifest.name, pace) for study in studies] if pace else []
+    if pace and all(took):
+        share = one.distinct / one.arms
+        about = words.duration(share * sum(seconds or 0.0 for seconds in took))
+        say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
+    say(console, "order", "rates first, then seed by seed: balanced whenever it stops")
+    console.print()
+
+
+def _say_answer(console: Console, plan: Plan, store: Store) -> None:
+    comparison = compare(plan, store)
+    done = f"{comparison.done} of {comparison.planned} runs"
+    if comparison.done < comparison.planned:
+        say(console, comparison.study, f"incomplete, {done}")
+        return
+    for effect in comparison.effects:
+        say(console, comparison.study, words.verdict_line(effect, comparison))
+
+
+def smoke_all(request: Request, console: Console) -> int:
+    """Train every arm of every study for a few steps; return the exit code.
+
+    On generated colour images, in float32 but for arms that are of another precision, through one
+    drop of the rate and one evaluation. A loss that is not finite is a failure.
+    """
+    store = Store(request.results)
+    store.ensure_writable()
+    names = _smoke_runs(request)
+    runs = [run for run, _ in names.values()]
+    arms = sum(len(of) for _, of in names.values())
+    count = worker_count(request, console, 1)
+    say(
+        console,
+        "smoke",
+        f"{arms} arms of {len(STUDIES)} studies, {len(runs)} different trainings; "
+        f"generated colour images, {SMOKE_PRECISION}, 1 thread each",
+    )
+    start, failures, shown = time.monotonic(), dict[str, str](), 0
+    place = Place(
+        request.results.resolve(), request.data_dir.resolve(), request.device, 1, request.command
+    )
+    workers = LocalWorkers(count, place)
+    try:
+        ready(workers)
+        for event in work_off(lambda: [r for r in runs if not store.find(r)], store, workers):
+            if isinstance(event, Failed) and event.run is not None:
+                failures[event.run.id] = event.reason.splitlines()[0]
+            elif isinstance(event, Finished):
+                record = store.find(event.run)
+                if record is not None and record.status == "diverged":
+                    failures[event.run.id] = "its loss is not finite"
+            if isinstance(event, Failed | Finished) and event.run is not None:
+                shown += 1
+                mark = "F" if event.run.id in failures else "."
+                console.print(mark, end="\n" if shown % PER_LINE == 0 else "")
+    except KeyboardInterrupt:
+        say(console, "\nstopped", "the same command goes on")
+        return INTERRUPTED
+    finally:
+        workers.close()
+    console.print()
+    for id_, reason in failures.items():
+        say(console, "FAILED", f"{', '.join(names[id_][1])}: {reason}")
+    failed = sum(len(names[id_][1]) for id_ in failures)
+    say(console, "took", f"{words.clock(time.monotonic() - start)}; {arms - failed} of {arms} arms")
+    return FAILED if failures else 0
+
+
+def _smoke_runs(request: Request) -> dict[str, tuple[Run, list[str]]]:
+    """Return every different training and the arms it stands for, by the run's id."""
+    manifest = read_manifest(request.dataset or GENERATED, request.data_dir)
+    found: dict[str, tuple[Run, list[str]]] = {}
+    for study in STUDIES.values():
+        shown, _ = shown_on(study, manifest)
+        one = define(shown, manifest.name, manifest, 1, SMOKE_PRECISION, smoke=True)
+        for arm, config in one.arms.items():
+            run = Run(
+                config=config,
+                seed=0,
+                dataset=one.dataset,
+                precision=one.precisions_of[arm],
+                edition=one.edition,
+            )
+            found.setdefault(run.id, (run, []))[1].append(f"{study.name}/{arm}")
+    return found

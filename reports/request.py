@@ -1,0 +1,163 @@
+"""What a person asks `ablate` for, and the study, images and plan that it comes to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from ablations.bases import suited
+from ablations.executors import LocalWorkers
+from ablations.machine import cores, provenance
+from ablations.messages import Probe
+from ablations.plan import Plan, SecondLook, about, define, refuse_difference
+from ablations.store import Store
+from ablations.studies import find_study
+from ablations.study import Study
+from alexnet.config import Precision
+from alexnet.data.catalogue import CATALOGUE, read_manifest
+from alexnet.data.generated import GENERATED
+from alexnet.data.manifest import DatasetError, Manifest
+from alexnet.names import suggestion
+from reports.terminal import say
+
+ALL = "all"
+"""In place of a study's name: every study of the package."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for."""
+
+    study: str
+    dataset: str | None
+    seeds: int | None
+    workers: int | None
+    device: str
+    precision: Literal["auto"] | Precision
+    smoke: bool
+    dry_run: bool
+    results: Path
+    data_dir: Path
+
+    @property
+    def command(self) -> str:
+        """The command to paste, without places on this machine."""
+        study = Path(self.study).name if self.study.endswith(".py") else self.study
+        given = {"dataset": self.dataset, "seeds": self.seeds, "precision": self.precision}
+        shown = [f"--{k} {v}" for k, v in given.items() if v not in (None, "auto")]
+        return " ".join(["invoke ablate", f"--study {study}", *shown]) + (
+            " --smoke" if self.smoke else ""
+        )
+
+
+def asked(request: Request) -> tuple[Study, Manifest]:
+    """Return the study as a dataset can show it, and the dataset's manifest."""
+    study = find_study(request.study)
+    smoke = request.smoke and request.dataset is None
+    dataset = GENERATED if smoke else dataset_of(study, request.dataset)
+    return shown_on(study, read_manifest(dataset, request.data_dir))
+
+
+def shown_on(study: Study, manifest: Manifest) -> tuple[Study, Manifest]:
+    """Return a study as a dataset can show it.
+
+    Raises:
+        DatasetError: If it has no base for it, or the images lack what it needs.
+    """
+    study = suited(study, manifest)
+    if manifest.name not in study.bases:
+        known = suggestion(manifest.name, study.bases)
+        raise DatasetError(f"{study.name} has no base for the dataset {manifest.name!r}; {known}")
+    try:
+        return study.on(manifest.name, manifest.has), manifest
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
+
+
+def dataset_of(study: Study, name: str | None) -> str:
+    """Return the name of the dataset that was asked for.
+
+    Raises:
+        DatasetError: If it is the paper's, and the study asks nothing of the paper.
+    """
+    if name is None:
+        return default_dataset(study)
+    if name != "paper":
+        return name
+    if study.paper_dataset is None:
+        raise DatasetError(f"{study.name} asks nothing of the paper; name a dataset")
+    return study.paper_dataset
+
+
+def default_dataset(study: Study) -> str:
+    """Return the first dataset that a study has a base for and that has what it needs."""
+    known = {name: CATALOGUE[name].has for name in study.bases if name in CATALOGUE}
+    able = (name for name, has in known.items() if study.can_be_shown(has))
+    return next(able, next(iter(study.bases)))
+
+
+def same_or_refused(
+    request: Request, study: Study, manifest: Manifest, plan: Plan, store: Store
+) -> Plan:
+    """Return the registered plan, with more seeds as a second look if more were asked for."""
+    one = plan.definition
+    precision = one.precision if request.precision == "auto" else request.precision
+    now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)
+    if study.bases[manifest.name].threads == "all":  # of the machine that registered it
+        now = now.but(threads=one.threads)
+    refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
+    plan = plan.amended(about(study, manifest.name), provenance(request.command))
+    if request.seeds is not None and request.seeds > len(plan.seeds):
+        look = SecondLook(
+            at=provenance(request.command).at,
+            seeds=tuple(range(len(plan.seeds), request.seeds)),
+        )
+        plan = plan.model_copy(update={"second_looks": (*plan.second_looks, look)})
+    return plan
+
+
+def new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
+    """Return the plan of a study, to be registered; in ``native`` precision if it is left open."""
+    # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
+    seeds = (
+        (request.seeds or 2)
+        if request.smoke
+        else max(study.seeds_on(manifest.name), request.seeds or 0)
+    )
+    precision: Precision = native if request.precision == "auto" else request.precision
+    return Plan(
+        definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),
+        about=about(study, manifest.name),
+        registered=provenance(request.command),
+    )
+
+
+def keep_plan(plan: Plan, store: Store) -> None:
+    """Write a plan that is new or has been added to: more seeds, other words."""
+    one = plan.definition
+    if store.read_plan(one.study, one.dataset.name, one.smoke) != plan:
+        store.ensure_writable()
+        store.write_plan(plan)
+
+
+def worker_count(request: Request, console: Console, threads: int) -> int:
+    """Return how many processes are to train, each with so many threads."""
+    most = max(1, cores() // threads)
+    if request.workers is None:
+        return min(most, 4) if Path("/dev/nvidiactl").exists() else most
+    if request.workers > most:
+        say(
+            console,
+            "warning",
+            f"{request.workers} workers of {threads} threads on {cores()} cores slow each other",
+        )
+    return request.workers
+
+
+def ready(workers: LocalWorkers) -> Probe:
+    """Wait for the first worker; return what it says of the machine."""
+    while True:
+        for event in workers.events(timeout=60):
+            if isinstance(event, Probe):
+                return event
