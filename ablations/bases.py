@@ -4,7 +4,7 @@ On ImageNet the network of the paper's text, as it is. On images of 32 pixels `a
 the same eight layers, which is a stand-in for every claim that was made on ImageNet.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ablations.metrics import FinalError, Metric
@@ -22,7 +22,7 @@ SMALL, LARGE = "cifar10", "imagenet"
 """The bases that images of a person's own are given, by their size."""
 STORED = {SMALL: 32, LARGE: 256}
 """Pixels, side of the images that these bases crop their views from."""
-SMALL_RATES = (0.003, 0.01, 0.03)
+SMALL_RATES = (0.001, 0.003, 0.01, 0.03)
 LARGE_RATES = (0.003, 0.01, 0.03)
 LARGEST_SMALL = 64
 """Pixels; larger images are seen by the paper's own network."""
@@ -48,6 +48,7 @@ ON_GREY = (
 
 def bases(
     metric: Metric = TEN_VIEWS,
+    change: Callable[[Config], dict[str, Any]] | None = None,
     small: dict[str, Any] | None = None,
     small_left_open: Iterable[str] = (),
     imagenet_left_open: Iterable[str] = (),
@@ -59,6 +60,7 @@ def bases(
 
     Args:
         metric: The primary one.
+        change: How every base differs from the network it starts from.
         small: How its base on small images differs from `alexnet_cifar`.
         small_left_open: What that changes against the paper.
         imagenet_left_open: What else is filled in on ImageNet.
@@ -67,7 +69,10 @@ def bases(
         claims: False for a question of our own, of which the paper says nothing.
     """
     own = "own question"
-    start = alexnet_cifar().but(**(small or {}))
+    start, large = (
+        preset.but(**(change(preset) if change else {})) for preset in (alexnet_cifar(), paper())
+    )
+    start = start.but(**(small or {}))
     cifar = Base(
         config=start,
         metric=metric,
@@ -85,7 +90,7 @@ def bases(
         judged=False,
     )
     imagenet = Base(
-        config=paper(),
+        config=large,
         metric=metric,
         rates=LARGE_RATES,
         give_up=GIVE_UP,

@@ -1,11 +1,11 @@
 """Whether training in bfloat16 changes a verdict (ours)."""
 
-from ablations.arms import NO_NORM, TANH
+from ablations.arms import NO_NORM, tanh_and_biases_of_zero
 from ablations.bases import bases
 from ablations.study import Arm, Contrast, Study
 
 POINT = {"margin": 0.005, "margin_reason": "half a point would not change a verdict here"}
-IDEAS = {"as it is": {}, "tanh": TANH, "no LRN": NO_NORM}
+IDEAS = {"as it is": {}, "tanh, biases of 0": tanh_and_biases_of_zero, "no LRN": NO_NORM}
 
 
 def difference(idea: str) -> Contrast:
@@ -37,7 +37,7 @@ STUDY = Study(
         for idea, changes in IDEAS.items()
     },
     contrasts=(
-        difference("tanh"),
+        difference("tanh, biases of 0"),
         difference("no LRN"),
         Contrast(arm="as it is, bfloat16", against="as it is, float32", direction="equal", **POINT),
     ),
