@@ -13,6 +13,9 @@ RATIO_MARGIN = 1.25
 LARGEST_MARGIN = 0.1
 """Of errors: who calls ten points nothing has most likely written points for fractions."""
 
+THE_PAPER = "the paper"
+"""In place of an arm to compare with: a number that the paper prints."""
+
 Direction = Literal["lower", "higher", "equal"]
 
 
@@ -51,7 +54,8 @@ class Contrast(Frozen):
     (a factor above 1, or a difference) are of that effect.
 
     The same arm twice is compared by two metrics, on the same runs. With ``minus``, the effect is
-    a difference of differences: this pair's minus that one's.
+    a difference of differences: this pair's minus that one's. With ``number``, an arm is compared
+    with what the paper prints of it.
     """
 
     arm: str
@@ -60,6 +64,7 @@ class Contrast(Frozen):
     metric: Metric | None = None  # None: the base's primary one
     against_metric: Metric | None = later(None)  # of the other arm; None: the same
     minus: Pair | None = later(None)
+    number: float | None = later(None)  # to compare with, if that is the paper's
     paper: float | None = None  # the paper's effect, if it prints one
     direction: Direction | None = None  # None: that of the paper's number
     margin: PositiveFloat | None = None  # effects within it are nothing; None: see `registered`
@@ -99,7 +104,9 @@ class Contrast(Frozen):
     @property
     def arms(self) -> tuple[str, ...]:
         """Every arm that it needs."""
-        named = [self.arm, self.against, *(self.minus or ())]
+        named = [self.arm, *(self.minus or ())]
+        if self.number is None:
+            named.insert(1, self.against)
         if self.precondition is not None:
             named.append(self.precondition.arm)
         return tuple(dict.fromkeys(named))
@@ -109,12 +116,18 @@ class Contrast(Frozen):
         """What is compared, in words."""
         if self.minus is not None:
             return f"{self.arm} against {self.against}, minus {' against '.join(self.minus)}"
+        if self.number is not None:
+            return f"{self.arm} against the paper's {100 * self.number:g} %"
         return self.arm if self.arm == self.against else f"{self.arm} against {self.against}"
 
     def wrong(self, metric: Metric) -> str | None:
         """Say what is wrong with this contrast by ``metric``, or None."""
         if self.arm == self.against and self.against_metric in (None, metric):
             return "an arm is compared with another, or by another metric (against_metric=)"
+        if (self.against == THE_PAPER) != (self.number is not None):
+            return f"a number is compared with by against={THE_PAPER!r} and number="
+        if self.number is not None and (metric.is_ratio or self.minus or self.against_metric):
+            return "a printed number is compared with by a difference of one metric"
         if self.minus is not None and (metric.is_ratio or self.against_metric is not None):
             return "differences of differences are of one metric that is no ratio"
         if self.against_metric is not None and (

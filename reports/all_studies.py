@@ -153,14 +153,14 @@ def smoke_all(request: Request, console: Console) -> int:
     """
     store = Store(request.results)
     store.ensure_writable()
-    names = _smoke_runs(request)
+    names = _smoke_runs(request, console)
     runs = [run for run, _ in names.values()]
     arms = sum(len(of) for _, of in names.values())
     count = worker_count(request, console, 1)
     say(
         console,
         "smoke",
-        f"{arms} arms of {len(STUDIES)} studies, {len(runs)} different trainings; "
+        f"{arms} arms of all that it can show, {len(runs)} different trainings; "
         f"generated colour images, {SMOKE_PRECISION}, 1 thread each",
     )
     start, failures, shown = time.monotonic(), dict[str, str](), 0
@@ -194,12 +194,11 @@ def smoke_all(request: Request, console: Console) -> int:
     return FAILED if failures else 0
 
 
-def _smoke_runs(request: Request) -> dict[str, tuple[Run, list[str]]]:
+def _smoke_runs(request: Request, console: Console) -> dict[str, tuple[Run, list[str]]]:
     """Return every different training and the arms it stands for, by the run's id."""
     manifest = read_manifest(request.dataset or GENERATED, request.data_dir)
     found: dict[str, tuple[Run, list[str]]] = {}
-    for study in STUDIES.values():
-        shown, _ = shown_on(study, manifest)
+    for shown in _shown(manifest, console):
         one = define(shown, manifest.name, manifest, 1, SMOKE_PRECISION, smoke=True)
         for arm, config in one.arms.items():
             run = Run(
@@ -209,5 +208,5 @@ def _smoke_runs(request: Request) -> dict[str, tuple[Run, list[str]]]:
                 precision=one.precisions_of[arm],
                 edition=one.edition,
             )
-            found.setdefault(run.id, (run, []))[1].append(f"{study.name}/{arm}")
+            found.setdefault(run.id, (run, []))[1].append(f"{shown.name}/{arm}")
     return found

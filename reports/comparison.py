@@ -206,6 +206,9 @@ def _sides(
     plan: Plan, contrast: Contrast, metric: Metric, records: Records
 ) -> list[dict[int, Outcome]]:
     """Return what is compared, by seed or group: an arm, the other, and a pair to take off."""
+    if contrast.number is not None:
+        seen = _outcomes(plan, contrast.arm, metric, records)
+        return [seen, dict.fromkeys(seen, Outcome(contrast.number))]
     sides = [
         (contrast.arm, metric),
         (contrast.against, contrast.against_metric or metric),

@@ -97,9 +97,9 @@ def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
         return "under way: no verdict before all planned seeds"
     if elsewhere:
         return "not run on the paper's data; other data settles nothing about the paper"
-    if claim.study:
-        return "not run in this folder"
-    return f"needs {claim.needs}" if claim.needs else WHY_NOT[claim.kind]
+    if claim.needs:
+        return f"needs {claim.needs}"
+    return "not run in this folder" if claim.study else WHY_NOT[claim.kind]
 
 
 def _counted(claim: Claim) -> list[Finding]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from ablations.bases import LARGE, SMALL
+from ablations.bases import SMALL
 from ablations.claims import CLAIMS
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import Study
@@ -20,11 +20,23 @@ from alexnet.optim import optimizer_for
 from alexnet.training import fit, give_dropout_its_chance, step
 
 IMAGES = 40
-COLOURED = "cifar10"
-"""Every study has a base for it: images of 32 pixels, in colour, natural when mirrored."""
 ARMS = [(study, arm) for study in STUDIES.values() for arm in study.arms]
-NAMES = [f"{study.name}-{arm}" for study, arm in ARMS]
-every_arm = pytest.mark.parametrize(("study", "arm"), ARMS, ids=NAMES)
+SMALL_ARMS = [one for one in ARMS if SMALL in one[0].bases]
+LARGE_ARMS = [
+    (study, arm, dataset)
+    for study, arm in ARMS
+    for dataset, base in study.bases.items()
+    if base.config.network.view > 64
+]
+
+
+def names(arms: list[tuple[Any, ...]]) -> list[str]:
+    """Return what cases are called."""
+    return ["-".join((study.name, *others)) for study, *others in arms]
+
+
+every_arm = pytest.mark.parametrize(("study", "arm"), ARMS, ids=names(ARMS))
+every_small_arm = pytest.mark.parametrize(("study", "arm"), SMALL_ARMS, ids=names(SMALL_ARMS))
 every_study = pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 
 
@@ -50,10 +62,10 @@ def losses(config: Config, data: Dataset) -> list[float]:
     return [loss for epoch in epochs for loss in epoch.losses]
 
 
-@every_arm
+@every_small_arm
 def test_an_arm_trains(study: Study, arm: str, data: Dataset) -> None:
     """Every weight gets a gradient, scores are finite, and the same seed has the same losses."""
-    config = short(study.config(COLOURED, arm))
+    config = short(study.config(SMALL, arm))
     network = build(config, 3)
     optimizer = optimizer_for(network, config.training.optimizer)
     give_dropout_its_chance(network, config, 3, 1)
@@ -108,23 +120,21 @@ def named(value: Any) -> Any:
 
 
 def under(path: tuple[str, ...], said: Any) -> bool:
-    """Return whether a path is, or lies under, something that changes name."""
-    if not path or not isinstance(said, dict):
+    """Return whether a path is, or lies under, something that changes name, or replace."""
+    if not path or not isinstance(said, dict) or "kind" in said:
         return True
     return path[0] in said and under(path[1:], said[path[0]])
 
 
-@every_arm
-def test_an_arm_of_imagenet_can_be_built(study: Study, arm: str) -> None:
+@pytest.mark.parametrize(("study", "arm", "dataset"), LARGE_ARMS, ids=names(LARGE_ARMS))
+def test_an_arm_for_large_images_can_be_built(study: Study, arm: str, dataset: str) -> None:
     """Its layers fit each other, without a number being computed."""
-    if LARGE not in study.bases:
-        pytest.skip("has no base for ImageNet")
-    config = study.config(LARGE, arm)
+    config = study.config(dataset, arm)
     view = config.network.view
 
     scores = skeleton(config.network)(torch.empty(2, 3, view, view, device="meta"))
 
-    assert scores.shape == (2, 1000)
+    assert scores.shape == (2, CATALOGUE[dataset].classes)
 
 
 @every_study
@@ -135,7 +145,6 @@ def test_a_study_says_what_a_reader_needs(study: Study) -> None:
 
     assert all(text and not text.endswith(".") for text in texts), texts
     assert study.question.endswith("?")
-    assert SMALL in study.bases
 
 
 def test_every_study_is_in_one_group() -> None:

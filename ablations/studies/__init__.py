@@ -13,6 +13,7 @@ from ablations.studies import (
     code_vs_paper,
     dropout,
     ensembles,
+    fall_2009,
     first_layer_filters,
     initial_biases,
     nearest_neighbours,
@@ -25,6 +26,7 @@ from ablations.studies import (
     response_norm_cifar,
     seed_variance,
     six_times,
+    table_1,
     ten_views,
     two_gpus,
     weight_decay,
@@ -56,6 +58,7 @@ GROUPS: dict[str, tuple[Study, ...]] = {
         bfloat16.STUDY,
         seed_variance.STUDY,
     ),
+    "needs ImageNet": (table_1.STUDY, fall_2009.STUDY),
 }
 """The studies by what they are for, each once, in the order in which they are listed."""
 

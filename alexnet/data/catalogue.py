@@ -202,6 +202,17 @@ CATALOGUE = {
             layout="tiny-imagenet-200.zip or its folder",
         ),
         Description(
+            name="imagenet_2009",
+            title="ImageNet of Fall 2009: 10,184 classes, 8.9 million photographs",
+            fit=Fit(kind="centre", size=256),
+            images=4_400_000,
+            classes=10_184,
+            colour=True,
+            mirror=True,
+            licence="ImageNet's terms; the release itself is no longer handed out",
+            layout="a folder per class; half of the images in train, half in test",
+        ),
+        Description(
             name="imagenet",
             title="ILSVRC-2012: 1.3 million photographs of 1,000 classes, the paper's",
             fit=Fit(kind="centre", size=256),
