@@ -4,7 +4,14 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, PositiveFloat
 
-from ablations.metrics import EnsembleError, FinalError, Gap, Metric, SameClass
+from ablations.metrics import (
+    EnsembleError,
+    FinalError,
+    Gap,
+    Metric,
+    SameClass,
+    TimeToLoss,
+)
 from alexnet.config import Fraction, Frozen, later
 
 RATIO_MARGIN = 1.25
@@ -109,6 +116,8 @@ class Contrast(Frozen):
             named.insert(1, self.against)
         if self.precondition is not None:
             named.append(self.precondition.arm)
+        if isinstance(self.metric, TimeToLoss):
+            named.append(self.metric.arm)
         return tuple(dict.fromkeys(named))
 
     @property
@@ -128,8 +137,9 @@ class Contrast(Frozen):
             return f"a number is compared with by against={THE_PAPER!r} and number="
         if self.number is not None and (metric.is_ratio or self.minus or self.against_metric):
             return "a printed number is compared with by a difference of one metric"
-        if self.minus is not None and (metric.is_ratio or self.against_metric is not None):
-            return "differences of differences are of one metric that is no ratio"
+        single = metric.is_ratio or isinstance(metric, EnsembleError)
+        if self.minus is not None and (single or self.against_metric is not None):
+            return "differences of differences are of one metric, neither times nor ensembles"
         if self.against_metric is not None and (
             metric.is_ratio or self.against_metric.is_ratio or _unlike(metric, self.against_metric)
         ):
@@ -162,4 +172,7 @@ class Contrast(Frozen):
 
 
 def _unlike(one: Metric, other: Metric) -> bool:
+    """Return whether a difference of two metrics would have no unit, or no pairs."""
+    if isinstance(one, EnsembleError) and isinstance(other, EnsembleError):
+        return one.group != other.group
     return one.kind != other.kind

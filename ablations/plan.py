@@ -13,7 +13,7 @@ from pydantic import Field
 from ablations.machine import Fingerprint, Provenance, cores
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
-from ablations.study import Base, Contrast, Metric, Setting, Study
+from ablations.study import Base, Contrast, Metric, Setting, Shows, Study
 from ablations.tuning import Choice, Pending, at_rate, tune
 from alexnet.config import EDITION, Config, Drops, Frozen, GiveUp, Precision
 from alexnet.data.manifest import Manifest
@@ -84,6 +84,7 @@ class About(Frozen):
     thresholds: tuple[float, ...]
     passes: float | None
     source: str = ""  # the study's file
+    shows: Shows = "effects"
 
 
 class Amendment(Frozen):
@@ -309,6 +310,7 @@ def about(study: Study, dataset: str) -> About:
         thresholds=base.thresholds,
         passes=base.passes,
         source=study.source,
+        shows=study.shows,
     )
 
 

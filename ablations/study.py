@@ -35,6 +35,8 @@ ALPHA = 0.05
 """The chance of a false decision that a study allows itself, over all of its contrasts."""
 
 Setting = Literal["paper", "closest reading", "stand-in", "own question"]
+Shows = Literal["effects", "readings", "spread"]
+"""What a study comes to: effects, readings of one effect ranked, or how far seeds come apart."""
 Changes = dict[str, Any] | Callable[[Config], dict[str, Any]]
 
 
@@ -90,6 +92,7 @@ class Study(Frozen):
     contrasts: tuple[Contrast, ...] = Field(min_length=1)
     bases: dict[str, Base] = Field(min_length=1)  # by dataset; the first is the default
     seeds: PositiveInt = 10
+    shows: Shows = "effects"
     one_by_one: bool = False  # contrast after contrast, not all arms together
     source: str = ""  # the file it is written in, filled in by whoever reads it
 
@@ -103,12 +106,21 @@ class Study(Frozen):
         """Return the arms that a dataset of the catalogue can show; all, on another."""
         known = CATALOGUE.get(dataset)
         has = known.has if known else qualities(colour=True, mirror=True)
-        return {name: arm for name, arm in self.arms.items() if has >= set(arm.needs)}
+        return self._having(has)
+
+    def _having(self, has: frozenset[Quality]) -> dict[str, Arm]:
+        """Return the arms that images with these qualities can show, and whose rate they can."""
+        able = {name for name, arm in self.arms.items() if has >= set(arm.needs)}
+        return {
+            name: arm
+            for name, arm in self.arms.items()
+            if name in able and (arm.tuned_as is None or arm.tuned_as in able)
+        }
 
     def can_be_shown(self, has: frozenset[Quality]) -> bool:
         """Return whether images that have this leave something to compare."""
-        arms = {name for name, arm in self.arms.items() if has >= set(arm.needs)}
-        return any(set(contrast.arms) <= arms for contrast in self.contrasts)
+        arms = self._having(has)
+        return any(set(contrast.arms) <= arms.keys() for contrast in self.contrasts)
 
     def on(self, dataset: str, has: frozenset[Quality]) -> Self:
         """Return this study without the arms and contrasts that a dataset cannot show.
@@ -116,7 +128,7 @@ class Study(Frozen):
         Raises:
             ValueError: If nothing is left to compare; says what the images lack.
         """
-        arms = {name: arm for name, arm in self.arms.items() if has >= set(arm.needs)}
+        arms = self._having(has)
         contrasts = tuple(c for c in self.contrasts if set(c.arms) <= arms.keys())
         if not contrasts:
             needed = {need for arm in self.arms.values() for need in arm.needs} - has
@@ -140,10 +152,7 @@ class Study(Frozen):
                 raise ValueError(f"the paper has no claim {claim!r}; they are C01 to C30")
         known = ", ".join(self.arms)
         for contrast in self.contrasts:
-            needed = [*contrast.arms]
-            if isinstance(contrast.metric, TimeToLoss):
-                needed.append(contrast.metric.arm)
-            for missing in needed:
+            for missing in contrast.arms:
                 if missing not in self.arms:
                     raise ValueError(f"a contrast names arm {missing!r}; the study has {known}")
         for name, arm in self.arms.items():
@@ -197,7 +206,8 @@ class Study(Frozen):
     @model_validator(mode="after")
     def _metrics_can_be_measured(self) -> Self:
         for dataset, base in self.bases.items():
-            metrics = [base.metric, *(c.metric for c in self.contrasts if c.metric)]
+            both = (m for c in self.contrasts for m in (c.metric, c.against_metric) if m)
+            metrics = [base.metric, *both]
             for arm in self._shown(dataset):
                 config = self.config(dataset, arm)
                 for metric in metrics:
@@ -240,6 +250,6 @@ class Study(Frozen):
 
 __all__ = [
     "ALPHA", "Arm", "Base", "Contrast", "EarlyLoss", "EnsembleError", "FinalError", "Gap",
-    "Metric", "NormActive", "Overfits", "SameClass", "Setting", "Study", "TimeTo",
+    "Metric", "NormActive", "Overfits", "SameClass", "Setting", "Shows", "Study", "TimeTo",
     "TimeToLoss", "TowerDifference",
 ]  # fmt: skip

@@ -104,7 +104,7 @@ def announce(console: Console, a: Announcement) -> None:
         say(
             console,
             "compares",
-            f"{contrast.between}, {words.metric_name(metric)}: {way} expected, nothing within "
+            f"{contrast.between}, {words.measured(contrast, metric)}: {way} expected, nothing within "
             f"{nothing}",
         )
     if len(a.seeds) < len(plan.seeds):

@@ -76,14 +76,16 @@ def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
     caveats = []
     ratio = plan.definition.metric.is_ratio
     for row in rows:
-        choice = plan.choices.get(row.arm)
+        # An arm that takes another's rate has nothing of its own to say of it.
+        own = row.arm not in plan.definition.tuned_as and not plan.definition.smoke
+        choice = plan.choices.get(row.arm) if own else None
         if choice and choice.none_reached:
             caveats.append(
                 f"no rate brought {row.arm} to the threshold in tuning; {row.rate:g} used"
                 if ratio
                 else f"no rate trained {row.arm} in tuning; {row.rate:g} used"
             )
-        elif row.at_edge:
+        elif choice and row.at_edge:
             side = "largest" if row.rate == max(plan.definition.rates) else "smallest"
             better = "speed it up" if ratio else "improve it"
             caveats.append(

@@ -18,6 +18,8 @@ from alexnet.progress import Curve, running_curve
 from reports.caveats import Records
 from reports.comparison import compare, find_records, speed_ups
 from reports.effect import Effect
+from reports.readings import draw_readings
+from reports.spread import draw_spread, spreads
 from reports.words import effect_sentence, metric_name, named, unit
 
 mpl.use("Agg")
@@ -42,8 +44,12 @@ def draw(plan: Plan, store: Store) -> Figure | None:
     contrast with its seeds, its interval and the paper's number.
 
     Until the first comparison runs exist, the runs that choose the rates are drawn, and said to
-    be that. None if there are no runs at all.
+    be that. None if there are no runs at all. A study of readings or of spread has its own figure.
     """
+    if plan.about.shows == "spread" and spreads(plan, store):
+        return draw_spread(plan, store, STYLE)
+    if plan.about.shows == "readings" and plan.choices:
+        return draw_readings(plan, compare(plan, store), STYLE)
     drawn = _comparison_curves(plan, store)
     tuning = not any(drawn.values())
     if tuning:

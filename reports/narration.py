@@ -16,7 +16,9 @@ from reports import statistics, words
 from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
 from reports.figures import draw, save
+from reports.readings import readings_table
 from reports.readme import EVIDENCE
+from reports.spread import spread_table
 from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.terminal import say
 
@@ -74,7 +76,13 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
     comparison = compare(plan, store)
     console.print()
     _say_table(console, arms_table(plan, comparison))
-    if needs_contrasts(plan, comparison):
+    if plan.about.shows == "readings":
+        console.print()
+        _say_table(console, readings_table(comparison))
+    elif plan.about.shows == "spread":
+        console.print()
+        _say_table(console, spread_table(plan, store))
+    if needs_contrasts(plan, comparison) and plan.about.shows == "effects":
         console.print()
         _say_table(console, contrasts_table(comparison).drop(columns="nothing within"))
     for effect in comparison.effects:
@@ -109,6 +117,8 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
 
 
 def _say_table(console: Console, table: pd.DataFrame) -> None:
+    if not len(table):
+        return
     for line in table.to_string(index=False, justify="left").splitlines():
         say(console, "", line.rstrip())
 
@@ -122,12 +132,14 @@ def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Compar
     label = {"stand-in": "PRACTICE DATA", "own question": "ANSWER"}.get(
         comparison.setting, "VERDICT"
     )
-    for effect in comparison.effects:
+    effects = comparison.effects if plan.about.shows == "effects" else ()
+    for effect in effects:
         say(console, label, words.verdict_line(effect, comparison))
     if not stand_in or study.paper_dataset is None:
         return
     paper = describe(study.paper_dataset)
-    say(console, f"CLAIM {study.claim}", "stays open: these are not the paper's images.")
+    claim, stays = (f"CLAIM {study.claim}", "stays") if study.claim else ("THE CLAIMS", "stay")
+    say(console, claim, f"{stays} open: these are not the paper's images.")
     if shipped := _shipped(study):
         say(console, "", shipped)
     cost = paper.cost

@@ -14,6 +14,8 @@ from reports import words
 from reports.comparison import Comparison, compare
 from reports.figures import draw, save
 from reports.ledger import Row, ledger, ledger_table, numbers
+from reports.readings import readings_table
+from reports.spread import spread_table
 from reports.tables import (
     arms_table,
     contrasts_table,
@@ -96,6 +98,8 @@ def _render(
         "contrasts_table": contrasts_table,
         "needs_contrasts": needs_contrasts,
         "numbers": numbers,
+        "readings_table": readings_table,
+        "spread_table": spread_table,
         "thresholds_table": thresholds_table,
         "tuning_table": tuning_table,
     }

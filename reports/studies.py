@@ -214,12 +214,7 @@ def _contrasts(study: Study, dataset: str) -> Iterator[str]:
     primary = study.bases[dataset].metric
     for contrast in study.contrasts:
         metric = contrast.metric or primary
-        against = (
-            f", minus {words.metric_name(contrast.against_metric)}"
-            if contrast.against_metric
-            else ""
-        )
-        says = f"{contrast.between}, {words.metric_name(metric)}{against}: "
+        says = f"{contrast.between}, {words.measured(contrast, metric)}: "
         way = contrast.predicts(metric)
         says += "no difference expected" if way == "equal" else f"{way} expected"
         if contrast.paper is not None:

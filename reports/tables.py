@@ -17,6 +17,7 @@ from reports.words import (
     estimate,
     interval,
     margin,
+    measured,
     metric_name,
     paper_number,
     percent,
@@ -66,7 +67,7 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
         rows.append(
             [
                 effect.contrast.between,
-                metric_name(effect.metric),
+                measured(effect.contrast, effect.metric),
                 effect.pairs,
                 f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",
                 interval(effect),

@@ -1,5 +1,6 @@
 """Numbers as people read them, and the sentences that carry them."""
 
+import math
 from collections.abc import Sequence
 
 from ablations.contrast import Contrast
@@ -99,6 +100,12 @@ def metric_name(metric: Metric) -> str:
             return f"top-1 test error of {networks} networks"
 
 
+def measured(contrast: Contrast, metric: Metric) -> str:
+    """Return by what a contrast is measured, both metrics where the same runs are seen twice."""
+    other = contrast.against_metric
+    return metric_name(metric) + (f", minus {metric_name(other)}" if other else "")
+
+
 def value(number: float | None, metric: Metric) -> str:
     """Return one run's or arm's value of a metric: epochs, percent or nats."""
     if number is None:
@@ -187,7 +194,7 @@ def effect_sentence(effect: Effect) -> str:
 
 def headline(plan: Plan, comparison: Comparison) -> str:
     """Return the one sentence that a comparison comes to; no adjective without a number."""
-    effect = comparison.effects[0]
+    effect = speaks(comparison)
     where = f"On {comparison.dataset}"
     if comparison.smoke:
         return f"A smoke run of {comparison.study}: the machinery works; its numbers mean nothing."
@@ -208,6 +215,21 @@ def headline(plan: Plan, comparison: Comparison) -> str:
     return f"{text}; the paper says {paper_number(effect)}."
 
 
+def speaks(comparison: Comparison) -> Effect:
+    """Return the effect that a headline is about: of those that are decided, the largest.
+
+    In margins, whichever way it goes; the first if none is decided.
+    """
+    undecided = ("not run", "incomplete", "open", "shown")
+    decided = [effect for effect in comparison.effects if effect.verdict not in undecided]
+    return max(decided or comparison.effects[:1], key=_margins)
+
+
+def _margins(effect: Effect) -> float:
+    scale = math.log if effect.metric.is_ratio else abs
+    return abs(scale(effect.estimate)) / abs(scale(effect.margin)) if effect.estimate else 0.0
+
+
 def _finding(effect: Effect) -> str:
     arm, against, metric = effect.contrast.arm, effect.contrast.against, effect.metric
     if not isinstance(metric, TimeTo):
@@ -221,6 +243,8 @@ def _finding(effect: Effect) -> str:
 
 def named(effect: Effect, among: Sequence[Effect]) -> str:
     """Return what a contrast is called: its arms, and its metric where there are several."""
+    if effect.contrast.against_metric is not None:
+        return measured(effect.contrast, effect.metric)
     metrics = {other.metric for other in among}
     return effect.contrast.between + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
 
@@ -232,6 +256,7 @@ LEGEND = (
     ("absent", "whatever difference there is, it is smaller than the margin (equivalence test)"),
     ("open", "none of these is decided; the line says what would decide"),
     ("same way, other way, no effect", "the same on other data, where sizes are not judged"),
+    ("shown", "too few seeds to judge, or beside the question"),
     ("as printed, misprint", "counted on the network that the paper's text describes"),
 )
 """The words of a verdict and what decides each, in short; `reports.effect.verdict` decides."""
@@ -266,7 +291,9 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
                 "all planned seeds"
             )
         case "not run":
-            return f"{claim} not run"
+            return f"{which}: not run" if len(comparison.effects) > 1 else f"{claim} not run"
+        case "shown":
+            return f"shown, not judged: {which}, {effect_sentence(effect)}"
         case "open":
             return f"open: {which}, {what_would_decide(effect, test)}"
         case "holds" if effect.predicted == "equal":

@@ -208,7 +208,19 @@ def test_fitting_a_study_changes_neither_it_nor_its_other_bases() -> None:
     assert all(fitted.bases[name] == base for name, base in study.bases.items())
 
 
-@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+SEES_SMALL = [study for study in STUDIES.values() if "cifar10" in study.bases]
+
+
+def test_generated_images_are_too_small_for_the_papers_own_network_alone() -> None:
+    """A study that has no base for so small images gets none."""
+    for study in STUDIES.values():
+        fitted = suited(study, generated.manifest())
+
+        assert (generated.GENERATED in fitted.bases) == (study in SEES_SMALL), study.name
+    assert len(SEES_SMALL) >= 20
+
+
+@pytest.mark.parametrize("study", SEES_SMALL, ids=lambda study: study.name)
 def test_generated_images_do_for_every_study_as_a_smoke_run(study: Study) -> None:
     """They are of 32 pixels, which every study sees on CIFAR-10, and no claim is made on them."""
     manifest = generated.manifest()

@@ -43,4 +43,5 @@ STUDY = Study(
     ),
     bases=bases(seeds=20, judged=False, claims=False),
     seeds=20,
+    shows="spread",
 )  # fmt: skip

@@ -101,5 +101,6 @@ STUDY = Study(
             left_open=(*CIFAR.left_open, "the images are a copy of CIFAR-10 stored as JPEG")
         ),
     },
+    shows="readings",
     one_by_one=True,
 )

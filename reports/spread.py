@@ -1,0 +1,79 @@
+"""How far runs of one arm come out apart: standard deviations, with intervals."""
+
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from ablations.metrics import observe
+from ablations.plan import Plan
+from ablations.store import Store
+from reports import statistics
+from reports.comparison import find_records
+from reports.words import metric_name, size, value
+
+
+class Spread(NamedTuple):
+    """One arm's spread over seeds, by the study's metric."""
+
+    arm: str
+    seeds: int
+    mean: float
+    deviation: statistics.Interval  # in the metric's unit
+
+
+def spreads(plan: Plan, store: Store) -> list[Spread]:
+    """Return the spread of every arm that has at least three runs."""
+    metric = plan.definition.metric
+    found = []
+    for arm, records in find_records(plan, store, plan.definition.seeds).items():
+        seen = [observe(record, metric) for record in records.values()]
+        values = [one.value for one in seen if one is not None]
+        if len(values) >= 3:
+            interval = statistics.deviation_interval(values)
+            found.append(Spread(arm, len(values), sum(values) / len(values), interval))
+    return found
+
+
+def spread_table(plan: Plan, store: Store) -> pd.DataFrame:
+    """Return a row an arm: how many seeds, their mean, their standard deviation."""
+    metric = plan.definition.metric
+    rows = [
+        [
+            one.arm,
+            one.seeds,
+            value(one.mean, metric),
+            size(one.deviation.mean, metric),
+            f"{size(one.deviation.low or 0, metric)} to {size(one.deviation.high or 0, metric)}",
+        ]
+        for one in spreads(plan, store)
+    ]
+    columns = ["arm", "seeds", metric_name(metric), "standard deviation", "95 % interval"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw_spread(plan: Plan, store: Store, style: dict[Any, Any]) -> Figure | None:
+    """Draw each arm's standard deviation with its interval; None without any."""
+    found = spreads(plan, store)
+    if not found:
+        return None
+    metric = plan.definition.metric
+    scale = 1 if metric.is_ratio else 100
+    with sns.axes_style("ticks"), mpl.rc_context(style):
+        figure = Figure(figsize=(9, 1.4 + 0.42 * len(found)), layout="constrained")
+        axes = figure.subplots()
+        for row, one in enumerate(found):
+            at, low, high = (scale * (end or 0.0) for end in one.deviation)
+            axes.errorbar(
+                [at], [row], xerr=[[at - low], [high - at]], fmt="o", capsize=3,
+                color=sns.color_palette("colorblind")[0],
+            )  # fmt: skip
+        axes.set_yticks(range(len(found)), [f"{one.arm}, {one.seeds} seeds" for one in found])
+        axes.set_ylim(len(found) - 0.4, -0.6)
+        axes.set_xlim(0, None)
+        axes.set_xlabel(f"standard deviation of the {metric_name(metric)} over seeds, points")
+        axes.set_title(f"{plan.definition.dataset.name}: {plan.about.title}", loc="left")
+        sns.despine(figure)
+    return figure
