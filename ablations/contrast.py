@@ -127,7 +127,12 @@ class Contrast(Frozen):
             return f"{self.arm} against {self.against}, minus {' against '.join(self.minus)}"
         if self.number is not None:
             return f"{self.arm} against the paper's {100 * self.number:g} %"
-        return self.arm if self.arm == self.against else f"{self.arm} against {self.against}"
+        if self.arm == self.against:
+            return self.arm
+        reading, colon, other = self.against.rpartition(": ")
+        # Arms of one reading are called by it once.
+        against = other if colon and self.arm.startswith(f"{reading}: ") else self.against
+        return f"{self.arm} against {against}"
 
     def wrong(self, metric: Metric) -> str | None:
         """Say what is wrong with this contrast by ``metric``, or None."""
@@ -157,7 +162,7 @@ class Contrast(Frozen):
         if metric.is_ratio and (margin <= 1 or (paper is not None and paper <= 0)):
             return "times are compared as a ratio: a margin is a factor above 1, a number positive"
         errors = isinstance(metric, FinalError | Gap | EnsembleError | SameClass)
-        if errors and (margin > LARGEST_MARGIN or abs(paper or 0) >= 1):
+        if errors and (margin > LARGEST_MARGIN or max(abs(paper or 0), abs(self.number or 0)) >= 1):
             return (
                 f"errors are fractions, half a point is 0.005; a margin is at most {LARGEST_MARGIN}"
             )

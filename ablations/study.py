@@ -249,7 +249,7 @@ class Study(Frozen):
 
 
 __all__ = [
-    "ALPHA", "Arm", "Base", "Contrast", "EarlyLoss", "EnsembleError", "FinalError", "Gap",
-    "Metric", "NormActive", "Overfits", "SameClass", "Setting", "Shows", "Study", "TimeTo",
+    "ALPHA", "Arm", "Base", "Changes", "Contrast", "EarlyLoss", "EnsembleError", "FinalError",
+    "Gap", "Metric", "NormActive", "Overfits", "SameClass", "Setting", "Shows", "Study", "TimeTo",
     "TimeToLoss", "TowerDifference",
 ]  # fmt: skip

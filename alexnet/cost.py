@@ -7,6 +7,7 @@ the package, so that listing and reporting need not load PyTorch.
 import math
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -52,22 +53,33 @@ class Cost(Frozen):
         return sum(layer.activations for layer in self.layers)
 
 
-def multiply_adds(network: Network) -> int:
-    """Return the multiply-adds of one image, forward, by arithmetic: for any network, unbuilt.
+class Size(NamedTuple):
+    """What a network costs, for one image."""
+
+    parameters: int
+    multiply_adds: int  # of weights with what they see; biases are not counted
+
+
+def size_of(network: Network) -> Size:
+    """Return what a network costs by arithmetic: any network, unbuilt.
 
     >>> from alexnet.presets import paper
-    >>> multiply_adds(paper().network)
-    724406816
+    >>> size_of(paper().network)
+    Size(parameters=60965224, multiply_adds=724406816)
     """
-    found, seen = 0, network.seen_by()
+    parameters, multiply_adds, seen = 0, 0, network.seen_by()
     for layer in network.layers:
         sees = seen[layer.name]
         if isinstance(layer, Conv):
             side = windows(sees.side, layer.size, layer.stride, layer.padding, layer.rounding)
-            found += layer.maps * side**2 * layer.size**2 * sees.maps // layer.groups
+            kernels = layer.maps * (side**2 if layer.weights == "unshared" else 1)
+            inputs, uses = layer.size**2 * sees.maps // layer.groups, layer.maps * side**2
         else:
-            found += (layer.units or network.classes) * sees.units // layer.groups
-    return found
+            kernels = uses = layer.units or network.classes
+            inputs = sees.units // layer.groups
+        parameters += kernels * (inputs + 1)
+        multiply_adds += uses * inputs
+    return Size(parameters, multiply_adds)
 
 
 COSTS = TypeAdapter(dict[str, Cost])

@@ -104,8 +104,8 @@ def announce(console: Console, a: Announcement) -> None:
         say(
             console,
             "compares",
-            f"{contrast.between}, {words.measured(contrast, metric)}: {way} expected, nothing within "
-            f"{nothing}",
+            f"{contrast.between}, {words.measured(contrast, metric)}: {way} expected, nothing "
+            f"within {nothing}",
         )
     if len(a.seeds) < len(plan.seeds):
         say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")

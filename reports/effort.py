@@ -9,7 +9,7 @@ from ablations.run import TUNING_SEEDS, canonical
 from ablations.store import Store
 from ablations.study import Base, Study
 from alexnet.config import Config
-from alexnet.cost import multiply_adds
+from alexnet.cost import size_of
 from alexnet.data.catalogue import describe
 from alexnet.data.manifest import DatasetError
 
@@ -58,7 +58,7 @@ def speed(stores: Sequence[Store]) -> Speed | None:
 
 
 def _pace(config: Config, timing: Timing) -> float:
-    done = BACKWARD * multiply_adds(config.network) * timing.batch / timing.seconds_per_step
+    done = BACKWARD * size_of(config.network).multiply_adds * timing.batch / timing.seconds_per_step
     return done / timing.fingerprint.threads
 
 
@@ -76,7 +76,7 @@ def seconds(study: Study, dataset: str, pace: Speed) -> float | None:
     if base is None:
         return None
     alone = sum(
-        runs * passes * _images(config, about.images) * multiply_adds(config.network)
+        runs * passes * _images(config, about.images) * size_of(config.network).multiply_adds
         / pace.of(config)
         for config, runs, passes in _trained(study, dataset, base)
     )  # fmt: skip

@@ -13,6 +13,7 @@ from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES, find_study
 from ablations.study import Base, Study
 from alexnet.config import Config
+from alexnet.cost import size_of
 from alexnet.data.catalogue import describe
 from reports import effort, words
 from reports.comparison import Comparison, compare
@@ -23,6 +24,11 @@ from reports.terminal import say
 NAME, ASKS, SECTION, PAPER, FOUND = 20, 31, 15, 16, 38
 WIDTH, LABEL = 100, 16
 PRACTICE, SMALL = "fashion_mini", "cifar10"
+LISTED = 12  # arms, or contrasts
+HELD_FIXED = (
+    "all else; of a seed, initial weights, order, crops, flips, colour noise and dropout wherever "
+    "shapes agree; each arm has the rate that suits it, of the same few"
+)
 COLOUR_AND_MIRROR = {"colour": "colour images", "mirror": "images that may be mirrored"}
 
 
@@ -170,6 +176,7 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
         _paragraph(console, "" if number else "arms", line)
     for number, line in enumerate(_contrasts(study, dataset)):
         _paragraph(console, "" if number else "compared", line)
+    _paragraph(console, "held fixed", HELD_FIXED)
     pace = effort.speed(stores)
     for number, (where, base) in enumerate(study.bases.items()):
         _paragraph(console, "" if number else "images", _images(study, where, base, pace))
@@ -194,12 +201,16 @@ def _paragraph(console: Console, label: str, text: str) -> None:
 
 
 def _arms(study: Study, dataset: str) -> Iterator[str]:
-    base = facets(study.bases[dataset].config)
+    start = study.bases[dataset].config
+    size = size_of(start.network).parameters
+    if len(study.arms) > LISTED:
+        yield f"{len(study.arms)}: {'; '.join(study.arms)}"
+        return
     for name, arm in study.arms.items():
-        config: Config = study.config(dataset, name)
-        differs = [
-            f"{facet} {value}" for facet, value in facets(config).items() if value != base[facet]
-        ]
+        config = study.config(dataset, name)
+        differs = _differs(config, start)
+        if (own := size_of(config.network).parameters) != size:
+            differs.append(f"{own:,} parameters, the base {size:,}")
         if arm.precision:
             differs.append(f"in {arm.precision}")
         if config.pinned:
@@ -210,9 +221,23 @@ def _arms(study: Study, dataset: str) -> Iterator[str]:
         yield f"{name}: {'; '.join(differs) or 'the base'}{needs}"
 
 
+def _differs(config: Config, start: Config) -> list[str]:
+    """Return in words what a config has that another has not."""
+    there = {layer.name for layer in config.network.layers}
+    removed = [layer.name for layer in start.network.layers if layer.name not in there]
+    if removed and there < {layer.name for layer in start.network.layers}:
+        return [f"no {name}; its norm and pooling stay" for name in removed]
+    base = facets(start)
+    return [f"{facet} {value}" for facet, value in facets(config).items() if value != base[facet]]
+
+
 def _contrasts(study: Study, dataset: str) -> Iterator[str]:
     primary = study.bases[dataset].metric
-    for contrast in study.contrasts:
+    shown = study.contrasts
+    if len(shown) > LISTED:
+        yield f"{len(shown)} contrasts, such as"
+        shown = shown[:1]
+    for contrast in shown:
         metric = contrast.metric or primary
         says = f"{contrast.between}, {words.measured(contrast, metric)}: "
         way = contrast.predicts(metric)

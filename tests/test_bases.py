@@ -6,6 +6,7 @@ import pytest
 from conftest import REF
 from pydantic import ValidationError
 
+from ablations.arms import biases_of_zero
 from ablations.bases import bases, suited
 from ablations.plan import define
 from ablations.studies import STUDIES
@@ -287,7 +288,7 @@ def test_common_bases_take_a_metric_seeds_and_changes_everywhere() -> None:
     """What changes small images' networks changes grey ones' too, and ImageNet's not."""
     found = bases(
         metric=FinalError(part="valid"),
-        small={"training": {"epochs": 7}},
+        small={"training": {"batch": 7}},
         small_left_open=("short",),
         imagenet_left_open=("long",),
         seeds=8,
@@ -295,8 +296,8 @@ def test_common_bases_take_a_metric_seeds_and_changes_everywhere() -> None:
     )
 
     assert {base.metric for base in found.values()} == {FinalError(part="valid")}
-    assert {name: base.config.training.epochs for name, base in found.items()} == {
-        "fashion_mini": 7, "fashion_mnist": 7, "cifar10": 7, "cifar10_jpeg": 7, "imagenet": 90,
+    assert {name: base.config.training.batch for name, base in found.items()} == {
+        "fashion_mini": 7, "fashion_mnist": 7, "cifar10": 7, "cifar10_jpeg": 7, "imagenet": 128,
     }  # fmt: skip
     assert found["cifar10"].left_open[-1] == "short"
     assert found["imagenet"].left_open[-1] == "long"
@@ -305,6 +306,16 @@ def test_common_bases_take_a_metric_seeds_and_changes_everywhere() -> None:
     }  # fmt: skip
     assert not any(base.judged for base in found.values())
     assert {base.setting for base in bases(claims=False).values()} == {"own question"}
+
+
+def test_a_change_is_made_to_every_network_and_small_ones_may_differ_beyond_it() -> None:
+    """Biases of 0 everywhere; dropout gone where images are small."""
+    small = {"network": {"parts": {"dropout": None}}}
+    found = bases(change=biases_of_zero, small=small)
+
+    for name, base in found.items():
+        assert {layer.init.bias for layer in base.config.network.layers} == {0.0}, name
+        assert (base.config.network.parts["dropout"] is None) == (name != "imagenet"), name
 
 
 @pytest.mark.xfail(strict=True, reason="its setting becomes a stand-in for a claim it has not")
