@@ -74,6 +74,10 @@ def without_convolution(name: str) -> Callable[[Config], Changes]:
         network = config.network
         names = [conv.name for conv in network.convolutions]
         place = names.index(name)
+        if place == 0:
+            raise ValueError(
+                f"{name} has no layer before it that its norm and pooling could follow"
+            )
         before, removed = network.convolutions[place - 1], network.convolutions[place]
         kept = [part for part in removed.then if part != "act"]
         # A part can follow a layer once; a second one needs a name of its own.

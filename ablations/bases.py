@@ -126,21 +126,21 @@ def suited(study: Study, manifest: Manifest) -> Study:
         fitting = [base for _, base in preferred if base.config.misfit(manifest.size) is None]
         found = {}
         if fitting:
-            own = fitting[0].setting == "own question"
-            found[GENERATED] = fitting[0].but(
-                setting="own question" if own else "stand-in",
-                left_open=("generated images, on which no claim is made",),
-            )
+            found[GENERATED] = _elsewhere(fitting[0], "generated images, on which no claim is made")
         return study.model_copy(update={"bases": study.bases | found})
     if not {SMALL, LARGE} <= study.bases.keys():
         return study
     kind = SMALL if manifest.size <= LARGEST_SMALL else LARGE
-    base = study.bases[kind].but(
-        setting="stand-in", left_open=(f"{manifest.title or manifest.name} in place of ImageNet",)
-    )
+    base = _elsewhere(study.bases[kind], f"{manifest.title or manifest.name} in place of ImageNet")
     return study.model_copy(
         update={"bases": study.bases | {manifest.name: _fitted(base, kind, manifest)}}
     )
+
+
+def _elsewhere(base: Base, left_open: str) -> Base:
+    """Return a base for images that no claim was made on; a question of our own stays one."""
+    own = base.setting == "own question"
+    return base.but(setting=base.setting if own else "stand-in", left_open=(left_open,))
 
 
 def _fitted(base: Base, kind: str, manifest: Manifest) -> Base:

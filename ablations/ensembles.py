@@ -22,8 +22,8 @@ def with_ensembles(plan: Plan, store: Store) -> Plan:
     found = {arm: dict(errors) for arm, errors in plan.ensembles.items()}
     for arm, metric in _wanted(plan):
         errors = tuple(_errors(plan, store, arm, metric))
-        if len(errors) > len(found.get(arm, {}).get(str(metric.networks), ())):
-            found.setdefault(arm, {})[str(metric.networks)] = errors
+        if len(errors) > len(found.get(arm, {}).get(metric.key, ())):
+            found.setdefault(arm, {})[metric.key] = errors
     return plan if found == plan.ensembles else plan.model_copy(update={"ensembles": found})
 
 

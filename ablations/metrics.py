@@ -98,7 +98,12 @@ class EnsembleError(Frozen):
     is_ratio: ClassVar[bool] = False
     kind: Literal["ensemble_error"] = "ensemble_error"
     networks: int = Field(ge=1)
-    group: int = Field(ge=1)  # seeds set aside for each value; the first ``networks`` are used
+    group: int = Field(ge=1)  # seeds of a value, cut into as many ensembles as there are in it
+
+    @property
+    def key(self) -> str:
+        """By what a plan keeps its errors."""
+        return f"{self.networks} of {self.group}"
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -146,10 +151,8 @@ def observe(record: Record, metric: Metric, reference: Record | None = None) -> 
         case TimeTo(training_error=error):
             return _time(record, time_to(error, running_curve(record.curve)))
         case TimeToLoss():
-            curve = running_loss(record.curve)
-            if curve is None or reference is None or not reference.curve:
-                return None
-            return _time(record, time_to(reference.curve[-1].loss, curve))
+            curve, goal = running_loss(record.curve), _last_loss(reference, classes)
+            return None if curve is None or goal is None else _time(record, time_to(goal, curve))
         case FinalError():
             return _measured(_error(record, metric))
         case Gap():
@@ -183,6 +186,16 @@ def _of_a_diverged_run(metric: Metric, classes: int, horizon: float) -> Outcome 
             return Outcome(0.0, bound=True)
         case _:
             return None  # nothing was learned that could be looked at
+
+
+def _last_loss(record: Record | None, classes: int) -> float | None:
+    """Return the running loss that a run ended with; that of chance if it diverged."""
+    if record is None:
+        return None
+    if record.status == "diverged":
+        return math.log(classes)
+    curve = running_loss(record.curve)
+    return None if curve is None else float(curve.errors[-1])
 
 
 def _time(record: Record, reached: float | None) -> Outcome:

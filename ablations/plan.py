@@ -121,7 +121,7 @@ class Plan(Frozen):
     amendments: tuple[Amendment, ...] = ()
     second_looks: tuple[SecondLook, ...] = ()
     timings: dict[str, Timing] = Field(default_factory=dict)
-    # test errors of averaged networks, by arm, how many, and group of seeds; for `EnsembleError`:
+    # test errors of averaged networks, group by group, by arm and `EnsembleError.key`:
     ensembles: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -153,7 +153,7 @@ class Plan(Frozen):
                 "about": later.about,
                 "amendments": tuple(amendments[at] for at in sorted(amendments)),
                 "choices": later.choices | self.choices,
-                "ensembles": self.ensembles | later.ensembles,
+                "ensembles": _longest(self.ensembles, later.ensembles),
                 "second_looks": tuple(sorted(looks.values(), key=lambda look: look.seeds)),
                 "timings": later.timings | self.timings,
             }
@@ -220,6 +220,20 @@ class Plan(Frozen):
             precision=one.precisions_of[arm],
             edition=one.edition,
         )
+
+
+Errors = dict[str, dict[str, tuple[float, ...]]]
+
+
+def _longest(one: Errors, other: Errors) -> Errors:
+    """Return both, of what both have the one of more groups."""
+    return {
+        arm: {
+            key: max(one.get(arm, {}).get(key, ()), other.get(arm, {}).get(key, ()), key=len)
+            for key in sorted(one.get(arm, {}).keys() | other.get(arm, {}).keys())
+        }
+        for arm in sorted(one.keys() | other.keys())
+    }
 
 
 def _apart_from_tuning(config: Config) -> Config:

@@ -41,7 +41,8 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     rates = len(one.rates)
     untried = sum(rates - found.tried for found in pending.values()) / (rates * len(one.arms))
     chosen = plan.model_copy(update={"choices": choices})
-    groups = [contrast.arms for contrast in one.contrasts] if one.one_by_one else [tuple(one.arms)]
+    groups = [contrast.arms for contrast in one.contrasts] if one.one_by_one else []
+    groups.append(tuple(one.arms))
     runs: dict[str, Run] = {}  # by id: arms may share some
     for arms in groups:
         waited_for = [run for arm in arms if arm in pending for run in pending[arm].runs]

@@ -230,7 +230,8 @@ class Study(Frozen):
                 needed = math.floor(1 + math.log2(count / ALPHA)) + 1
                 most = math.ceil(ALPHA / smallest) - 1
                 raise ValueError(
-                    f"{units} seeds cannot decide {count} contrasts: the smallest p-value of "
+                    f"{units} {'seeds' if units == self.seeds_on(dataset) else 'groups of seeds'} "
+                    f"cannot decide {count} contrasts: the smallest p-value of "
                     f"their exact test is 2/2^{units} = {smallest:.2g}, times {count} by Holm "
                     f"{count * smallest:.2g}, which is not below {ALPHA:g}; plan {needed} seeds"
                     + (f", or at most {most} contrasts" if most else "")

@@ -32,8 +32,8 @@ class ArmRow(Frozen):
 def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
     """Say why nothing can follow from a contrast, whatever its numbers; None if something can."""
     if isinstance(metric, Gap):
-        for arm in (contrast.arm, contrast.against):
-            if diverged := _diverged(records[arm]):
+        for arm in dict.fromkeys((contrast.arm, contrast.against)):
+            if arm in records and (diverged := _diverged(records[arm])):
                 return f"{_runs(diverged)} of {arm} diverged, and so cannot be said to overfit"
     needed = contrast.precondition
     if needed is None:

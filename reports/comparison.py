@@ -96,9 +96,9 @@ def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
     effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
     tested = [effect.contrast.judged and one.judged for effect in effects]
     # Holm's correction is over all judged contrasts, so none is judged before all are there.
-    complete = all(effect.pairs == effect.planned for effect in effects) and all(
-        len(found) == planned for found in records.values()
-    )
+    complete = all(
+        effect.pairs == effect.planned for effect, t in zip(effects, tested, strict=True) if t
+    ) and all(len(found) == planned for found in records.values())
     adjusted = _by_holm([e.p if t else None for e, t in zip(effects, tested, strict=True)])
     equivalent = _by_holm(
         [e.equivalence_p if t else None for e, t in zip(effects, tested, strict=True)]
@@ -219,7 +219,7 @@ def _sides(
 
 def _outcomes(plan: Plan, arm: str, metric: Metric, records: Records) -> dict[int, Outcome]:
     if isinstance(metric, EnsembleError):
-        errors = plan.ensembles.get(arm, {}).get(str(metric.networks), ())
+        errors = plan.ensembles.get(arm, {}).get(metric.key, ())
         return {group: Outcome(error) for group, error in enumerate(errors)}
     references = records[metric.arm] if isinstance(metric, TimeToLoss) else {}
     return {

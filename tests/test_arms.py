@@ -310,7 +310,6 @@ def test_tanh_is_pytorchs_own() -> None:
     assert not any(isinstance(module, torch.nn.ReLU) for module in network.modules())
 
 
-@pytest.mark.xfail(strict=True, reason="the layer before the first is taken to be the last")
 def test_the_first_convolution_cannot_be_removed_into_the_last() -> None:
     """Nothing comes before it: a sentence says so, instead of conv5 getting a second pooling."""
     ungrouped = paper().but(**one_wide_tower(paper()))

@@ -318,7 +318,6 @@ def test_a_change_is_made_to_every_network_and_small_ones_may_differ_beyond_it()
         assert (base.config.network.parts["dropout"] is None) == (name != "imagenet"), name
 
 
-@pytest.mark.xfail(strict=True, reason="its setting becomes a stand-in for a claim it has not")
 @pytest.mark.parametrize("name", ["activations", "code_vs_paper", "bfloat16", "seed_variance"])
 def test_a_question_of_our_own_stays_one_on_a_persons_own_images(name: str) -> None:
     """It stands in for nothing: a study says so of itself when it is made."""

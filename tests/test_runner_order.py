@@ -463,7 +463,6 @@ def test_a_plan_of_one_rate_is_cut_down_to_it() -> None:
     assert define(study, "fashion_mini", MANIFEST, 2, "float32", smoke=True).rates == (0.02,)
 
 
-@pytest.mark.xfail(strict=True, reason="only the arms that contrasts name are run one by one")
 def test_one_by_one_runs_every_arm_in_the_end() -> None:
     """Also one that no contrast names, or whose loss is to be reached: else it never ends."""
     plan = chosen(plan_of(contrasts=(against("a"), against("b")), one_by_one=True))
