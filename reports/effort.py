@@ -10,8 +10,7 @@ from ablations.store import Store
 from ablations.study import Base, Study
 from alexnet.config import Config
 from alexnet.cost import size_of
-from alexnet.data.catalogue import describe
-from alexnet.data.manifest import DatasetError
+from alexnet.data.catalogue import CATALOGUE
 
 BACKWARD = 3
 """A training step does the multiply-adds of three passes forward."""
@@ -63,25 +62,29 @@ def _pace(config: Config, timing: Timing) -> float:
 
 
 def seconds(study: Study, dataset: str, pace: Speed) -> float | None:
-    """Return how long a whole study should take on this machine; None if it cannot be run there.
+    """Return how long a whole study should take on this machine; None if that is not known.
 
     Every rate is taken to be tried, every run to its end, unless the study's passes were measured.
     """
-    try:
-        about = describe(dataset)
-        study = study.on(dataset, about.has)
-    except (DatasetError, ValueError):
+    shown, about = _shown(study, dataset), CATALOGUE.get(dataset)
+    if shown is None or about is None:
         return None
-    base = study.bases.get(dataset)
-    if base is None:
-        return None
+    base = shown.bases[dataset]
     alone = sum(
         runs * passes * _images(config, about.images) * size_of(config.network).multiply_adds
         / pace.of(config)
-        for config, runs, passes in _trained(study, dataset, base)
+        for config, runs, passes in _trained(shown, dataset, base)
     )  # fmt: skip
     # A run on all cores and several runs of a thread each are as fast.
     return AROUND * BACKWARD * alone / max(cores(), threads_of(base))
+
+
+def _shown(study: Study, dataset: str) -> Study | None:
+    """Return a study as a dataset of the catalogue can show it; None if not at all."""
+    known = CATALOGUE.get(dataset)
+    if dataset not in study.bases or (known and not study.can_be_shown(known.has)):
+        return None
+    return study.on(dataset, known.has) if known else study
 
 
 def _trained(study: Study, dataset: str, base: Base) -> Iterable[tuple[Config, int, float]]:
@@ -114,11 +117,8 @@ def shared(studies: Iterable[Study], dataset: str) -> Shared:
     known: dict[str, str] = {}  # a training, and the first study that has it
     arms, free = 0, {}
     for study in studies:
-        if dataset not in study.bases:
-            continue
-        try:
-            shown = study.on(dataset, describe(dataset).has)
-        except ValueError:
+        shown = _shown(study, dataset)
+        if shown is None:
             continue
         base = shown.bases[dataset]
         trainings = [

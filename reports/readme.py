@@ -12,11 +12,12 @@ from reports.comparison import Comparison
 from reports.effect import Effect
 from reports.figures import draw, save
 from reports.page import sections
-from reports.tables import arms_table, markdown
-from reports.words import percent, times, verdict_line
+from reports.tables import arms_table, contrasts_table, markdown, needs_contrasts
+from reports.words import percent, speaks, times, verdict_line
 
 EVIDENCE = Path(__file__).parent / "evidence"
 README = Path(__file__).parent.parent / "README.md"
+SHOWN = ["contrast", "by", "pairs", "effect", "95 % interval", "paper", "verdict"]
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"
 
 
@@ -26,14 +27,20 @@ def evidence_text(store: Store) -> str:
     for section in sections(store):
         if section.comparison.done == 0:
             continue
-        effect = section.comparison.effects[0]
+        effect = speaks(section.comparison)
+        several = needs_contrasts(section.plan, section.comparison)
+        table = (
+            contrasts_table(section.comparison)[SHOWN]
+            if several
+            else arms_table(section.plan, section.comparison)
+        )
         picture = f"reports/evidence/{section.name}.svg"
         blocks += [
             f"![{section.plan.about.title}: training error against epochs, and what is compared]"
             f"({picture})",
             f"**{section.headline}**",
             _sentence(verdict_line(effect, section.comparison)),
-            markdown(arms_table(section.plan, section.comparison)).rstrip(),
+            markdown(table).rstrip(),
             *_beside(effect, section.comparison, section.plan.about.left_open),
         ]
     return "\n\n".join(blocks)

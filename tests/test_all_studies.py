@@ -1,0 +1,236 @@
+"""All studies at once: listed, explained, run in step, and every arm for a few updates."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from test_cli import call
+
+from ablations import studies
+from ablations.arms import NO_NORM
+from ablations.run import TUNING_SEEDS
+from ablations.store import Store
+from ablations.studies import GROUPS, STUDIES
+from ablations.study import Arm, Base, Contrast, EnsembleError, FinalError, Study
+from alexnet.config import Config
+from alexnet.cost import costs, size_of
+from alexnet.data.generated import GENERATED
+from alexnet.presets import PRESETS, preset, tiny
+from reports import all_studies, effort
+from reports.comparison import compare
+
+SEEDS = 4
+POINT = {"direction": "higher", "margin": 0.05, "margin_reason": "made up"}
+
+
+def made_up(name: str, arms: dict[str, Arm], *contrasts: Contrast) -> Study:
+    """Return a study of seconds on the generated images."""
+    config = tiny().but(
+        network={"view": 28, "parts": {"norm": {"groups": 1}}}, training={"epochs": 2}
+    )
+    base = Base(config=config, metric=FinalError(), rates=(0.001, 0.003), judged=False)
+    return Study(
+        name=name,
+        question="Does it?",
+        arms=arms,
+        contrasts=contrasts,
+        bases={GENERATED: base},
+        seeds=SEEDS,
+    )
+
+
+TWO = made_up(
+    "norm",
+    {"with": Arm(), "without": Arm(changes=NO_NORM)},
+    Contrast(arm="without", against="with", **POINT),
+)
+ONE = made_up(
+    "pairs",
+    {"as it is": Arm()},
+    Contrast(
+        arm="as it is", against="as it is", **(POINT | {"direction": "lower"}),
+        metric=EnsembleError(networks=2, group=2),
+        against_metric=EnsembleError(networks=1, group=2),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two small studies that share an arm be all that there are."""
+    monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"norm": TWO, "pairs": ONE}))
+
+
+def test_the_list_has_every_study_once_with_what_was_found() -> None:
+    """In its group, on a line; the evidence that ships is what was found."""
+    code, output = call("studies", "--results", "nowhere")
+
+    assert code == 0
+    for name in STUDIES:
+        assert len(re.findall(rf" {name} ", output.replace("free after ", "free-after-"))) == 1, (
+            name
+        )
+    for title in GROUPS:
+        assert title.upper() in output
+    assert "weaker 3.54 times, cifar10_jpeg" in output
+    assert "-1.4 points" in output
+
+
+def test_listing_loads_no_pytorch() -> None:
+    """It should be there at once."""
+    code = (
+        "import sys; from pathlib import Path; from rich.console import Console; "
+        "from ablations.store import Store; from reports.studies import catalogue, explain; "
+        "catalogue(Console(), [Store(Path('nowhere'))]); "
+        "explain(Console(), 'dropout', [Store(Path('nowhere'))]); sys.exit('torch' in sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_is_explained_on_a_screen(name: str) -> None:
+    """What the paper says and leaves open, what we chose, what would change it, what was found."""
+    from click.testing import CliRunner
+
+    from reports.cli import main
+
+    result = CliRunner().invoke(main, ["studies", "--name", name, "--results", "nowhere"])
+    output = result.output
+
+    assert result.exit_code == 0, output
+    for label in ("the paper says", "it leaves open", "we chose", "would change it", "arms"):
+        assert f"\n{label}" in output, label
+    assert len(output.splitlines()) <= 66
+    assert max(map(len, output.splitlines())) <= 100
+    assert f"invoke ablate --study {name}" in output
+
+
+def test_a_study_that_is_not_there_is_refused_with_the_nearest() -> None:
+    """In a sentence, exit code 2."""
+    code, output = call("studies", "--name", "dropot")
+
+    assert (code, "did you mean dropout?" in output) == (2, True)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_arithmetic_agrees_with_what_was_counted_on_the_built_network(name: str) -> None:
+    """Parameters and multiply-adds, to the unit."""
+    size, counted = size_of(preset(name).network), costs()[name]
+
+    assert size == (counted.parameters, counted.multiply_adds)
+
+
+def test_time_is_work_over_pace() -> None:
+    """Two arms, four seeds and two rates of two tuning seeds each: 16 runs of two passes."""
+    config = TWO.bases[GENERATED].config
+    assert len(TUNING_SEEDS) == 2
+    study = TWO.model_copy(update={"bases": {"cifar10": TWO.bases[GENERATED]}})
+    work = 16 * 2 * 45_000 * size_of(config.network).multiply_adds
+    pace = effort.Speed(((config, float(work)),), "here")
+
+    took = effort.seconds(study, "cifar10", pace)
+
+    cores = max(1, effort.cores())
+    assert took == pytest.approx(effort.AROUND * effort.BACKWARD / cores)
+
+
+def test_the_pace_is_that_of_the_network_with_the_same_layers() -> None:
+    """Others only where there is none."""
+    one, other = tiny(), preset("cifar_80sec")
+    pace = effort.Speed(((one, 1.0), (other, 2.0)), "here")
+
+    assert pace.of(one.but(training={"epochs": 7})) == 1.0
+    assert pace.of(preset("paper")) == 2.0
+
+
+def test_shared_arms_are_counted_once() -> None:
+    """`pairs` trains what `norm` trains anyway."""
+    both = [
+        study.model_copy(update={"bases": {"cifar10": study.bases[GENERATED]}})
+        for study in (TWO, ONE)
+    ]
+
+    assert effort.shared(both, "cifar10") == effort.Shared(3, 2, {"pairs": "norm"})
+
+
+@pytest.mark.usefixtures("few")
+def test_all_studies_run_in_step_and_share_what_they_can(tmp_path: Path) -> None:
+    """Eight tuning runs, then four seeds of two arms; the third arm costs nothing."""
+    code, output = call(
+        "ablate", "--study", "all", "--dataset", GENERATED, "--results", tmp_path, "--precision",
+        "float32", "--workers", "1",
+    )  # fmt: skip
+    store = Store(tmp_path)
+    plans = {plan.definition.study: plan for plan in store.plans()}
+    order = sorted(store.records(), key=lambda r: (tmp_path / "runs" / r.run.short / "record.json")
+                   .stat().st_mtime_ns)  # fmt: skip
+    compared = [record.run.seed for record in order if record.run.sees_test]
+
+    assert code == 0, output
+    assert plans.keys() == {"norm", "pairs"}
+    assert len(order) == 2 * 2 * 2 + SEEDS * 2
+    assert compared == sorted(compared)  # seed by seed
+    assert all(compare(plan, store).done == compare(plan, store).planned for plan in plans.values())
+    assert plans["pairs"].ensembles["as it is"].keys() == {"2 of 2", "1 of 2"}
+    assert len(plans["pairs"].ensembles["as it is"]["2 of 2"]) == 2
+    again = call("ablate", "--study", "all", "--dataset", GENERATED, "--results", tmp_path)
+    assert again[0] == 0
+    assert len(Store(tmp_path).records()) == len(order)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_dry_run_of_all_writes_nothing(tmp_path: Path) -> None:
+    """It says how many arms there are, and how many trainings."""
+    code, output = call(
+        "ablate", "--study", "all", "--dataset", GENERATED, "--dry-run", "--results", tmp_path
+    )
+
+    assert code == 0
+    assert "3 arms, 2 different trainings" in output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("few")
+def test_every_arm_is_smoked_once(tmp_path: Path) -> None:
+    """Two trainings of three arms, through one drop of the rate and one evaluation, in float32."""
+    code, output = call("ablate", "--study", "all", "--smoke", "--results", tmp_path)
+    records = Store(tmp_path).records()
+
+    assert code == 0, output
+    assert "3 of 3 arms" in output
+    assert len(records) == 2
+    for record in records:
+        config: Config = record.run.config
+        assert record.run.precision == "float32"
+        assert config.training.schedule.kind == "drops"
+        assert len(record.curve) == 2
+        assert record.measures is not None
+        assert record.measures.test is not None
+
+
+@pytest.mark.usefixtures("few")
+def test_an_arm_that_diverges_fails_the_smoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named with its study, exit code 1; the others are not stopped."""
+    wild = made_up(
+        "wild",
+        {"calm": Arm(), "wild": Arm(changes={"training": {"optimizer": {"rate": 1e30}}})},
+        Contrast(arm="wild", against="calm", **POINT),
+    )
+    monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"wild": wild}))
+
+    code, output = call("ablate", "--study", "all", "--smoke", "--results", tmp_path)
+
+    assert code == 1
+    assert "wild/wild: its loss is not finite" in output
+    assert "1 of 2 arms" in output
+
+
+def test_no_study_is_called_all() -> None:
+    """Or it could not be asked for."""
+    assert "all" not in studies.STUDIES
