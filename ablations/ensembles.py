@@ -38,7 +38,7 @@ def _wanted(plan: Plan) -> Iterator[tuple[str, EnsembleError]]:
 
 def _errors(plan: Plan, store: Store, arm: str, metric: EnsembleError) -> Iterator[float]:
     """Yield the mean error of each group's ensembles, until one group is incomplete."""
-    seeds = plan.definition.seeds
+    seeds = plan.seeds
     for start in range(0, len(seeds) - metric.group + 1, metric.group):
         group = seeds[start : start + metric.group]
         found = [_scores(plan, store, arm, seed) for seed in group]
@@ -57,7 +57,9 @@ def _scores(
     if store.find(run) is None or not path.exists():
         return None
     tensors = load_file(path)
-    return (tensors["scores"], tensors["labels"]) if "labels" in tensors else None
+    if not {"ten", "labels"} <= tensors.keys():
+        return None
+    return tensors["ten"], tensors["labels"]  # by ten views, as Table 2 has it
 
 
 def ensemble_error(scores: Sequence[Scores], labels: NDArray[np.int64], networks: int) -> float:

@@ -19,7 +19,7 @@ from alexnet.config import Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
-from alexnet.evaluation import evaluate
+from alexnet.evaluation import Scores, evaluate
 from alexnet.model import AlexNet, build, image_type
 from alexnet.optim import Optimizer, optimizer_for
 from alexnet.progress import Epoch
@@ -136,19 +136,18 @@ class Workbench:
         return record
 
     def _write_files(
-        self, run: Run, network: AlexNet, scores: Tensor | None, labels: Tensor
+        self, run: Run, network: AlexNet, scores: Scores | None, labels: Tensor
     ) -> dict[str, str]:
-        contents = {"weights.safetensors": _tensors(network.state_dict())}
+        contents = {}
+        weights = save(_tensors(network.state_dict()))
+        if len(weights) <= LARGEST_WEIGHTS:
+            contents["weights.safetensors"] = weights
         if scores is not None:
-            seen = {"scores": scores, "labels": labels[: len(scores)]}
-            contents["scores.safetensors"] = _tensors(seen)
-        digests = {}
-        for name, tensors in contents.items():
-            content = save(tensors)
-            if len(content) <= LARGEST_WEIGHTS:
-                write_atomically(self.store.folder(run) / name, content)
-                digests[name] = digest_of(content)
-        return digests
+            seen = {**scores._asdict(), "labels": labels[: len(scores.one)]}
+            contents["scores.safetensors"] = save(_tensors(seen))
+        for name, content in contents.items():
+            write_atomically(self.store.folder(run) / name, content)
+        return {name: digest_of(content) for name, content in contents.items()}
 
     def _checkpoint(
         self,

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,10 @@ NEAREST = 6
 QUERIES, AMONG = 1_000, 10_000
 """The most images that neighbours are looked for, and among."""
 ACTIVITY_IMAGES = 100
+AT_ONCE = 50_000
+"""Images whose scores are in memory together."""
+BYTES_A_SCORE, LARGEST_SCORES = 8, 2**30
+"""By one view and by ten, float32; more than a GiB of them is measured and not kept."""
 
 
 @dataclass(frozen=True)
@@ -75,33 +79,89 @@ class Observer:
             return torch.cat([self.network.hidden(b).float() for b in self.shown(images)])
 
 
+class Scores(NamedTuple):
+    """What a network made of the test images, float32 (n, classes) each."""
+
+    one: Tensor  # scores by the centre view
+    ten: Tensor  # log-probabilities, averaged over ten views
+
+
+class Seen(NamedTuple):
+    """Measures of one set of images, and its scores if there is room for them."""
+
+    one: Measure
+    ten: Measure
+    scores: Scores | None
+
+
 def evaluate(
     network: AlexNet, data: Dataset, config: Config, precision: Precision, see_test: bool
-) -> tuple[Measures, Tensor | None]:
-    """Measure a trained network; return the measures and its scores on ``test`` (n, classes)."""
+) -> tuple[Measures, Scores | None]:
+    """Measure a trained network; return the measures and its scores on ``test``.
+
+    There are no scores where ``test`` may not be seen, or has too many images and classes to keep.
+    """
     network.eval()
     limit = config.training.images
     train, valid, test = (part.first(limit) for part in (data.train, data.valid, data.test))
-    sample = clean_sample(data.train, len(test))
+    sample = clean_sample(train, len(test))
     observer = Observer.of(network, data, config, precision)
-    on_valid = observer.scores(valid)
+    on_valid = look(observer, valid)
     measures = Measures(
         train=measure(observer.scores(sample), sample.labels),
-        valid=measure(on_valid, valid.labels),
-        valid_ten=measure(observer.scores_of_ten(valid, on_valid), valid.labels),
+        valid=on_valid.one,
+        valid_ten=on_valid.ten,
         test=None,
         norm_activity=norm_activity(observer, valid.first(ACTIVITY_IMAGES)),
         colour_selectivity=_selectivity(network) if data.has_colour else None,
     )
     if not see_test:
         return measures, None
-    on_test = observer.scores(test)
+    on_test = look(observer, test)
     seen = {
-        "test": measure(on_test, test.labels),
-        "test_ten": measure(observer.scores_of_ten(test, on_test), test.labels),
+        "test": on_test.one,
+        "test_ten": on_test.ten,
         "neighbours": neighbours(observer, test, train) if data.has_colour else None,
     }
-    return measures.model_copy(update=seen), on_test
+    return measures.model_copy(update=seen), on_test.scores
+
+
+def look(observer: Observer, images: Images, at_once: int = AT_ONCE) -> Seen:
+    """Measure images by one and by ten views, so many at a time."""
+    keep = len(images) * observer.network.classes * BYTES_A_SCORE <= LARGEST_SCORES
+    parts: list[tuple[Measure, Measure]] = []
+    kept: list[Scores] = []
+    for start in range(0, len(images), at_once):
+        some = images.between(start, start + at_once)
+        one = observer.scores(some)
+        ten = observer.scores_of_ten(some, one)
+        parts.append((measure(one, some.labels), measure(ten, some.labels)))
+        if keep:
+            kept.append(Scores(one, ten))
+    ones, tens = zip(*parts, strict=True)
+    whole = Scores(*map(torch.cat, zip(*kept, strict=True))) if keep else None
+    return Seen(pooled(ones), pooled(tens), whole)
+
+
+def pooled(measures: Sequence[Measure]) -> Measure:
+    """Return the measure of all images, from those of disjoint parts of them."""
+    if len(measures) == 1:
+        return measures[0]
+    images = sum(one.images for one in measures)
+
+    def mean(values: Iterable[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        if len(known) < len(measures):
+            return None
+        weighted = (v * one.images for v, one in zip(known, measures, strict=True))
+        return math.fsum(weighted) / images
+
+    return Measure(
+        images=images,
+        loss=mean(one.loss for one in measures),
+        top1_error=mean(one.top1_error for one in measures) or 0.0,
+        top5_error=mean(one.top5_error for one in measures),
+    )
 
 
 def average(scores: Iterable[Tensor], shares: Sequence[float]) -> Tensor:

@@ -26,6 +26,7 @@ class AlexNet(nn.Module):
         self.features = nn.Sequential(OrderedDict(_modules(network, network.convolutions)))
         self.classifier = nn.Sequential(OrderedDict(_modules(network, network.classifier)))
         self._last = network.classifier[-1].name
+        self.classes = network.classes
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (n, channels, view, view) to class scores (n, classes)."""

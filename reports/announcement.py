@@ -166,7 +166,7 @@ def _disk(a: Announcement) -> str:
     config = next(iter(a.plan.definition.arms.values()))
     weights = 4 * max(timed.parameters for timed in a.step.values())
     kept = (weights if weights <= LARGEST_WEIGHTS else 0) + RECORD
-    scores = 4 * config.network.classes * a.manifest.counts["test"]
+    scores = 8 * config.network.classes * a.manifest.counts["test"]  # by one view and by ten
     unfinished = 2 * weights * a.workers
     total = a.tuning_runs * kept + a.comparison_runs * (kept + scores) + unfinished
     return f"about {max(1, round(total / 1e6))} MB for records, scores and weights"

@@ -157,7 +157,8 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
     sides = _sides(plan, contrast, metric, records)
     units = [unit for unit in sides[0] if all(unit in side for side in sides)]
     if isinstance(metric, EnsembleError):
-        planned //= metric.group
+        planned //= metric.group  # a second look may have made more groups
+        units = units[:planned]
     if not units:
         return Effect(contrast=contrast, metric=metric, pairs=0, planned=planned)
     here, there, *others = ([side[unit] for unit in units] for side in sides)

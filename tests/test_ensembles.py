@@ -76,7 +76,7 @@ def leave(
         run = plan.run(arm, seed)
         folder = store.folder(run)
         folder.mkdir(parents=True)
-        tensors = {"scores": scores} if labels is None else {"scores": scores, "labels": labels}
+        tensors = {"ten": scores} if labels is None else {"ten": scores, "labels": labels}
         save_file(tensors, folder / "scores.safetensors")
         store.add(record_of(run, [0.5], measures=measures_of(0.1, 0.2, 0.3)))
     return store
@@ -332,14 +332,18 @@ def test_a_plan_of_other_metrics_and_rates_not_chosen_average_nothing(results: P
     assert with_ensembles(errors, store) is errors
 
 
-def test_seeds_of_a_second_look_are_in_no_group(results: Path) -> None:
-    """A verdict is of the planned seeds."""
+def test_a_second_look_has_groups_of_its_own(results: Path) -> None:
+    """The verdict is of the planned seeds, here of one group; the second look has both."""
     plan = plan_of(seeds=3)
     look = SecondLook(at=PROVENANCE.at, seeds=(3,))
     plan = plan.model_copy(update={"second_looks": (look,)})
     store = leave(plan, results, [erring(0)] * 4)
 
-    assert with_ensembles(plan, store).ensembles["with"]["2 of 2"] == (0.25,)
+    found = with_ensembles(plan, store)
+
+    assert found.ensembles["with"]["2 of 2"] == (0.25, 0.25)
+    assert compare(found, store).effects[0].pairs == 1
+    assert compare(found, store, plan.seeds).effects[0].pairs == 2
 
 
 def test_what_one_process_averaged_stays_when_another_writes_its_plan(results: Path) -> None:
@@ -361,7 +365,7 @@ def test_scores_on_disk_are_as_a_worker_writes_them(results: Path) -> None:
     (path,) = results.glob("runs/*/scores.safetensors")
     tensors = load_file(path)
 
-    assert tensors["scores"].dtype == np.float32
+    assert tensors["ten"].dtype == np.float32
     assert tensors["labels"].dtype == np.int64
     assert len(store.records()) == 1
 

@@ -156,7 +156,7 @@ def test_every_run_is_measured_whole(config: Config, images: Dataset) -> None:
     measures, scores = evaluate(network, images, config, "float32", see_test=True)
 
     assert scores is not None
-    assert scores.shape == (50, 10)
+    assert scores.one.shape == (50, 10)
     seen = (measures.train, measures.valid, measures.valid_ten, measures.test, measures.test_ten)
     for one in seen:
         assert one is not None

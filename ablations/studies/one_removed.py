@@ -54,7 +54,7 @@ STUDY = Study(
         Contrast(arm="no decay", against=WHOLE, direction="higher", **POINT),
         Contrast(arm="biases of 0", against=WHOLE, direction="higher", **POINT),
         Contrast(arm="biases of 0, tanh", against="biases of 0", direction="higher", **POINT),
-        Contrast(arm="one wide tower", against=WHOLE, direction="higher", **POINT),
+        Contrast(arm="one wide tower", against=WHOLE, direction="equal", **POINT),
     ),
     bases=bases(),
 )

@@ -164,6 +164,10 @@ class Images:
         """Return the first so many images, or all."""
         return Images(self.pixels[:count], self.labels[:count])
 
+    def between(self, start: int, end: int) -> "Images":
+        """Return the images from one number to before another."""
+        return Images(self.pixels[start:end], self.labels[start:end])
+
     def only(self, chosen: Tensor) -> "Images":
         """Return the images that are chosen: booleans or numbers, (n,)."""
         return Images(self.pixels[chosen.to(self.pixels.device)], self.labels[chosen])
