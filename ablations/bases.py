@@ -5,7 +5,7 @@ the same eight layers, which is a stand-in for every claim that was made on Imag
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from ablations.metrics import FinalError, Metric
 from ablations.study import Base, Study
@@ -30,6 +30,7 @@ PRACTICE_SEEDS = 3
 PRACTICE: dict[str, Any] = {"epochs": 16, "schedule": {"kind": "drops", "after": (11, 14)}}
 """Shorter, so that `one_removed` takes less than an hour on two cores."""
 
+IN_2012 = "ILSVRC-2012's images in place of ILSVRC-2010's, on which the claim was made"
 ON_IMAGENET = (
     "paddings, the plateau's patience and where images are cropped are filled in as the preset "
     "`paper` says",
@@ -57,6 +58,7 @@ def bases(
     seeds: int | None = None,
     judged: bool = True,
     claims: bool = True,
+    made_on: Literal["imagenet", "imagenet_2010"] = "imagenet",
 ) -> dict[str, Base]:
     """Return a study's bases on every dataset that it can be run on.
 
@@ -69,6 +71,7 @@ def bases(
         seeds: Planned, if not the study's own number.
         judged: False for what is shown without a verdict.
         claims: False for a question of our own, of which the paper says nothing.
+        made_on: The release of ImageNet that the claim is about.
     """
     own = "own question"
     start, large = (
@@ -91,25 +94,30 @@ def bases(
         seeds=PRACTICE_SEEDS,
         judged=False,
     )
+    elsewhere = made_on != "imagenet"
     imagenet = Base(
         config=large,
         metric=metric,
         rates=LARGE_RATES,
         give_up=GIVE_UP,
-        setting="closest reading" if claims else own,
-        left_open=(*ON_IMAGENET, *imagenet_left_open),
+        setting=own if not claims else "stand-in" if elsewhere else "closest reading",
+        left_open=(*([IN_2012] if elsewhere else []), *ON_IMAGENET, *imagenet_left_open),
         threads="all",
         seeds=seeds,
         judged=judged,
     )
     jpeg = cifar.but(left_open=(*cifar.left_open, "images stored as JPEG"))
-    return {
+    found = {
         "fashion_mini": grey,
         "fashion_mnist": grey,
         "cifar10": cifar,
         "cifar10_jpeg": jpeg,
         "imagenet": imagenet,
     }
+    if elsewhere:
+        own_images = imagenet.left_open[1:]
+        found[made_on] = imagenet.but(setting="closest reading", left_open=own_images)
+    return found
 
 
 def suited(study: Study, manifest: Manifest) -> Study:
@@ -131,16 +139,18 @@ def suited(study: Study, manifest: Manifest) -> Study:
     if not {SMALL, LARGE} <= study.bases.keys():
         return study
     kind = SMALL if manifest.size <= LARGEST_SMALL else LARGE
-    base = _elsewhere(study.bases[kind], f"{manifest.title or manifest.name} in place of ImageNet")
+    here = f"{manifest.title or manifest.name} in place of ImageNet"
+    others = [line for line in study.bases[kind].left_open if line not in (ON_SMALL[0], IN_2012)]
+    base = _elsewhere(study.bases[kind], here, *others)
     return study.model_copy(
         update={"bases": study.bases | {manifest.name: _fitted(base, kind, manifest)}}
     )
 
 
-def _elsewhere(base: Base, left_open: str) -> Base:
+def _elsewhere(base: Base, *left_open: str) -> Base:
     """Return a base for images that no claim was made on; a question of our own stays one."""
     own = base.setting == "own question"
-    return base.but(setting=base.setting if own else "stand-in", left_open=(left_open,))
+    return base.but(setting=base.setting if own else "stand-in", left_open=left_open)
 
 
 def _fitted(base: Base, kind: str, manifest: Manifest) -> Base:

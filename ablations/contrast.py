@@ -109,6 +109,12 @@ class Contrast(Frozen):
         return self.but(margin=self.margin_for(metric), margin_reason=reason)
 
     @property
+    def is_simple(self) -> bool:
+        """Whether two arms are compared, by one metric, and nothing is taken off."""
+        special = (self.against_metric, self.minus, self.number)
+        return all(one is None for one in special)
+
+    @property
     def arms(self) -> tuple[str, ...]:
         """Every arm that it needs."""
         named = [self.arm, *(self.minus or ())]

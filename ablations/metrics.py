@@ -182,10 +182,12 @@ def _of_a_diverged_run(metric: Metric, classes: int, horizon: float) -> Outcome 
             return Outcome(1 - top / classes, bound=True)
         case EarlyLoss():
             return Outcome(math.log(classes), bound=True)
-        case Gap():
+        case Gap() | TowerDifference():
             return Outcome(0.0, bound=True)
-        case _:
-            return None  # nothing was learned that could be looked at
+        case SameClass():
+            return Outcome(1 / classes, bound=True)
+        case EnsembleError():
+            return None
 
 
 def _last_loss(record: Record | None, classes: int) -> float | None:

@@ -261,8 +261,7 @@ def define(
     base = study.bases[dataset]
     arms = {arm: study.config(dataset, arm) for arm in study.arms}
     if smoke:
-        cut = SMOKE | {"images": min(SMOKE_IMAGES, manifest.counts["train"])}
-        arms = {arm: config.but(training=cut) for arm, config in arms.items()}
+        arms = {arm: _cut(config, manifest.counts["train"]) for arm, config in arms.items()}
     for arm, config in arms.items():
         if (config.training.images or 0) > manifest.counts["train"]:
             raise PlanError(
@@ -304,6 +303,18 @@ def define(
         smoke=smoke,
     )
     return definition.but()  # every field written out: what is registered depends on no default
+
+
+def _cut(config: Config, images: int) -> Config:
+    """Return a config cut down to seconds; what happens late in it happens after an epoch."""
+    rates = [one.but(after=min(one.after, 1)) for one in config.training.layer_rates]
+    training = SMOKE | {
+        "images": min(SMOKE_IMAGES, images),
+        "layer_rates": tuple(one.model_dump() for one in rates),
+    }
+    colour = config.inputs.colour
+    ends = colour is not None and colour.last_epoch is not None
+    return config.but(training=training, inputs={"colour": {"last_epoch": 1}} if ends else {})
 
 
 def threads_of(base: Base) -> int:

@@ -40,6 +40,8 @@ PER_LINE = 64
 
 def run_all(request: Request, console: Console) -> int:
     """Run what all studies lack on one dataset, in step; return the exit code."""
+    if request.dataset == "paper":
+        raise DatasetError("the paper's own images differ from study to study; name a dataset")
     manifest = read_manifest(request.dataset or PRACTICE, request.data_dir)
     studies = list(_shown(manifest, console))
     store = Store(request.results)
@@ -126,10 +128,8 @@ def _announce(
     if here:
         say(console, "", f"{here} runs are here")
     pace = effort.speed([store, Store(EVIDENCE)])
-    took = [effort.seconds(study, manifest.name, pace) for study in studies] if pace else []
-    if pace and all(took):
-        share = one.distinct / one.arms
-        about = words.duration(share * sum(seconds or 0.0 for seconds in took))
+    if pace and (took := effort.total_seconds(studies, manifest.name, pace)):
+        about = words.duration(took)
         say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
     say(console, "order", "rates first, then seed by seed: balanced whenever it stops")
     console.print()
@@ -152,7 +152,6 @@ def smoke_all(request: Request, console: Console) -> int:
     drop of the rate and one evaluation. A loss that is not finite is a failure.
     """
     store = Store(request.results)
-    store.ensure_writable()
     names = _smoke_runs(request, console)
     runs = [run for run, _ in names.values()]
     arms = sum(len(of) for _, of in names.values())
@@ -163,7 +162,11 @@ def smoke_all(request: Request, console: Console) -> int:
         f"{arms} arms of all that it can show, {len(runs)} different trainings; "
         f"generated colour images, {SMOKE_PRECISION}, 1 thread each",
     )
-    start, failures, shown = time.monotonic(), dict[str, str](), 0
+    if request.dry_run:
+        say(console, "dry run", "nothing was written and nothing trained")
+        return 0
+    store.ensure_writable()
+    start, reasons, shown = time.monotonic(), dict[str, str](), 0
     place = Place(
         request.results.resolve(), request.data_dir.resolve(), request.device, 1, request.command
     )
@@ -172,14 +175,10 @@ def smoke_all(request: Request, console: Console) -> int:
         ready(workers)
         for event in work_off(lambda: [r for r in runs if not store.find(r)], store, workers):
             if isinstance(event, Failed) and event.run is not None:
-                failures[event.run.id] = event.reason.splitlines()[0]
-            elif isinstance(event, Finished):
-                record = store.find(event.run)
-                if record is not None and record.status == "diverged":
-                    failures[event.run.id] = "its loss is not finite"
+                reasons[event.run.id] = event.reason.splitlines()[0]
             if isinstance(event, Failed | Finished) and event.run is not None:
                 shown += 1
-                mark = "F" if event.run.id in failures else "."
+                mark = "." if _passed(event.run, store) else "F"
                 console.print(mark, end="\n" if shown % PER_LINE == 0 else "")
     except KeyboardInterrupt:
         say(console, "\nstopped", "the same command goes on")
@@ -187,11 +186,21 @@ def smoke_all(request: Request, console: Console) -> int:
     finally:
         workers.close()
     console.print()
+    failures = {
+        run.id: reasons.get(run.id, "its loss is not finite")
+        for run in runs
+        if not _passed(run, store)
+    }
     for id_, reason in failures.items():
         say(console, "FAILED", f"{', '.join(names[id_][1])}: {reason}")
     failed = sum(len(names[id_][1]) for id_ in failures)
     say(console, "took", f"{words.clock(time.monotonic() - start)}; {arms - failed} of {arms} arms")
     return FAILED if failures else 0
+
+
+def _passed(run: Run, store: Store) -> bool:
+    record = store.find(run)
+    return record is not None and record.status == "finished"
 
 
 def _smoke_runs(request: Request, console: Console) -> dict[str, tuple[Run, list[str]]]:

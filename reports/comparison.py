@@ -262,10 +262,12 @@ def tuning_spread(plan: Plan, contrast: Contrast) -> float | None:
     """Return the standard deviation of paired differences between the chosen tuning runs.
 
     On the scale of the test, logarithms for times; of ``valid`` where the contrast is of ``test``.
-    None for another metric than the one tuned by, while rates are being chosen, and where a
-    tuning run never got there.
+    None for anything but two arms that each chose a rate by what is compared, while rates are
+    being chosen, and where a tuning run never got there.
     """
     one = plan.definition
+    if {contrast.arm, contrast.against} & one.tuned_as.keys() or not contrast.is_simple:
+        return None
     if contrast.metric not in (None, one.metric) or one.metric.kind != held_out(one.metric).kind:
         return None
     values = []

@@ -104,6 +104,42 @@ def _images(config: Config, there: int) -> int:
     return min(config.training.images or there, there)
 
 
+def total_seconds(studies: Iterable[Study], dataset: str, pace: Speed) -> float:
+    """Return how long studies together should take here: what they share is trained once."""
+    found: dict[str, float] = {}
+    for study in studies:
+        shown = _shown(study, dataset)
+        took = seconds(study, dataset, pace)
+        if shown is None or took is None:
+            continue
+        weights = {
+            name: runs * passes * size_of(config.network).multiply_adds / pace.of(config)
+            for (config, runs, passes), name in zip(
+                _trained(shown, dataset, shown.bases[dataset]), shown.arms, strict=True
+            )
+        }
+        for name, weight in weights.items():
+            share = took * weight / sum(weights.values())
+            training = _training(shown, dataset, name)
+            found[training] = max(found.get(training, 0.0), share)
+    return sum(found.values())
+
+
+def _training(study: Study, dataset: str, arm: str) -> str:
+    """Return what decides the runs of an arm: its config, and how its rate is chosen."""
+    base, one = study.bases[dataset], study.arms[arm]
+    leader = study.config(dataset, one.tuned_as) if one.tuned_as else None
+    return canonical(
+        {
+            "config": study.config(dataset, arm).model_dump(mode="json"),
+            "precision": one.precision,
+            "rate of": leader and leader.model_dump(mode="json"),
+            "rates": base.rates,
+            "by": base.metric.model_dump(mode="json"),
+        }
+    )
+
+
 class Shared(NamedTuple):
     """Arms that several studies train alike."""
 
@@ -120,18 +156,7 @@ def shared(studies: Iterable[Study], dataset: str) -> Shared:
         shown = _shown(study, dataset)
         if shown is None:
             continue
-        base = shown.bases[dataset]
-        trainings = [
-            canonical(
-                {
-                    "config": shown.config(dataset, name).model_dump(mode="json"),
-                    "precision": arm.precision,
-                    "rates": base.rates,
-                    "by": base.metric.model_dump(mode="json"),
-                }
-            )
-            for name, arm in shown.arms.items()
-        ]
+        trainings = [_training(shown, dataset, name) for name in shown.arms]
         arms += len(trainings)
         owners = {known[training] for training in trainings if training in known}
         if all(training in known for training in trainings) and len(owners) == 1:

@@ -91,8 +91,11 @@ def _command(claim: Claim) -> str:
 
 
 def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
-    if any(finding.verdict not in ("not run", "incomplete") for finding in own):
+    words = {finding.verdict for finding in own}
+    if words - {"not run", "incomplete", "shown"}:
         return ""
+    if words == {"shown"}:
+        return "shown by a study without verdicts"
     if own:
         return "under way: no verdict before all planned seeds"
     if elsewhere:
@@ -143,7 +146,7 @@ def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | No
 def _surprise(effect: Effect) -> float | None:
     """Return the distance from the paper's number, or from nothing, in margins."""
     scale = math.log if effect.metric.is_ratio else float
-    if effect.estimate is None:
+    if effect.estimate is None or effect.verdict == "shown":
         return None
     expected = effect.contrast.paper
     if expected is None:

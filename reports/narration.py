@@ -52,13 +52,15 @@ def say_what_can_be_shown(console: Console, plan: Plan) -> None:
     one = plan.definition
     if len(plan.choices) < len(one.arms) or one.smoke or len(one.seeds) < 2:
         return
-    for contrast in one.contrasts:
+    judged = [contrast for contrast in one.contrasts if contrast.judged and one.judged]
+    for contrast in judged:
         spread = tuning_spread(plan, contrast)
         if spread is None:
             continue
+        alpha = ALPHA / len(judged)
         ends = (
-            statistics.detectable_effect(spread, len(one.seeds), ALPHA / len(one.contrasts)),
-            statistics.decidable_margin(spread, len(one.seeds), ALPHA / len(one.contrasts)),
+            statistics.detectable_effect(spread, len(one.seeds), alpha),
+            statistics.decidable_margin(spread, len(one.seeds), alpha),
         )
         effect, margin = (
             words.size(math.exp(end) if one.metric.is_ratio else end, one.metric) for end in ends

@@ -10,6 +10,7 @@ from ablations.bases import suited
 from ablations.executors import LocalWorkers
 from ablations.machine import cores, provenance
 from ablations.messages import Probe
+from ablations.metrics import EnsembleError
 from ablations.plan import Plan, SecondLook, about, define, refuse_difference
 from ablations.store import Store
 from ablations.studies import find_study
@@ -121,7 +122,7 @@ def new_plan(request: Request, study: Study, manifest: Manifest, native: Precisi
     """Return the plan of a study, to be registered; in ``native`` precision if it is left open."""
     # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
     seeds = (
-        (request.seeds or 2)
+        (request.seeds or _smoke_seeds(study))
         if request.smoke
         else max(study.seeds_on(manifest.name), request.seeds or 0)
     )
@@ -131,6 +132,12 @@ def new_plan(request: Request, study: Study, manifest: Manifest, native: Precisi
         about=about(study, manifest.name),
         registered=provenance(request.command),
     )
+
+
+def _smoke_seeds(study: Study) -> int:
+    """Return two, or as many as make a group of networks."""
+    metrics = (contrast.metric for contrast in study.contrasts)
+    return max(2, *(m.group for m in metrics if isinstance(m, EnsembleError)), 2)
 
 
 def keep_plan(plan: Plan, store: Store) -> None:

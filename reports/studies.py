@@ -21,13 +21,13 @@ from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.facets import facets
 from reports.terminal import say
 
-NAME, ASKS, SECTION, PAPER, FOUND = 20, 31, 15, 16, 38
+NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 17, 38
 WIDTH, LABEL = 100, 16
 PRACTICE, SMALL = "fashion_mini", "cifar10"
 LISTED = 12  # arms, or contrasts
-HELD_FIXED = (
+SHARED = (
     "all else; of a seed, initial weights, order, crops, flips, colour noise and dropout wherever "
-    "shapes agree; each arm has the rate that suits it, of the same few"
+    "shapes agree"
 )
 COLOUR_AND_MIRROR = {"colour": "colour images", "mirror": "images that may be mirrored"}
 
@@ -68,7 +68,7 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
     free = {d: effort.shared(STUDIES.values(), d).free for d in (PRACTICE, SMALL)}
     _print(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
     if pace:
-        _print(console, f"time: {pace.where}; practice images / CIFAR-10 / ImageNet")
+        _print(console, f"time: {pace.where}; on practice images / CIFAR-10 / ImageNet")
     _print(console)
     _print(console, _row("", "", "section", "the paper", "found", "time"))
     for title, studies in GROUPS.items():
@@ -100,8 +100,9 @@ def _print(console: Console, text: str = "") -> None:
 
 def _main(study: Study) -> Contrast:
     """Return the contrast that speaks for a study: the first with its claim and a number."""
-    contrasts = study.contrasts
-    return next((c for c in contrasts if c.claim and c.paper is not None), contrasts[0])
+    own = [c for c in study.contrasts if c.claim == study.claim and c.judged]
+    known = (c for c in own if c.paper is not None or c.number is not None)
+    return next(known, (own or study.contrasts)[0])
 
 
 def _paper(study: Study) -> str:
@@ -111,10 +112,12 @@ def _paper(study: Study) -> str:
     if study.claim is None:
         return "several"
     main = _main(study)
+    if main.number is not None:
+        return f"{100 * main.number:g} %"
     if main.paper is None or main.claim != study.claim:
         return "no number"
     metric = main.metric or next(iter(study.bases.values())).metric
-    about = "about " if study.claim == "C30" else ""
+    about = {"C30": "about ", "C20": "over "}.get(study.claim or "", "")
     return f"{about}{words.paper_size(main, metric)} {words.unit(metric)}"
 
 
@@ -127,10 +130,11 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         needs = ", ".join(COLOUR_AND_MIRROR[need] for need in sorted(lacks))
         return f"needs {needs}" if alone else "not run"
     one = found[0].comparison
+    if found[0].plan.about.shows == "spread" and one.done == one.planned:
+        return f"shown, {one.dataset}"
     if one.done < one.planned:
         return f"{one.done} of {one.planned} runs, {one.dataset}"
-    said = [_said(effect) for effect in one.effects if effect.contrast.claim or not study.claims]
-    shown = "; ".join(dict.fromkeys(said[:1] if study.claim else said[:2]))
+    shown = _said(words.speaks(one))
     practice = "" if one.setting in ON_THE_PAPERS_DATA else "practice: "
     return f"{practice}{shown}, {one.dataset}"
 
@@ -142,13 +146,13 @@ def _said(effect: Effect) -> str:
 def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, str]]) -> str:
     """Return the time on practice images, on CIFAR-10 and on ImageNet."""
     shown = []
-    for dataset in (PRACTICE, SMALL, "imagenet"):
+    papers = study.paper_dataset or ""
+    large = papers if papers.startswith("imagenet") else "imagenet"
+    for dataset in (PRACTICE, SMALL, large):
         took = pace and effort.seconds(study, dataset, pace)
-        if owner := free.get(dataset, {}).get(study.name):
-            shown.append(f"free after {owner}")
-        else:
-            shown.append(words.duration(took) if took else "-")
-    return " / ".join(dict.fromkeys(shown)) if len(set(shown)) > 1 else shown[0]
+        owner = free.get(dataset, {}).get(study.name)
+        shown.append(f"free: {owner}" if owner else words.duration(took) if took else "-")
+    return " / ".join(shown)
 
 
 def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
@@ -176,20 +180,36 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
         _paragraph(console, "" if number else "arms", line)
     for number, line in enumerate(_contrasts(study, dataset)):
         _paragraph(console, "" if number else "compared", line)
-    _paragraph(console, "held fixed", HELD_FIXED)
+    _paragraph(console, "held fixed", _held_fixed(study, dataset))
     pace = effort.speed(stores)
     for number, (where, base) in enumerate(study.bases.items()):
         _paragraph(console, "" if number else "images", _images(study, where, base, pace))
     _print(console)
     found = everything(stores).get(study.name, [])
     for one in found:
+        if one.plan.about.shows != "effects":
+            _paragraph(console, "found", words.headline(one.plan, one.comparison))
+            continue
         for effect in one.comparison.effects:
             verdict = words.verdict_line(effect, one.comparison)
-            _paragraph(console, f"found, {one.comparison.dataset}"[:LABEL], verdict)
+            _paragraph(console, "found", f"{one.comparison.dataset}: {verdict}")
     if not found:
         _paragraph(console, "found", "nothing yet")
     file = f" --study {name}"
     say(console, "run it", f"invoke ablate{file}")
+
+
+def _held_fixed(study: Study, dataset: str) -> str:
+    rates = study.bases[dataset].rates
+    followers = [name for name, arm in study.arms.items() if arm.tuned_as]
+    pinned = any(study.config(dataset, arm).pinned for arm in study.arms)
+    shared = "all else but chance, of which each arm says what is free" if pinned else SHARED
+    if len(rates) == 1:
+        return f"{shared}; the rate, {rates[0]:g}"
+    chosen = (
+        f"{shared}; each arm has the rate that suits it, of {', '.join(f'{r:g}' for r in rates)}"
+    )
+    return f"{chosen}, but for those that take another's" if followers else chosen
 
 
 def _paragraph(console: Console, label: str, text: str) -> None:
@@ -237,9 +257,12 @@ def _contrasts(study: Study, dataset: str) -> Iterator[str]:
     if len(shown) > LISTED:
         yield f"{len(shown)} contrasts, such as"
         shown = shown[:1]
+    before = ""
     for contrast in shown:
         metric = contrast.metric or primary
-        says = f"{contrast.between}, {words.measured(contrast, metric)}: "
+        by = words.measured(contrast, metric)
+        says = f"{contrast.between}{'' if by == before else f', {by}'}: "
+        before = by
         way = contrast.predicts(metric)
         says += "no difference expected" if way == "equal" else f"{way} expected"
         if contrast.paper is not None:

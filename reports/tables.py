@@ -32,7 +32,7 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     Changes have columns where all are against one arm, which then changes by nothing.
     """
     metric = plan.definition.metric
-    primary = [effect for effect in comparison.effects if effect.metric == metric]
+    primary = [e for e in comparison.effects if e.metric == metric and e.contrast.is_simple]
     references = {effect.contrast.against for effect in primary}
     shown = {e.contrast.arm: e for e in primary} if len(references) == 1 else {}
     nothing = "1" if metric.is_ratio else "0"
@@ -57,7 +57,8 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
 def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
     """Return whether the arms' table does not say everything of the contrasts."""
     metrics = [effect.metric for effect in comparison.effects]
-    return metrics != [plan.definition.metric]
+    simple = all(effect.contrast.is_simple for effect in comparison.effects)
+    return metrics != [plan.definition.metric] or not simple
 
 
 def contrasts_table(comparison: Comparison) -> pd.DataFrame:

@@ -95,9 +95,9 @@ def metric_name(metric: Metric) -> str:
                 ", kernels shuffled" if kernels == "shuffled" else ""
             )
         case EnsembleError(networks=1):
-            return "top-1 test error of one network"
+            return "top-1 test error of one network, ten views"
         case EnsembleError(networks=networks):
-            return f"top-1 test error of {networks} networks"
+            return f"top-1 test error of {networks} networks, ten views"
 
 
 def measured(contrast: Contrast, metric: Metric) -> str:
@@ -194,15 +194,19 @@ def effect_sentence(effect: Effect) -> str:
 
 def headline(plan: Plan, comparison: Comparison) -> str:
     """Return the one sentence that a comparison comes to; no adjective without a number."""
-    effect = speaks(comparison)
+    shows = plan.about.shows
+    effect = speaks(comparison) if shows == "effects" else largest(comparison)
     where = f"On {comparison.dataset}"
     if comparison.smoke:
         return f"A smoke run of {comparison.study}: the machinery works; its numbers mean nothing."
     if effect.estimate is None:
         return f"{where} {comparison.study} has no pair of finished runs yet."
+    if shows == "spread":
+        arms = len(comparison.rows)
+        return f"{where} {arms} arms of {comparison.study} have {comparison.done} runs."
     text = f"{where} {_finding(effect)}"
     if effect.low is not None and effect.bound == "none":
-        text += f" (95 % interval {interval(effect)}, {effect.pairs} seeds)"
+        text += f" (95 % interval {interval(effect)}, {_units(effect)})"
     if comparison.done < comparison.planned:
         return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."
     if effect.contrast.paper is None:
@@ -225,13 +229,34 @@ def speaks(comparison: Comparison) -> Effect:
     return max(decided or comparison.effects[:1], key=_margins)
 
 
+def largest(comparison: Comparison) -> Effect:
+    """Return the largest effect there is, of readings that are ranked."""
+    return max(comparison.effects, key=lambda effect: effect.estimate or 0.0)
+
+
+def _units(effect: Effect) -> str:
+    groups = isinstance(effect.metric, EnsembleError)
+    return f"{effect.pairs} groups of seeds" if groups else f"{effect.pairs} seeds"
+
+
 def _margins(effect: Effect) -> float:
     scale = math.log if effect.metric.is_ratio else abs
     return abs(scale(effect.estimate)) / abs(scale(effect.margin)) if effect.estimate else 0.0
 
 
 def _finding(effect: Effect) -> str:
-    arm, against, metric = effect.contrast.arm, effect.contrast.against, effect.metric
+    contrast, metric = effect.contrast, effect.metric
+    arm, against = contrast.arm, contrast.against
+    if contrast.against_metric is not None:
+        size = f"{estimate(effect)} {unit(metric)}"
+        other = metric_name(contrast.against_metric)
+        return f"{metric_name(metric)} differs by {size} from {other}"
+    if contrast.minus is not None:
+        size = f"{estimate(effect)} {unit(metric)}"
+        return f"{contrast.between}, is {size} by the {metric_name(metric)}"
+    if contrast.number is not None:
+        size = f"{estimate(effect)} {unit(metric)}"
+        return f"{arm} differs by {size} in {metric_name(metric)} from the paper's number"
     if not isinstance(metric, TimeTo):
         size = f"{estimate(effect)} {unit(metric)}"
         return f"{arm} changed the {metric_name(metric)} by {size} against {against}"

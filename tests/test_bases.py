@@ -176,8 +176,12 @@ def test_it_says_in_place_of_what_the_images_stand() -> None:
     """By their title, or their name; and never as the paper's own."""
     titled = base_of(images_of(size=224, title="Forty kinds of moss"))
 
-    assert titled.left_open == ("Forty kinds of moss in place of ImageNet",)
-    assert base_of(images_of()).left_open == ("mine in place of ImageNet",)
+    assert titled.left_open[0] == "Forty kinds of moss in place of ImageNet"
+    assert "preset `paper`" in " ".join(titled.left_open[1:])  # what else is left open stays
+    small = base_of(images_of()).left_open
+    assert small[0] == "mine in place of ImageNet"
+    assert "10,000 of the images" in " ".join(small[1:])
+    assert not any("photographs of ten classes" in line for line in small)
     assert titled.setting == base_of(images_of()).setting == "stand-in"
 
 

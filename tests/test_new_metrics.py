@@ -248,16 +248,16 @@ def test_a_run_reaches_the_loss_that_it_ended_with_itself(loss: float) -> None:
     ("metric", "outcome"),
     [
         (TimeToLoss(arm="other"), Outcome(5.0, bound=True)),
-        (SameClass(), None),
-        (SameClass(by="pixels"), None),
-        (TowerDifference(), None),
-        (TowerDifference(kernels="shuffled"), None),
+        (SameClass(), Outcome(0.1, bound=True)),
+        (SameClass(by="pixels"), Outcome(0.1, bound=True)),
+        (TowerDifference(), Outcome(0.0, bound=True)),
+        (TowerDifference(kernels="shuffled"), Outcome(0.0, bound=True)),
         (FinalError(part="train"), Outcome(0.9, bound=True)),
         (FinalError(views="ten", top=5), Outcome(0.5, bound=True)),
     ],
 )
 def test_what_a_diverged_run_counts_as(metric: Metric, outcome: Outcome | None) -> None:
-    """Its horizon, chance, or nothing where nothing was learned that could be looked at."""
+    """Its horizon, chance, or no difference: of ten classes, a tenth is right by chance."""
     record = with_curve(falling(2.0, 0.1), diverged=True)
 
     assert observe(record, metric, with_curve(falling(1.0))) == outcome

@@ -24,8 +24,8 @@ STUDY = Study(
     arms={
         NONE: Arm(changes={"inputs": NO_CROPS_OR_FLIPS["inputs"] | NO_COLOUR_NOISE["inputs"]},
                   needs=("mirror",)),
-        CROPS: NO_COLOUR_NOISE,
-        ALL: Arm(needs=("colour",)),
+        CROPS: Arm(changes=NO_COLOUR_NOISE, needs=("mirror",)),
+        ALL: Arm(needs=("colour", "mirror")),
     },
     contrasts=(
         Contrast(arm=CROPS, against=NONE, claim="C18", metric=Gap(), direction="lower", **WIDE,

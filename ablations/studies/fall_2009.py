@@ -36,6 +36,7 @@ STUDY = Study(
             left_open=(
                 "which half of the images was trained on was never published",
                 "training as #145's; the paper says nothing of it here",
+                "50,000 of the training images are held out",
             ),
             threads="all",
         )

@@ -19,7 +19,8 @@ STUDY = Study(
     leaves_open="which layers are in the middle, and what becomes of a removed layer's norm and "
     "pooling; no configuration and no log was released",
     we_chose="conv2 to conv5, one at a time; norm and pooling stay, after the layer before",
-    would_change="taking the pooling away too, which would change the size of all later maps",
+    would_change="taking the pooling away too, which would change the size of all later maps; and "
+    "towers, which no longer meet without conv3",
     paper_dataset="imagenet",
     arms={WHOLE: {}} | {f"without {name}": without_convolution(name) for name in REMOVED},
     contrasts=tuple(

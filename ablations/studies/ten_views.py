@@ -16,7 +16,7 @@ STUDY = Study(
     we_chose="the same runs, measured both ways: probabilities averaged over four corners and the "
     "centre, and their reflections",
     would_change="a view that is nearly the whole image, where there is little left to average",
-    paper_dataset="imagenet",
+    paper_dataset="imagenet_2010",
     arms={"as it is": {}},
     contrasts=(
         Contrast(
@@ -24,7 +24,5 @@ STUDY = Study(
             metric=FinalError(views="ten"), against_metric=FinalError(views="one"),
         ),
     ),
-    bases=bases(
-        imagenet_left_open=("ILSVRC-2012's images; the paper's numbers are of ILSVRC-2010's test",)
-    ),
+    bases=bases(made_on="imagenet_2010"),
 )  # fmt: skip

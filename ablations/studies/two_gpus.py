@@ -20,7 +20,7 @@ STUDY = Study(
     we_chose="half the kernels on one GPU, as the code had it; beside it one wide tower, in which "
     "every kernel sees all maps, and the code's towers that never communicate (#150)",
     would_change="the same number of parameters in every arm, which no arm here has",
-    paper_dataset="imagenet",
+    paper_dataset="imagenet_2010",
     arms={
         "half width, one GPU": half_on_one_gpu,
         "two towers": {},
@@ -32,7 +32,5 @@ STUDY = Study(
         Contrast(arm="two towers", against="towers that never meet", direction="lower", **POINT),
         Contrast(arm="two towers", against="one wide tower", direction="equal", **POINT),
     ),
-    bases=bases(
-        imagenet_left_open=("ILSVRC-2012's images; the paper's number is of ILSVRC-2010's test",)
-    ),
+    bases=bases(made_on="imagenet_2010"),
 )

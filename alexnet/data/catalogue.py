@@ -213,6 +213,17 @@ CATALOGUE = {
             layout="a folder per class; half of the images in train, half in test",
         ),
         Description(
+            name="imagenet_2010",
+            title="ILSVRC-2010: 1.2 million photographs of 1,000 classes, 150,000 to test",
+            fit=Fit(kind="centre", size=256),
+            images=1_211_406,
+            classes=1000,
+            colour=True,
+            mirror=True,
+            licence="ImageNet's terms, agreed to at image-net.org: research, not commercial",
+            layout="a folder per class under train and test",
+        ),
+        Description(
             name="imagenet",
             title="ILSVRC-2012: 1.3 million photographs of 1,000 classes, the paper's",
             fit=Fit(kind="centre", size=256),

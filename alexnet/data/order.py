@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download
+from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import DatasetError, Fit, Manifest
 from alexnet.data.work import Place
 
@@ -35,6 +36,10 @@ class Order:
         if not OWN_NAME.fullmatch(self.name) or self.name.endswith(".partial"):
             raise DatasetError(
                 f"{self.name!r} cannot name a dataset; use letters, digits, '-', '_' and '.'"
+            )
+        if self.name == GENERATED:
+            raise DatasetError(
+                f"{self.name} images are computed wherever they are asked for; name yours otherwise"
             )
 
     @property
