@@ -54,7 +54,6 @@ def bases(
     change: Callable[[Config], dict[str, Any]] | None = None,
     small: dict[str, Any] | None = None,
     small_left_open: Iterable[str] = (),
-    imagenet_left_open: Iterable[str] = (),
     seeds: int | None = None,
     judged: bool = True,
     claims: bool = True,
@@ -67,7 +66,6 @@ def bases(
         change: How every base differs from the network it starts from.
         small: How its base on small images differs from `alexnet_cifar`.
         small_left_open: What that changes against the paper.
-        imagenet_left_open: What else is filled in on ImageNet.
         seeds: Planned, if not the study's own number.
         judged: False for what is shown without a verdict.
         claims: False for a question of our own, of which the paper says nothing.
@@ -101,7 +99,7 @@ def bases(
         rates=LARGE_RATES,
         give_up=GIVE_UP,
         setting=own if not claims else "stand-in" if elsewhere else "closest reading",
-        left_open=(*([IN_2012] if elsewhere else []), *ON_IMAGENET, *imagenet_left_open),
+        left_open=(*([IN_2012] if elsewhere else []), *ON_IMAGENET),
         threads="all",
         seeds=seeds,
         judged=judged,

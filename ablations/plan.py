@@ -6,27 +6,16 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field
 
-from ablations.machine import Fingerprint, Provenance, cores
+from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
-from ablations.study import Base, Contrast, Metric, Setting, Shows, Study
+from ablations.study import Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, tune
-from alexnet.config import EDITION, Config, Drops, Frozen, GiveUp, Precision
-from alexnet.data.manifest import Manifest
-
-SMOKE_IMAGES = 640
-SMOKE = {
-    "batch": 64,
-    "epochs": 2,
-    "until": None,
-    "schedule": Drops(after=(1,)).model_dump(),
-    "bias_schedule": None,
-}
-"""How a training is cut down to seconds: twenty updates, through one drop of the rate."""
+from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
 
 
 class PlanError(ValueError):
@@ -244,126 +233,3 @@ def _apart_from_tuning(config: Config) -> Config:
 def plan_name(study: str, dataset: str, smoke: bool) -> str:
     """Return what the files of a plan are called."""
     return f"{study}@{dataset}{'.smoke' if smoke else ''}"
-
-
-def define(
-    study: Study,
-    dataset: str,
-    manifest: Manifest,
-    seeds: int,
-    precision: Precision,
-    smoke: bool,
-) -> Definition:
-    """Return the definition of a study on a dataset, as the study's code says it now.
-
-    A smoke definition is the same study cut down to seconds: few images, two rates, two seeds.
-    """
-    base = study.bases[dataset]
-    arms = {arm: study.config(dataset, arm) for arm in study.arms}
-    if smoke:
-        arms = {arm: _cut(config, manifest.counts["train"]) for arm, config in arms.items()}
-    for arm, config in arms.items():
-        if (config.training.images or 0) > manifest.counts["train"]:
-            raise PlanError(
-                f"{arm} trains on {config.training.images:,} images, and {dataset} has "
-                f"{manifest.counts['train']:,}"
-            )
-        if config.network.classes < len(manifest.classes):
-            raise PlanError(
-                f"{arm} tells {config.network.classes:,} classes apart, and {dataset} has "
-                f"{len(manifest.classes):,}; set network classes"
-            )
-        if wrong := config.misfit(manifest.size):
-            raise PlanError(f"{arm} on {dataset}: {wrong}")
-    rates = base.rates
-    if smoke:
-        middle = len(rates) // 2
-        rates = rates[max(0, middle - 1) : middle + 1]
-    definition = Definition(
-        study=study.name,
-        claim=study.claim,
-        dataset=DatasetRef.of(manifest),
-        setting=base.setting,
-        metric=base.metric,
-        contrasts=tuple(c.registered(c.metric or base.metric) for c in study.contrasts),
-        arms=arms,
-        seeds=tuple(range(seeds)),
-        rates=rates,
-        give_up=base.give_up,
-        precision=precision,
-        precisions={
-            name: arm.precision
-            for name, arm in study.arms.items()
-            if arm.precision not in (None, precision)
-        },
-        tuned_as={name: arm.tuned_as for name, arm in study.arms.items() if arm.tuned_as},
-        threads=threads_of(base),
-        judged=base.judged,
-        one_by_one=study.one_by_one,
-        smoke=smoke,
-    )
-    return definition.but()  # every field written out: what is registered depends on no default
-
-
-def _cut(config: Config, images: int) -> Config:
-    """Return a config cut down to seconds; what happens late in it happens after an epoch."""
-    rates = [one.but(after=min(one.after, 1)) for one in config.training.layer_rates]
-    training = SMOKE | {
-        "images": min(SMOKE_IMAGES, images),
-        "layer_rates": tuple(one.model_dump() for one in rates),
-    }
-    colour = config.inputs.colour
-    ends = colour is not None and colour.last_epoch is not None
-    return config.but(training=training, inputs={"colour": {"last_epoch": 1}} if ends else {})
-
-
-def threads_of(base: Base) -> int:
-    """Return how many threads a run of a base has on this machine."""
-    return cores() if base.threads == "all" else base.threads
-
-
-def about(study: Study, dataset: str) -> About:
-    """Return the words of a study on a dataset."""
-    base = study.bases[dataset]
-    return About(
-        title=study.title or study.name.replace("_", " "),
-        section=study.section,
-        question=study.question,
-        paper_says=study.paper_says,
-        paper_dataset=study.paper_dataset,
-        left_open=base.left_open,
-        thresholds=base.thresholds,
-        passes=base.passes,
-        source=study.source,
-        shows=study.shows,
-    )
-
-
-def refuse_difference(registered: Definition, now: Definition, path: Path) -> None:
-    """Refuse to go on with a plan whose definition is no longer the study's.
-
-    Raises:
-        PlanError: Naming the first field that differs, both values and the way out.
-    """
-    difference = _difference(registered.model_dump(mode="json"), now.model_dump(mode="json"))
-    if difference:
-        field, before, after = difference
-        raise PlanError(
-            f"{path.name} was registered with {field} = {before}, and the study now says {after}; "
-            "a registered plan is not changed: use another --results folder, or undo the change"
-        )
-
-
-def _difference(before: Any, after: Any, field: str = "") -> tuple[str, Any, Any] | None:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in sorted(before.keys() | after.keys()):
-            inside = f"{field}.{name}" if field else name
-            if found := _difference(before.get(name), after.get(name), inside):
-                return found
-        return None
-    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            if found := _difference(one, other, f"{field}[{index}]"):
-                return found
-        return None
-    return (field, before, after) if before != after else None

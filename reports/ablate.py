@@ -7,7 +7,8 @@ from rich.console import Console
 from ablations.ensembles import with_ensembles
 from ablations.executors import LocalWorkers
 from ablations.messages import Event, Finished, Place, Probe, Timed, TimeStep
-from ablations.plan import Plan, Timing, threads_of
+from ablations.plan import Plan, Timing
+from ablations.registration import threads_of
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.study import Study

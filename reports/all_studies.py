@@ -8,7 +8,8 @@ from rich.console import Console
 from ablations.ensembles import with_ensembles
 from ablations.executors import LocalWorkers
 from ablations.messages import Failed, Finished, Place
-from ablations.plan import Plan, define
+from ablations.plan import Plan
+from ablations.registration import define
 from ablations.run import Run
 from ablations.runner import Chosen, counts, run_studies, work_off
 from ablations.store import Store

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ablations.machine import cores
-from ablations.plan import Timing, threads_of
+from ablations.plan import Timing
+from ablations.registration import threads_of
 from ablations.run import TUNING_SEEDS, canonical
 from ablations.store import Store
 from ablations.study import Base, Study

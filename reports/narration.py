@@ -7,7 +7,8 @@ import pandas as pd
 from rich.console import Console
 
 from ablations.machine import cores
-from ablations.plan import Plan, threads_of
+from ablations.plan import Plan
+from ablations.registration import threads_of
 from ablations.store import Store
 from ablations.study import ALPHA, Study
 from alexnet.data.catalogue import describe

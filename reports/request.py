@@ -11,7 +11,8 @@ from ablations.executors import LocalWorkers
 from ablations.machine import cores, provenance
 from ablations.messages import Probe
 from ablations.metrics import EnsembleError
-from ablations.plan import Plan, SecondLook, about, define, refuse_difference
+from ablations.plan import Plan, SecondLook
+from ablations.registration import about, define, refuse_difference
 from ablations.store import Store
 from ablations.studies import find_study
 from ablations.study import Study

@@ -10,8 +10,9 @@ import numpy as np
 from conftest import FINGERPRINT, PROVENANCE, REF
 
 from ablations.messages import Event, Finished, Progressed
-from ablations.plan import Definition, Plan, about
+from ablations.plan import Definition, Plan
 from ablations.record import Record, Seconds
+from ablations.registration import about
 from ablations.run import Run
 from ablations.study import Base, Contrast, Setting, Study, TimeTo
 from ablations.tuning import Choice, Trial

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from ablations.arms import biases_of_zero
 from ablations.bases import bases, suited
-from ablations.plan import define
+from ablations.registration import define
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, Contrast, FinalError, Study
 from alexnet.config import Config

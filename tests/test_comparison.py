@@ -10,7 +10,8 @@ from conftest import PROVENANCE, measures_of, record_of
 from test_plan import MANIFEST, chosen, plan_of
 from test_verdict import CONTRAST
 
-from ablations.plan import Plan, about, define
+from ablations.plan import Plan
+from ablations.registration import about, define
 from ablations.store import Store
 from ablations.study import (
     Base,

@@ -15,7 +15,8 @@ from scipy.special import softmax
 from test_plan import MANIFEST, chosen
 
 from ablations.ensembles import ensemble_error, with_ensembles
-from ablations.plan import Plan, SecondLook, about, define
+from ablations.plan import Plan, SecondLook
+from ablations.registration import about, define
 from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny

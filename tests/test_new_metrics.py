@@ -15,8 +15,9 @@ from test_plan import MANIFEST, chosen
 
 from ablations.contrast import THE_PAPER
 from ablations.metrics import Outcome, observe, tower_difference, unmeasurable
-from ablations.plan import Plan, about, define
+from ablations.plan import Plan
 from ablations.record import Record
+from ablations.registration import about, define
 from ablations.store import Store
 from ablations.study import (
     Base,

@@ -6,7 +6,8 @@ import json
 import pytest
 from conftest import PROVENANCE, REF
 
-from ablations.plan import Plan, PlanError, about, define, refuse_difference
+from ablations.plan import Plan, PlanError
+from ablations.registration import about, define, refuse_difference
 from ablations.run import canonical
 from ablations.runner import remaining
 from ablations.store import Store, write_atomically

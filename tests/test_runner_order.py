@@ -10,7 +10,8 @@ from conftest import PROVENANCE, measures_of, record_of
 from simulation import Memory
 from test_plan import MANIFEST, STUDY, chosen
 
-from ablations.plan import Plan, about, define, refuse_difference
+from ablations.plan import Plan
+from ablations.registration import about, define, refuse_difference
 from ablations.run import TUNING_SEEDS, Run, canonical
 from ablations.runner import counts, remaining
 from ablations.store import Store
