@@ -12,6 +12,7 @@ NO_NORM: Changes = {"network": {"parts": {"norm": None}}}
 NO_DROPOUT: Changes = {"network": {"parts": {"dropout": None}}}
 NO_CROPS_OR_FLIPS: Changes = {"inputs": {"random_crops": False, "flips": False}}
 NO_COLOUR_NOISE: Changes = {"inputs": {"colour": None}}
+NO_AUGMENTATION: Changes = {"inputs": NO_CROPS_OR_FLIPS["inputs"] | NO_COLOUR_NOISE["inputs"]}
 NO_DECAY: Changes = {"training": {"optimizer": {"weight_decay": 0.0}}}
 POOL_2_2: Changes = {"network": {"parts": {"pool": Pool(size=2, stride=2, rounding="floor")}}}
 """Pooling that does not overlap and leaves maps of the same size: 55, 27, 13, 6 in the paper."""

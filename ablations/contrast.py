@@ -1,6 +1,6 @@
 """What is compared with what, what the paper says of it, and when it counts as nothing."""
 
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, PositiveFloat
 
@@ -22,6 +22,12 @@ LARGEST_MARGIN = 0.1
 
 THE_PAPER = "the paper"
 """In place of an arm to compare with: a number that the paper prints."""
+
+HALF_A_POINT: dict[str, Any] = {
+    "margin": 0.005,
+    "margin_reason": "half a point would not change what one builds",
+}
+"""The margin of errors where the paper has no number."""
 
 Direction = Literal["lower", "higher", "equal"]
 

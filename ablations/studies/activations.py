@@ -2,10 +2,9 @@
 
 from ablations.arms import biases_of_zero
 from ablations.bases import bases
+from ablations.contrast import HALF_A_POINT
 from ablations.study import Contrast, Study
 from alexnet.config import LeakyRelu, Relu, Tanh
-
-POINT = {"margin": 0.005, "margin_reason": "half a point would not change what one builds"}
 
 
 def act(activation: Relu | Tanh | LeakyRelu) -> dict[str, object]:
@@ -31,9 +30,9 @@ STUDY = Study(
         "ReLU": {},
     },
     contrasts=(
-        Contrast(arm="tanh", against="ReLU", direction="higher", **POINT),
-        Contrast(arm="scaled tanh", against="ReLU", direction="higher", **POINT),
-        Contrast(arm="leaky ReLU", against="ReLU", direction="equal", **POINT),
+        Contrast(arm="tanh", against="ReLU", direction="higher", **HALF_A_POINT),
+        Contrast(arm="scaled tanh", against="ReLU", direction="higher", **HALF_A_POINT),
+        Contrast(arm="leaky ReLU", against="ReLU", direction="equal", **HALF_A_POINT),
     ),
     bases=bases(change=biases_of_zero, claims=False),
 )

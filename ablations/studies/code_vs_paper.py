@@ -3,11 +3,11 @@
 from functools import partial
 
 from ablations.bases import bases
+from ablations.contrast import HALF_A_POINT
 from ablations.study import Arm, Changes, Contrast, Study
 from alexnet.config import Config, Drops, LayerRate, MapNorm, Normal
 from alexnet.presets import alexnet_cifar
 
-POINT = {"margin": 0.005, "margin_reason": "half a point would not change what one builds"}
 TEXT = "the text"
 
 
@@ -96,7 +96,9 @@ STUDY = Study(
     "places for the text's 32 x 32, and drops its rates at fixed epochs",
     arms=ARMS,
     contrasts=tuple(
-        Contrast(arm=arm, against=TEXT, direction="equal", **POINT) for arm in ARMS if arm != TEXT
+        Contrast(arm=arm, against=TEXT, direction="equal", **HALF_A_POINT)
+        for arm in ARMS
+        if arm != TEXT
     ),
     # `alexnet_cifar` starts these layers as the code does.
     bases=bases(small=deviations(alexnet_cifar(), times=1 / 3), claims=False),

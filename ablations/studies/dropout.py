@@ -1,7 +1,8 @@
 """Dropout (section 4.2)."""
 
-from ablations.arms import NO_COLOUR_NOISE, NO_CROPS_OR_FLIPS, NO_DROPOUT
+from ablations.arms import NO_AUGMENTATION, NO_DROPOUT
 from ablations.bases import bases
+from ablations.contrast import HALF_A_POINT
 from ablations.study import Contrast, FinalError, Gap, Overfits, Study, TimeToLoss
 
 WIDE = {"margin": 0.02, "margin_reason": '"substantial" overfitting is more than two points'}
@@ -25,13 +26,12 @@ STUDY = Study(
     contrasts=(
         Contrast(arm="0.5", against="none", claim="C21", metric=Gap(), direction="lower", **WIDE,
                  precondition=Overfits(arm="none")),
-        Contrast(arm="0.5", against="none", metric=FinalError(), direction="lower", margin=0.005,
-                 margin_reason="half a point would not change what one builds"),
+        Contrast(arm="0.5", against="none", metric=FinalError(), direction="lower", **HALF_A_POINT),
         Contrast(arm="none", against="0.5", claim="C21", metric=TimeToLoss(arm="0.5"), paper=2.0,
                  judged=False),
     ),
     bases=bases(
-        small={"inputs": NO_CROPS_OR_FLIPS["inputs"] | NO_COLOUR_NOISE["inputs"]},
+        small=NO_AUGMENTATION,
         small_left_open=("without augmentation, so that there is overfitting to prevent",),
     ),
 )  # fmt: skip

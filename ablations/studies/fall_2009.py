@@ -1,12 +1,11 @@
 """The network on ImageNet's release of Fall 2009 (section 6)."""
 
-from ablations.contrast import THE_PAPER
+from ablations.contrast import HALF_A_POINT, THE_PAPER
 from ablations.metrics import FinalError
 from ablations.study import Base, Contrast, Study
 from alexnet.presets import six_conv_2012
 
 CLASSES = 10_184
-SAME = {"margin": 0.005, "margin_reason": "half a point would not change what one builds"}
 
 STUDY = Study(
     name="fall_2009",
@@ -23,9 +22,9 @@ STUDY = Study(
     arms={"six convolutions": {}},
     contrasts=(
         Contrast(arm="six convolutions", against=THE_PAPER, number=0.674, claim="C27",
-                 metric=FinalError(views="ten"), direction="equal", **SAME),
+                 metric=FinalError(views="ten"), direction="equal", **HALF_A_POINT),
         Contrast(arm="six convolutions", against=THE_PAPER, number=0.409, claim="C27",
-                 metric=FinalError(views="ten", top=5), direction="equal", **SAME),
+                 metric=FinalError(views="ten", top=5), direction="equal", **HALF_A_POINT),
     ),
     bases={
         "imagenet_2009": Base(

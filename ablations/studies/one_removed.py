@@ -12,10 +12,10 @@ from ablations.arms import (
     tanh_and_biases_of_zero,
 )
 from ablations.bases import bases
+from ablations.contrast import HALF_A_POINT
 from ablations.study import Arm, Contrast, NormActive, Study
 
 WHOLE = "as it is"
-POINT = {"margin": 0.005, "margin_reason": "half a point would not change what one builds"}
 ACTIVE = NormActive(arm=WHOLE)
 
 STUDY = Study(
@@ -48,13 +48,15 @@ STUDY = Study(
     contrasts=(
         Contrast(arm="no LRN", against=WHOLE, claim="C13", paper=0.014, precondition=ACTIVE),
         Contrast(arm="2/2 pooling", against=WHOLE, claim="C15", paper=0.004),
-        Contrast(arm="no dropout", against=WHOLE, direction="higher", **POINT),
-        Contrast(arm="no crops or flips", against=WHOLE, direction="higher", **POINT),
+        Contrast(arm="no dropout", against=WHOLE, direction="higher", **HALF_A_POINT),
+        Contrast(arm="no crops or flips", against=WHOLE, direction="higher", **HALF_A_POINT),
         Contrast(arm="no colour noise", against=WHOLE, claim="C20", paper=0.01),
-        Contrast(arm="no decay", against=WHOLE, direction="higher", **POINT),
-        Contrast(arm="biases of 0", against=WHOLE, direction="higher", **POINT),
-        Contrast(arm="biases of 0, tanh", against="biases of 0", direction="higher", **POINT),
-        Contrast(arm="one wide tower", against=WHOLE, direction="equal", **POINT),
+        Contrast(arm="no decay", against=WHOLE, direction="higher", **HALF_A_POINT),
+        Contrast(arm="biases of 0", against=WHOLE, direction="higher", **HALF_A_POINT),
+        Contrast(
+            arm="biases of 0, tanh", against="biases of 0", direction="higher", **HALF_A_POINT
+        ),
+        Contrast(arm="one wide tower", against=WHOLE, direction="equal", **HALF_A_POINT),
     ),
     bases=bases(),
 )

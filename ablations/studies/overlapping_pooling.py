@@ -1,8 +1,7 @@
 """Overlapping pooling (section 3.4)."""
 
 from ablations.arms import (
-    NO_COLOUR_NOISE,
-    NO_CROPS_OR_FLIPS,
+    NO_AUGMENTATION,
     NO_DROPOUT,
     POOL_2_2,
     Changes,
@@ -28,8 +27,7 @@ def released(config: Config) -> Changes:
 def bare(parts: Changes) -> Changes:
     """Return changes with all that is against overfitting left out beside."""
     nothing = {"parts": NO_DROPOUT["network"]["parts"] | parts.get("network", {}).get("parts", {})}
-    inputs = NO_CROPS_OR_FLIPS["inputs"] | NO_COLOUR_NOISE["inputs"]
-    return {"network": nothing, "inputs": inputs}
+    return {"network": nothing, **NO_AUGMENTATION}
 
 
 STUDY = Study(

@@ -2,9 +2,8 @@
 
 from ablations.arms import half_on_one_gpu, no_communication, one_wide_tower
 from ablations.bases import bases
+from ablations.contrast import HALF_A_POINT
 from ablations.study import Contrast, Study
-
-POINT = {"margin": 0.005, "margin_reason": "half a point would not change what one builds"}
 
 STUDY = Study(
     name="two_gpus",
@@ -29,8 +28,10 @@ STUDY = Study(
     },
     contrasts=(
         Contrast(arm="two towers", against="half width, one GPU", claim="C10", paper=-0.017),
-        Contrast(arm="two towers", against="towers that never meet", direction="lower", **POINT),
-        Contrast(arm="two towers", against="one wide tower", direction="equal", **POINT),
+        Contrast(
+            arm="two towers", against="towers that never meet", direction="lower", **HALF_A_POINT
+        ),
+        Contrast(arm="two towers", against="one wide tower", direction="equal", **HALF_A_POINT),
     ),
     bases=bases(made_on="imagenet_2010"),
 )

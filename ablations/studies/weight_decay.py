@@ -2,6 +2,7 @@
 
 from ablations.arms import NO_DECAY
 from ablations.bases import bases
+from ablations.contrast import HALF_A_POINT
 from ablations.study import Contrast, FinalError, Study
 
 STUDY = Study(
@@ -20,8 +21,7 @@ STUDY = Study(
     paper_dataset="imagenet",
     arms={"0": NO_DECAY, "0.0005": {}},
     contrasts=(
-        Contrast(arm="0.0005", against="0", claim="C22", direction="lower", margin=0.005,
-                 margin_reason="half a point would not change what one builds"),
+        Contrast(arm="0.0005", against="0", claim="C22", direction="lower", **HALF_A_POINT),
     ),
     bases=bases(metric=FinalError(part="train")),
 )  # fmt: skip
