@@ -11,7 +11,7 @@ from ablations.store import Store, write_atomically
 from reports.comparison import Comparison
 from reports.effect import Effect
 from reports.figures import draw, save
-from reports.page import sections
+from reports.page import Section, sections
 from reports.tables import arms_table, contrasts_table, markdown, needs_contrasts
 from reports.words import percent, speaks, times, verdict_line
 
@@ -22,10 +22,14 @@ START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- e
 
 
 def evidence_text(store: Store) -> str:
-    """Return, for every study in the evidence, its headline, what follows, and its table."""
-    blocks = []
+    """Return, for every study in the evidence, its headline, what follows, and its table.
+
+    What is not complete comes last, without a picture.
+    """
+    blocks, under_way = [], []
     for section in sections(store):
-        if section.comparison.done == 0:
+        if section.comparison.done < section.comparison.planned:
+            under_way += _under_way(section)
             continue
         effect = speaks(section.comparison)
         several = needs_contrasts(section.plan, section.comparison)
@@ -43,7 +47,18 @@ def evidence_text(store: Store) -> str:
             markdown(table).rstrip(),
             *_beside(effect, section.comparison, section.plan.about.left_open),
         ]
-    return "\n\n".join(blocks)
+    if under_way:
+        blocks.append("Under way, where nothing is decided before all planned seeds:")
+    return "\n\n".join((*blocks, *under_way))
+
+
+def _under_way(section: Section) -> list[str]:
+    """Return what a study has come to that is not complete; a table if it compares several."""
+    found = [f"**{section.plan.about.title}.** {section.headline}"]
+    if len(section.comparison.effects) > 2 and all(e.pairs > 2 for e in section.comparison.effects):
+        table = contrasts_table(section.comparison)[[name for name in SHOWN if name != "verdict"]]
+        found.append(markdown(table).rstrip())
+    return found
 
 
 def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) -> list[str]:
