@@ -90,7 +90,9 @@ class Study(Frozen):
     paper_dataset: str | None = None  # in the catalogue
     arms: dict[str, Annotated[Arm, BeforeValidator(_as_arm)]] = Field(min_length=1)
     contrasts: tuple[Contrast, ...] = Field(min_length=1)
-    bases: dict[str, Base] = Field(min_length=1)  # by dataset; the first is the default
+    bases: dict[str, Base] = Field(
+        min_length=1
+    )  # by dataset; the first that can show it is the default
     seeds: PositiveInt = 10
     shows: Shows = "effects"
     one_by_one: bool = False  # contrast after contrast, not all arms together
@@ -228,12 +230,12 @@ class Study(Frozen):
             smallest = 2.0 ** (1 - units)
             if count * smallest >= ALPHA:
                 needed = math.floor(1 + math.log2(count / ALPHA)) + 1
+                of = "seeds" if units == self.seeds_on(dataset) else "groups of seeds"
                 most = math.ceil(ALPHA / smallest) - 1
                 raise ValueError(
-                    f"{units} {'seeds' if units == self.seeds_on(dataset) else 'groups of seeds'} "
-                    f"cannot decide {count} contrasts: the smallest p-value of "
+                    f"{units} {of} cannot decide {count} contrasts: the smallest p-value of "
                     f"their exact test is 2/2^{units} = {smallest:.2g}, times {count} by Holm "
-                    f"{count * smallest:.2g}, which is not below {ALPHA:g}; plan {needed} seeds"
+                    f"{count * smallest:.2g}, which is not below {ALPHA:g}; plan {needed} {of}"
                     + (f", or at most {most} contrasts" if most else "")
                 )
         return self
