@@ -21,7 +21,14 @@ from alexnet.training import fit, give_dropout_its_chance, step
 
 IMAGES = 40
 ARMS = [(study, arm) for study in STUDIES.values() for arm in study.arms]
-SMALL_ARMS = [one for one in ARMS if SMALL in one[0].bases]
+# Studies share arms; what is the same training is tried once, under its last name.
+SMALL_ARMS = list(
+    {
+        study.config(SMALL, arm).model_dump_json(): (study, arm)
+        for study, arm in ARMS
+        if SMALL in study.bases
+    }.values()
+)
 LARGE_ARMS = [
     (study, arm, dataset)
     for study, arm in ARMS
