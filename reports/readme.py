@@ -29,7 +29,8 @@ def evidence_text(store: Store) -> str:
     blocks, under_way = [], []
     for section in sections(store):
         if section.comparison.done < section.comparison.planned:
-            under_way += _under_way(section)
+            if any(effect.pairs for effect in section.comparison.effects):
+                under_way += _under_way(section)
             continue
         effect = speaks(section.comparison)
         several = needs_contrasts(section.plan, section.comparison)
