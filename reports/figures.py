@@ -33,6 +33,8 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
 }
 LINES = ("solid", "dashed", "dashdot", "dotted")
+MANY = 5
+"""Arms up to which the legend fits beside their curves."""
 POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
@@ -57,7 +59,8 @@ def draw(plan: Plan, store: Store) -> Figure | None:
     if not any(drawn.values()):
         return None
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        rows = len(plan.definition.contrasts)
+        figure = Figure(figsize=(9, max(4.2, 1.2 + 0.6 * rows)), layout="constrained")
         if tuning:
             _draw_curves(figure.subplots(), plan, drawn, tuning)
         else:
@@ -133,7 +136,12 @@ def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: 
     highest = max(100 * curve.errors[0] for curves in drawn.values() for curve in curves)
     axes.set_ylim(None, min(100, highest + 3))
     axes.set_title(f"{one.dataset.name}: " + ("choosing the rates" if tuning else plan.about.title))
-    axes.legend(frameon=False, loc="best")
+    if len(arms) <= MANY:
+        axes.legend(frameon=False, loc="best")
+    else:  # a long one would lie over the curves
+        axes.legend(
+            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8
+        )
 
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:
