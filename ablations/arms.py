@@ -1,11 +1,9 @@
 """Changes that several studies make to whatever network they start from."""
 
 from collections.abc import Callable
-from typing import Any
 
+from ablations.study import Changes
 from alexnet.config import Config, Conv, Dense, Pool, Tanh
-
-Changes = dict[str, Any]
 
 TANH: Changes = {"network": {"parts": {"act": Tanh()}}}
 NO_NORM: Changes = {"network": {"parts": {"norm": None}}}

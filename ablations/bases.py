@@ -28,7 +28,7 @@ LARGEST_SMALL = 64
 """Pixels; larger images are seen by the paper's own network."""
 PRACTICE_SEEDS = 3
 PRACTICE: dict[str, Any] = {"epochs": 16, "schedule": {"kind": "drops", "after": (11, 14)}}
-"""Shorter, so that `one_removed` takes less than an hour on two cores."""
+"""Shorter: `one_removed` is then meant to take less than an hour on two cores."""
 
 IN_2012 = "ILSVRC-2012's images in place of ILSVRC-2010's, on which the claim was made"
 ON_IMAGENET = (

@@ -37,13 +37,18 @@ ALPHA = 0.05
 Setting = Literal["paper", "closest reading", "stand-in", "own question"]
 Shows = Literal["effects", "readings", "spread"]
 """What a study comes to: effects, readings of one effect ranked, or how far seeds come apart."""
-Changes = dict[str, Any] | Callable[[Config], dict[str, Any]]
+Changes = dict[str, Any]
+"""Of a config, as `Config.but` takes them."""
+NEEDED: dict[Quality, str] = {
+    "colour": "colour images",
+    "mirror": "images whose mirror images are natural",
+}
 
 
 class Arm(Frozen):
     """One variant: what differs from the base, as changes or as a function of the base's config."""
 
-    changes: Changes = Field(default_factory=dict)
+    changes: Changes | Callable[[Config], Changes] = Field(default_factory=dict)
     needs: tuple[Quality, ...] = ()  # of the images; where they lack it, the arm is left out
     precision: Precision | None = None  # None: the plan's
     tuned_as: str | None = None  # the arm whose rate it takes; None: its own is chosen
@@ -134,8 +139,7 @@ class Study(Frozen):
         contrasts = tuple(c for c in self.contrasts if set(c.arms) <= arms.keys())
         if not contrasts:
             needed = {need for arm in self.arms.values() for need in arm.needs} - has
-            words = {"colour": "colour images", "mirror": "images whose mirror images are natural"}
-            what = " and ".join(words[need] for need in sorted(needed))
+            what = " and ".join(NEEDED[need] for need in sorted(needed))
             raise ValueError(f"{self.name} needs {what}, and {dataset} has none")
         return self.model_copy(update={"arms": arms, "contrasts": contrasts})
 
@@ -252,7 +256,24 @@ class Study(Frozen):
 
 
 __all__ = [
-    "ALPHA", "Arm", "Base", "Changes", "Contrast", "EarlyLoss", "EnsembleError", "FinalError",
-    "Gap", "Metric", "NormActive", "Overfits", "SameClass", "Setting", "Shows", "Study", "TimeTo",
-    "TimeToLoss", "TowerDifference",
+    "ALPHA",
+    "NEEDED",
+    "Arm",
+    "Base",
+    "Changes",
+    "Contrast",
+    "EarlyLoss",
+    "EnsembleError",
+    "FinalError",
+    "Gap",
+    "Metric",
+    "NormActive",
+    "Overfits",
+    "SameClass",
+    "Setting",
+    "Shows",
+    "Study",
+    "TimeTo",
+    "TimeToLoss",
+    "TowerDifference",
 ]  # fmt: skip

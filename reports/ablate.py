@@ -17,6 +17,8 @@ from reports import narration
 from reports.announcement import Announcement, announce, list_runs
 from reports.figures import draw, save
 from reports.request import (
+    FAILED,
+    INTERRUPTED,
     Request,
     asked,
     keep_plan,
@@ -27,7 +29,6 @@ from reports.request import (
 )
 from reports.terminal import Progress, say
 
-FAILED, INTERRUPTED = 1, 130
 WARM_STEPS, TIMED_STEPS = 8, 30
 SELDOM = 40  # at most a fortieth of the time goes into drawing
 

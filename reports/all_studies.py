@@ -23,6 +23,9 @@ from reports import effort, words
 from reports.comparison import compare
 from reports.readme import EVIDENCE
 from reports.request import (
+    FAILED,
+    INTERRUPTED,
+    PRACTICE,
     Request,
     keep_plan,
     new_plan,
@@ -33,8 +36,6 @@ from reports.request import (
 )
 from reports.terminal import Progress, say
 
-FAILED, INTERRUPTED = 1, 130
-PRACTICE = "fashion_mini"
 SMOKE_PRECISION: Precision = "float32"
 PER_LINE = 64
 
@@ -97,7 +98,7 @@ def _shown(manifest: Manifest, console: Console) -> Iterator[Study]:
     """Yield every study as a dataset can show it; say which cannot be shown, and why."""
     for study in STUDIES.values():
         try:
-            yield shown_on(study, manifest)[0]
+            yield shown_on(study, manifest)
         except DatasetError as error:
             say(console, "left out", str(error))
 

@@ -8,7 +8,7 @@ from ablations.plan import Timing
 from ablations.registration import threads_of
 from ablations.run import TUNING_SEEDS, canonical
 from ablations.store import Store
-from ablations.study import Base, Study
+from ablations.study import Study
 from alexnet.config import Config
 from alexnet.cost import size_of
 from alexnet.data.catalogue import CATALOGUE
@@ -16,7 +16,7 @@ from alexnet.data.catalogue import CATALOGUE
 BACKWARD = 3
 """A training step does the multiply-adds of three passes forward."""
 AROUND = 1.1
-"""Beside the passes: evaluation, chiefly, as measured on the studies so far."""
+"""Beside the passes: evaluation took 1 to 14 % as long in the evidence that ships."""
 
 
 class Speed(NamedTuple):
@@ -67,17 +67,38 @@ def seconds(study: Study, dataset: str, pace: Speed) -> float | None:
 
     Every rate is taken to be tried, every run to its end, unless the study's passes were measured.
     """
+    found = _seconds_by_arm(study, dataset, pace)
+    return sum(found.values()) if found else None
+
+
+def total_seconds(studies: Iterable[Study], dataset: str, pace: Speed) -> float:
+    """Return how long studies together should take here: what they share is trained once."""
+    found: dict[str, float] = {}
+    for study in studies:
+        for arm, took in _seconds_by_arm(study, dataset, pace).items():
+            training = _training(study, dataset, arm)
+            found[training] = max(found.get(training, 0.0), took)
+    return sum(found.values())
+
+
+def _seconds_by_arm(study: Study, dataset: str, pace: Speed) -> dict[str, float]:
+    """Return how long each arm's runs should take; none where that is not known."""
     shown, about = _shown(study, dataset), CATALOGUE.get(dataset)
     if shown is None or about is None:
-        return None
+        return {}
     base = shown.bases[dataset]
-    alone = sum(
-        runs * passes * _images(config, about.images) * size_of(config.network).multiply_adds
-        / pace.of(config)
-        for config, runs, passes in _trained(shown, dataset, base)
-    )  # fmt: skip
     # A run on all cores and several runs of a thread each are as fast.
-    return AROUND * BACKWARD * alone / max(cores(), threads_of(base))
+    at_once = max(cores(), threads_of(base))
+    found = {}
+    for name, arm in shown.arms.items():
+        config = shown.config(dataset, name)
+        tuning = len(base.rates) * len(TUNING_SEEDS) if len(base.rates) > 1 else 0
+        runs = shown.seeds_on(dataset) + (0 if arm.tuned_as else tuning)
+        passes = base.passes / len(shown.arms) if base.passes else runs * config.training.epochs
+        images = min(config.training.images or about.images, about.images)
+        work = passes * images * BACKWARD * size_of(config.network).multiply_adds
+        found[name] = AROUND * work / pace.of(config) / at_once
+    return found
 
 
 def _shown(study: Study, dataset: str) -> Study | None:
@@ -86,44 +107,6 @@ def _shown(study: Study, dataset: str) -> Study | None:
     if dataset not in study.bases or (known and not study.can_be_shown(known.has)):
         return None
     return study.on(dataset, known.has) if known else study
-
-
-def _trained(study: Study, dataset: str, base: Base) -> Iterable[tuple[Config, int, float]]:
-    """Yield each arm's config with its runs and the passes of one."""
-    seeds, rates = study.seeds_on(dataset), len(base.rates)
-    tuning = rates * len(TUNING_SEEDS) if rates > 1 else 0
-    for name, arm in study.arms.items():
-        config = study.config(dataset, name)
-        runs = seeds + (0 if arm.tuned_as else tuning)
-        if base.passes is not None:
-            yield config, runs, base.passes / len(study.arms) / runs
-        else:
-            yield config, runs, config.training.epochs
-
-
-def _images(config: Config, there: int) -> int:
-    return min(config.training.images or there, there)
-
-
-def total_seconds(studies: Iterable[Study], dataset: str, pace: Speed) -> float:
-    """Return how long studies together should take here: what they share is trained once."""
-    found: dict[str, float] = {}
-    for study in studies:
-        shown = _shown(study, dataset)
-        took = seconds(study, dataset, pace)
-        if shown is None or took is None:
-            continue
-        weights = {
-            name: runs * passes * size_of(config.network).multiply_adds / pace.of(config)
-            for (config, runs, passes), name in zip(
-                _trained(shown, dataset, shown.bases[dataset]), shown.arms, strict=True
-            )
-        }
-        for name, weight in weights.items():
-            share = took * weight / sum(weights.values())
-            training = _training(shown, dataset, name)
-            found[training] = max(found.get(training, 0.0), share)
-    return sum(found.values())
 
 
 def _training(study: Study, dataset: str, arm: str) -> str:

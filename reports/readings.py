@@ -59,12 +59,6 @@ class RateMap(NamedTuple):
     ratio: NDArray[np.float64]  # (m, n); NaN where neither got there
     bound: NDArray[np.int64]  # (m, n); 1: at least so much, -1: at most, 0: as it is
 
-    @property
-    def largest(self) -> float:
-        """The largest ratio that was measured, or is at least known."""
-        known = self.ratio[(self.bound >= 0) & np.isfinite(self.ratio)]
-        return float(known.max()) if len(known) else math.nan
-
 
 def rate_maps(plan: Plan) -> list[RateMap]:
     """Return a map for every contrast of two arms that each chose a rate of its own."""

@@ -25,6 +25,9 @@ from reports.terminal import say
 
 ALL = "all"
 """In place of a study's name: every study of the package."""
+PRACTICE = "fashion_mini"
+"""The images that ship with the package."""
+FAILED, INTERRUPTED = 1, 130
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,11 @@ def asked(request: Request) -> tuple[Study, Manifest]:
     study = find_study(request.study)
     smoke = request.smoke and request.dataset is None
     dataset = GENERATED if smoke else dataset_of(study, request.dataset)
-    return shown_on(study, read_manifest(dataset, request.data_dir))
+    manifest = read_manifest(dataset, request.data_dir)
+    return shown_on(study, manifest), manifest
 
 
-def shown_on(study: Study, manifest: Manifest) -> tuple[Study, Manifest]:
+def shown_on(study: Study, manifest: Manifest) -> Study:
     """Return a study as a dataset can show it.
 
     Raises:
@@ -72,7 +76,7 @@ def shown_on(study: Study, manifest: Manifest) -> tuple[Study, Manifest]:
         known = suggestion(manifest.name, study.bases)
         raise DatasetError(f"{study.name} has no base for the dataset {manifest.name!r}; {known}")
     try:
-        return study.on(manifest.name, manifest.has), manifest
+        return study.on(manifest.name, manifest.has)
     except ValueError as error:
         raise DatasetError(str(error)) from error
 
@@ -138,7 +142,7 @@ def new_plan(request: Request, study: Study, manifest: Manifest, native: Precisi
 def _smoke_seeds(study: Study) -> int:
     """Return two, or as many as make a group of networks."""
     metrics = (contrast.metric for contrast in study.contrasts)
-    return max(2, *(m.group for m in metrics if isinstance(m, EnsembleError)), 2)
+    return max([2, *(m.group for m in metrics if isinstance(m, EnsembleError))])
 
 
 def keep_plan(plan: Plan, store: Store) -> None:

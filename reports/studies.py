@@ -11,7 +11,7 @@ from ablations.contrast import Contrast, Overfits
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES, find_study
-from ablations.study import Base, Study
+from ablations.study import NEEDED, Base, Study
 from alexnet.config import Config
 from alexnet.cost import size_of
 from alexnet.data.catalogue import describe
@@ -19,17 +19,17 @@ from reports import effort, words
 from reports.comparison import Comparison, compare
 from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.facets import facets
+from reports.request import PRACTICE
 from reports.terminal import say
 
 NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 17, 38
 WIDTH, LABEL = 100, 16
-PRACTICE, SMALL = "fashion_mini", "cifar10"
+SMALL = "cifar10"
 LISTED = 12  # arms, or contrasts
 SHARED = (
     "all else; of a seed, initial weights, order, crops, flips, colour noise and dropout wherever "
     "shapes agree"
 )
-COLOUR_AND_MIRROR = {"colour": "colour images", "mirror": "images that may be mirrored"}
 
 
 class Found(NamedTuple):
@@ -65,7 +65,8 @@ def _distance(found: Found) -> tuple[bool, bool, float]:
 def catalogue(console: Console, stores: Sequence[Store]) -> None:
     """Print a line a study, in groups: question, section, the paper's number, ours, time here."""
     found, pace = everything(stores), effort.speed(stores)
-    free = {d: effort.shared(STUDIES.values(), d).free for d in (PRACTICE, SMALL)}
+    shared = {d: effort.shared(STUDIES.values(), d) for d in (PRACTICE, SMALL)}
+    free = {dataset: one.free for dataset, one in shared.items()}
     _print(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
     if pace:
         _print(console, f"time: {pace.where}; on practice images / CIFAR-10 / ImageNet")
@@ -78,8 +79,7 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
             ours = _ours(study, found.get(study.name, []))
             _print(console, _row(study.name, study.asks, study.section, _paper(study), ours, when))
         _print(console)
-    for dataset in (PRACTICE, SMALL):
-        one = effort.shared(STUDIES.values(), dataset)
+    for dataset, one in shared.items():
         _print(
             console,
             f"On {dataset} all studies have {one.arms} arms, of which {one.distinct} are different "
@@ -127,7 +127,7 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         known = describe(PRACTICE).has
         lacks = {need for arm in study.arms.values() for need in arm.needs} - known
         alone = not any(set(arm.needs) <= known for arm in study.arms.values())
-        needs = ", ".join(COLOUR_AND_MIRROR[need] for need in sorted(lacks))
+        needs = ", ".join(NEEDED[need] for need in sorted(lacks))
         return f"needs {needs}" if alone else "not run"
     one = found[0].comparison
     if found[0].plan.about.shows == "spread" and one.done == one.planned:
@@ -195,8 +195,7 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
             _paragraph(console, "found", f"{one.comparison.dataset}: {verdict}")
     if not found:
         _paragraph(console, "found", "nothing yet")
-    file = f" --study {name}"
-    say(console, "run it", f"invoke ablate{file}")
+    say(console, "run it", f"invoke ablate --study {name}")
 
 
 def _held_fixed(study: Study, dataset: str) -> str:
@@ -237,7 +236,7 @@ def _arms(study: Study, dataset: str) -> Iterator[str]:
             differs.append(f"as in seed 0: {', '.join(config.pinned)}")
         if arm.tuned_as:
             differs.append(f"at the rate of {arm.tuned_as}")
-        needs = "".join(f"; needs {COLOUR_AND_MIRROR[need]}" for need in arm.needs)
+        needs = "".join(f"; needs {NEEDED[need]}" for need in arm.needs)
         yield f"{name}: {'; '.join(differs) or 'the base'}{needs}"
 
 

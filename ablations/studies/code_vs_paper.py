@@ -1,5 +1,6 @@
 """The paper's text against the code that was released, item by item (errata)."""
 
+from collections.abc import Callable
 from functools import partial
 
 from ablations.bases import bases
@@ -11,13 +12,13 @@ from alexnet.presets import alexnet_cifar
 TEXT = "the text"
 
 
-def norm_before_act(config: Config) -> dict[str, object]:
+def norm_before_act(config: Config) -> Changes:
     """Return the change by which conv1 is normalised before its activation."""
     first = config.network.convolutions[0]
     return {"network": {"convolutions": {first.name: {"then": ("norm", "pool", "act")}}}}
 
 
-def second_norm(config: Config) -> dict[str, object]:
+def second_norm(config: Config) -> Changes:
     """Return the change by which a norm within maps follows conv2's."""
     second = config.network.convolutions[1]
     return {
@@ -28,7 +29,7 @@ def second_norm(config: Config) -> dict[str, object]:
     }
 
 
-def deviations(config: Config, times: float) -> dict[str, object]:
+def deviations(config: Config, times: float) -> Changes:
     """Return the change by which conv3 to conv5 start so many times as large.
 
     0.01 in the text, as in every layer; 0.03 in the code.
@@ -46,13 +47,13 @@ def as_late(config: Config, epoch: int) -> int:
     return round(config.training.epochs * epoch / 92)
 
 
-def biases_drop_once(config: Config) -> dict[str, object]:
+def biases_drop_once(config: Config) -> Changes:
     """Return the change by which biases have twice the rate, lowered to a tenth once only."""
     first = Drops(after=(as_late(config, 23),))
     return {"training": {"optimizer": {"bias_rate": 2.0}, "bias_schedule": first.model_dump()}}
 
 
-def conv1_frozen(config: Config) -> dict[str, object]:
+def conv1_frozen(config: Config) -> Changes:
     """Return the change by which conv1 is slowed after epoch 67 of 92, and frozen after 72."""
     first = config.network.convolutions[0].name
     slowed = LayerRate(layer=first, of="weights", after=as_late(config, 67), factor=0.1)
@@ -60,12 +61,12 @@ def conv1_frozen(config: Config) -> dict[str, object]:
     return {"training": {"layer_rates": (slowed, frozen)}}
 
 
-def colour_noise_ends(config: Config) -> dict[str, object]:
+def colour_noise_ends(config: Config) -> Changes:
     """Return the change by which there is no colour noise after epoch 67 of 92."""
     return {"inputs": {"colour": {"last_epoch": as_late(config, 67)}}}
 
 
-ARMS: dict[str, Arm | Changes] = {
+ARMS: dict[str, Arm | Changes | Callable[[Config], Changes]] = {
     TEXT: {},
     "alpha over 5": {"network": {"parts": {"norm": {"alpha": 2e-5}}}},
     "LRN before ReLU in conv1": norm_before_act,

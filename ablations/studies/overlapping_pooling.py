@@ -4,10 +4,9 @@ from ablations.arms import (
     NO_AUGMENTATION,
     NO_DROPOUT,
     POOL_2_2,
-    Changes,
 )
 from ablations.bases import bases
-from ablations.study import Arm, Contrast, Gap, Overfits, Study
+from ablations.study import Arm, Changes, Contrast, Gap, Overfits, Study
 from alexnet.config import Config, Pool
 
 SMALLER_GAP = {"margin": 0.005, "margin_reason": '"slightly": half a point would not be noticed'}

@@ -26,12 +26,10 @@ def reading(inputs: str, start: str, network: str) -> dict[str, Any]:
     """Return the changes that make the base one reading of the paper's experiment."""
     chosen = NETWORKS[network].network
     if start == "fan-in":
-        layers = [layer.name for layer in chosen.layers]
-        convolutions = {conv.name for conv in chosen.convolutions}
-        starts = {name: {"init": FanIn().model_dump()} for name in layers}
+        by_inputs = {"init": FanIn().model_dump()}
         chosen = chosen.but(
-            convolutions={name: to for name, to in starts.items() if name in convolutions},
-            classifier={name: to for name, to in starts.items() if name not in convolutions},
+            convolutions={conv.name: by_inputs for conv in chosen.convolutions},
+            classifier={layer.name: by_inputs for layer in chosen.classifier},
         )
     return {"network": chosen.model_dump(), **INPUTS[inputs]}
 

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from ablations.arms import Changes
 from ablations.contrast import THE_PAPER
 from ablations.metrics import FinalError
-from ablations.study import Base, Contrast, Study
+from ablations.study import Base, Changes, Contrast, Study
 from alexnet.config import Config
 from alexnet.presets import paper, source_2012
 

@@ -1,0 +1,322 @@
+"""What a comparison makes of two metrics, differences of differences and printed numbers."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import PROVENANCE, epochs_of, measures_of, record_of
+from test_comparison import HELPS, with_measures
+from test_metrics_of_runs import SEEN, falling
+from test_plan import MANIFEST, chosen
+
+from ablations.contrast import THE_PAPER
+from ablations.plan import Plan
+from ablations.registration import about, define
+from ablations.store import Store
+from ablations.study import (
+    Base,
+    Contrast,
+    FinalError,
+    Gap,
+    Study,
+    TimeToLoss,
+)
+from alexnet.measures import Measures
+from alexnet.presets import tiny
+from alexnet.progress import running_loss, time_to
+from reports.comparison import compare
+from reports.effect import Effect
+from reports.tables import arms_table, contrasts_table
+from reports.words import headline
+
+ARMS = {
+    "with": {},
+    "without": {"network": {"parts": {"norm": None}}},
+    "dry": {"network": {"parts": {"dropout": None}}},
+    "both": {"network": {"parts": {"norm": None, "dropout": None}}},
+}
+BY_VIEWS = Contrast(
+    arm="with", against="with", direction="lower", margin=0.005, margin_reason="too small",
+    metric=FinalError(views="ten"), against_metric=FinalError(),
+)  # fmt: skip
+INTERACTION = Contrast(
+    arm="both", against="dry", minus=("without", "with"), direction="equal", margin=0.005,
+    margin_reason="too small",
+)  # fmt: skip
+
+
+def plan_of(*contrasts: Contrast, seeds: int = 6, **base: object) -> Plan:
+    """Return a plan with rates chosen of four networks, with and without two ideas."""
+    fields = {"config": tiny(), "metric": FinalError(), "rates": (0.001, 0.003)} | base
+    study = Study(
+        name="ideas",
+        question="Do they help?",
+        arms=ARMS,
+        contrasts=contrasts,
+        bases={"fashion_mini": Base.model_validate(fields)},
+        seeds=seeds,
+    )
+    definition = define(study, "fashion_mini", MANIFEST, seeds, "float32", smoke=False)
+    words = about(study, "fashion_mini")
+    return chosen(Plan(definition=definition, about=words, registered=PROVENANCE))
+
+
+def by_test(*errors: float) -> list[Measures]:
+    """Return measures with these test errors by one view."""
+    return [measures_of(0.1, 0.2, error) for error in errors]
+
+
+def filled(plan: Plan, results: Path, arms: dict[str, list[Measures]]) -> Store:
+    """Return a store with a record of every arm; the same measures where none are given."""
+    seeds = len(plan.definition.seeds)
+    return with_measures(
+        plan, results, {arm: arms.get(arm, by_test(*[0.3] * seeds)) for arm in plan.definition.arms}
+    )
+
+
+def test_two_metrics_of_one_arm_are_compared_on_the_same_runs(results: Path) -> None:
+    """Ten views less one, by seed: -1, -2, -3, -2, -1 and -3 points, -2 on average.
+
+    Differences deviate by sqrt((1 + 0 + 1 + 0 + 1 + 1) / 5) = sqrt(0.8) points; the interval is
+    2.571 sqrt(0.8 / 6) to each side. All six go down: p = 2 / 2^6.
+    """
+    plan = plan_of(BY_VIEWS)
+    gains = [0.01, 0.02, 0.03, 0.02, 0.01, 0.03]
+    seen = [
+        measures.but(test_ten={"images": 100, "loss": 1.0, "top5_error": 0.1,
+                               "top1_error": 0.25 + seed / 100 - gain})
+        for seed, (measures, gain) in enumerate(
+            zip(by_test(*(0.25 + seed / 100 for seed in range(6))), gains, strict=True)
+        )
+    ]  # fmt: skip
+    store = filled(plan, results, {"with": seen})
+
+    effect = compare(plan, store).effects[0]
+    half = 2.5705818 * (0.8 / 6) ** 0.5 / 100
+
+    assert effect.by_seed == pytest.approx([-gain for gain in gains])
+    assert effect.estimate == pytest.approx(-0.02)
+    assert (effect.low, effect.high) == pytest.approx((-0.02 - half, -0.02 + half))
+    assert effect.p == pytest.approx(2 / 2**6)
+    assert (effect.mean, effect.mean_against) == pytest.approx((0.255, 0.275))
+    assert effect.verdict == "same way"
+    assert effect.pairs == effect.planned == 6
+
+
+def test_a_run_without_one_of_two_metrics_is_no_pair(results: Path) -> None:
+    """On whichever side it lacks."""
+    plan = plan_of(BY_VIEWS)
+    seen = by_test(*[0.3] * 6)
+    seen[2] = seen[2].but(test_ten=None)
+
+    effect = compare(plan, filled(plan, results, {"with": seen})).effects[0]
+
+    assert (effect.pairs, effect.verdict) == (5, "incomplete")
+
+
+def test_a_difference_of_differences_by_hand(results: Path) -> None:
+    """(both - dry) - (without - with), seed by seed.
+
+    (30 - 20) - (25 - 22) = 7; (31 - 22) - (26 - 20) = 3; (33 - 21) - (24 - 23) = 11; and again
+    the same three: 7 on average.
+    """
+    plan = plan_of(INTERACTION)
+    arms = {
+        "both": by_test(*[0.30, 0.31, 0.33] * 2),
+        "dry": by_test(*[0.20, 0.22, 0.21] * 2),
+        "without": by_test(*[0.25, 0.26, 0.24] * 2),
+        "with": by_test(*[0.22, 0.20, 0.23] * 2),
+    }
+
+    effect = compare(plan, filled(plan, results, arms)).effects[0]
+
+    assert effect.by_seed == pytest.approx([0.07, 0.03, 0.11] * 2)
+    assert effect.estimate == pytest.approx(0.07)
+    assert effect.p == pytest.approx(2 / 2**6)
+    assert effect.verdict == "other way"  # it was to be nothing
+    assert "both against dry, minus without against with" in effect.contrast.between
+
+
+def test_a_difference_of_differences_needs_all_four_runs_of_a_seed(results: Path) -> None:
+    """Seed 4 has three arms: five pairs."""
+    plan, store = plan_of(INTERACTION), Store(results)
+    for arm, seeds in {"both": 6, "dry": 6, "without": 6, "with": 4}.items():
+        for seed in range(seeds):
+            run = plan.run(arm, seed)
+            store.add(record_of(run, [0.5, 0.2], measures=measures_of(0.1, 0.2, 0.3)))
+    store.add(record_of(plan.run("with", 5), [0.5], measures=measures_of(0.1, 0.2, 0.3)))
+
+    effect = compare(plan, store).effects[0]
+
+    assert (effect.pairs, effect.planned) == (5, 6)
+    assert effect.verdict == "incomplete"
+
+
+def test_an_arm_against_a_printed_number_by_hand(results: Path) -> None:
+    """36.5, 37.5 and 38.5 %, twice, less the paper's 37.0: -0.5, 0.5 and 1.5 points, twice.
+
+    0.5 on average. Of the 64 patterns of signs of 1, 1, 1, 1, 3 and 3 half points, 22 have a sum as
+    far from nothing as the observed 6: both threes up, and ones that sum to 0 or more (6 + 4 + 1
+    patterns of 16), or both down and the ones likewise.
+    """
+    printed = HELPS.but(against=THE_PAPER, number=0.37, direction="equal")
+    plan = plan_of(printed)
+    store = filled(plan, results, {"with": by_test(*[0.365, 0.375, 0.385] * 2)})
+
+    effect = compare(plan, store).effects[0]
+
+    assert effect.by_seed == pytest.approx([-0.005, 0.005, 0.015] * 2)
+    assert effect.estimate == pytest.approx(0.005)
+    assert (effect.mean, effect.mean_against) == pytest.approx((0.375, 0.37))
+    assert effect.p == pytest.approx(22 / 64)
+    assert (effect.pairs, effect.planned, effect.verdict) == (6, 6, "open")
+    assert headline(plan, compare(plan, store))
+    assert len(arms_table(plan, compare(plan, store))) == 4
+
+
+def test_a_gap_against_a_printed_number_is_of_one_arm(results: Path) -> None:
+    """Test 30 % less training 10 %, less the paper's 15: 5 points, in every seed."""
+    plan = plan_of(HELPS.but(against=THE_PAPER, number=0.15, metric=Gap(), direction="equal"))
+
+    effect = compare(plan, filled(plan, results, {})).effects[0]
+
+    assert effect.estimate == pytest.approx(0.05)
+    assert effect.unmet is None
+
+
+DIFFERING = {
+    "with": by_test(*(0.20 + seed / 100 for seed in range(7))),
+    "without": by_test(*(0.24 + seed / 60 for seed in range(7))),
+    "dry": by_test(*(0.26 - seed / 300 for seed in range(7))),
+    "both": by_test(*(0.21 + (seed % 3) / 100 for seed in range(7))),
+}
+
+
+def effects_of(
+    results: Path, *contrasts: Contrast, seeds: int = 7, **base: object
+) -> tuple[Effect, ...]:
+    """Return the effects of contrasts on the same records of seven seeds."""
+    plan = plan_of(*contrasts, seeds=seeds, **base)
+    return compare(plan, filled(plan, results, DIFFERING)).effects
+
+
+def test_what_is_not_judged_is_shown_and_costs_the_others_nothing(results: Path) -> None:
+    """The same corrected p-values with one contrast beside it as without; 1 x 2 / 2^7."""
+    beside = HELPS.but(arm="both", against="dry", judged=False)
+
+    (alone,) = effects_of(results, HELPS)
+    judged, shown = effects_of(results, HELPS, beside)
+    first, second = effects_of(results, beside, HELPS)
+
+    assert judged == alone
+    assert second == alone
+    assert (shown.verdict, first.verdict) == ("shown", "shown")
+    assert judged.p_adjusted == pytest.approx(2 / 2**7)
+    assert shown.p_adjusted is None
+    assert shown.equivalence_p_adjusted is None
+    assert shown.p is not None  # its numbers are all there
+    assert shown.estimate is not None
+    assert shown.low is not None
+
+
+def test_the_same_contrast_judged_is_in_the_family(results: Path) -> None:
+    """Then Holm doubles the smaller p-value."""
+    judged, other = effects_of(results, HELPS, HELPS.but(arm="both", against="dry"))
+
+    assert min(judged.p_adjusted or 0, other.p_adjusted or 0) == pytest.approx(4 / 2**7)
+    assert "shown" not in (judged.verdict, other.verdict)
+
+
+def test_a_demonstration_is_shown_and_never_judged(results: Path) -> None:
+    """Every contrast of it, though it would be significant; with three seeds or seven."""
+    contrasts = (HELPS, HELPS.but(arm="both", against="dry"))
+    for seeds in (3, 7):
+        plan = plan_of(*contrasts, seeds=seeds, judged=False)
+        arms = {arm: seen[:seeds] for arm, seen in DIFFERING.items()}
+        comparison = compare(plan, filled(plan, results / str(seeds), arms))
+
+        assert not comparison.judged
+        assert [effect.verdict for effect in comparison.effects] == ["shown", "shown"]
+        assert {effect.p_adjusted for effect in comparison.effects} == {None}
+        assert comparison.effects[0].p == pytest.approx(2 / 2**seeds)
+
+
+def test_what_is_shown_is_incomplete_until_all_of_it_is_there(results: Path) -> None:
+    """Nothing yet, some of it, all of it."""
+    plan = plan_of(HELPS, judged=False)
+    store = Store(results)
+    seen = measures_of(0.1, 0.2, 0.3)
+
+    assert compare(plan, store).effects[0].verdict == "not run"
+    for seed, word in ((0, "incomplete"), (4, "incomplete"), (5, "shown")):
+        for before in range(seed + 1):
+            for arm in ("with", "without"):
+                store.add(record_of(plan.run(arm, before), [0.5], measures=seen))
+        assert compare(plan, store).effects[0].verdict == word
+
+
+def test_a_smoke_run_of_a_demonstration_is_not_shown_as_a_result(results: Path) -> None:
+    """It is incomplete, as every smoke run is."""
+    plan = plan_of(HELPS, judged=False)
+    smoke = plan.model_copy(update={"definition": plan.definition.but(smoke=True)})
+
+    assert compare(smoke, filled(smoke, results, {})).effects[0].verdict == "incomplete"
+
+
+def test_a_time_to_a_loss_is_compared_seed_by_seed(results: Path) -> None:
+    """Each to where the other arm ended with the same seed: half as long is twice as fast.
+
+    With seed 0 "without" ends at 1.0, which it reaches at 1.5, and "with" passes 1.0 from 2.0 at
+    0.5 on the way to 0.0 at 1.5, at 1.0: 1.5 times. With the others it ends at 1.5: it was there
+    at 1.0, and "with" at 0.75: 4 / 3 times.
+    """
+    contrast = Contrast(
+        arm="with", against="without", metric=TimeToLoss(arm="without"), direction="higher",
+        margin=1.25, margin_reason="small", judged=False,
+    )  # fmt: skip
+    plan = plan_of(contrast, HELPS)
+    store = filled(plan, results, {})
+    for seed in range(6):
+        curves = {"with": falling(2.0, 0.0), "without": falling(2.0, 1.0 if seed == 0 else 1.5)}
+        for arm, curve in curves.items():
+            record = record_of(plan.run(arm, seed), [], measures=SEEN)
+            store.add(record.model_copy(update={"curve": curve}))
+
+    effect = compare(plan, store).effects[0]
+
+    assert effect.by_seed == pytest.approx([1.5] + [2.0] * 5)
+    assert effect.estimate == pytest.approx((1.5 * 2.0**5) ** (1 / 6))
+    assert (effect.bound, effect.verdict) == ("none", "shown")
+
+
+@pytest.mark.parametrize(
+    "contrast",
+    [BY_VIEWS, INTERACTION, HELPS.but(judged=False), HELPS.but(metric=Gap())],
+    ids=["two metrics", "minus", "not judged", "gap"],
+)
+def test_every_kind_of_contrast_can_be_read_in_words_and_tables(
+    contrast: Contrast, results: Path
+) -> None:
+    """A headline and both tables, without and with records."""
+    plan = plan_of(contrast, seeds=7)
+    stores: list[Callable[[], Store]] = [
+        lambda: Store(results / "empty"),
+        lambda: filled(plan, results, DIFFERING),
+    ]
+    for make in stores:
+        comparison = compare(plan, make())
+
+        assert headline(plan, comparison)
+        assert len(arms_table(plan, comparison)) == 4
+        assert len(contrasts_table(comparison)) == 1
+
+
+def test_curves_of_the_conftest_are_what_they_say() -> None:
+    """Their losses average 0.55, as their epochs' loss: so that tests above can trust them."""
+    curve = running_loss(epochs_of([0.5, 0.4]))
+
+    assert curve is not None
+    assert curve.errors[0] == pytest.approx(0.55)
+    assert time_to(0.55, curve) == pytest.approx(0.5)
+    assert math.isclose(curve.errors[-1], 0.55)
