@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from scipy.special import softmax
 
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan
@@ -79,7 +80,7 @@ def ensemble_error(scores: Sequence[Scores], labels: NDArray[np.int64], networks
     >>> ensemble_error([sure, unsure], np.array([0]), 2)
     0.0
     """
-    probabilities = [_softmax(one) for one in scores]
+    probabilities = [softmax(one.astype(np.float64), axis=1) for one in scores]
     ensembles = [
         np.mean(probabilities[start : start + networks], axis=0)
         for start in range(0, len(scores) - networks + 1, networks)
@@ -87,10 +88,3 @@ def ensemble_error(scores: Sequence[Scores], labels: NDArray[np.int64], networks
     rows = np.arange(len(labels))
     wrong = [float(((one >= one[rows, labels][:, None]).sum(1) > 1).mean()) for one in ensembles]
     return float(np.mean(wrong))
-
-
-def _softmax(scores: Scores) -> NDArray[np.float64]:
-    shifted = scores.astype(np.float64) - scores.max(1, keepdims=True)
-    exponentials = np.exp(shifted)
-    normalised: NDArray[np.float64] = exponentials / exponentials.sum(1, keepdims=True)
-    return normalised
