@@ -251,6 +251,7 @@ def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
     ]
     axes.set_yticks(range(len(drawn)), names)
     axes.set_ylim(len(drawn) - 0.4, -0.6)
-    same = {effect.metric for effect in drawn} == {drawn[0].metric}
+    # Rows of two metrics have both in their names.
+    same = {(e.metric, e.contrast.against_metric) for e in drawn} == {(drawn[0].metric, None)}
     axes.set_xlabel(f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}")
     axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
