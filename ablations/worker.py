@@ -3,7 +3,7 @@
 import json
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from safetensors import safe_open
@@ -15,11 +15,12 @@ from ablations.messages import Place, Timed, TimeStep, WorkerError
 from ablations.record import Record, Seconds
 from ablations.run import Run
 from ablations.store import LARGEST_WEIGHTS, Store, StoreError, write_atomically
-from alexnet.config import Precision
+from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
-from alexnet.evaluation import Scores, evaluate
+from alexnet.evaluation import Neighbourhood, Scores, evaluate
+from alexnet.examples import about, examples, shows_anything
 from alexnet.model import AlexNet, build, image_type
 from alexnet.optim import Optimizer, optimizer_for
 from alexnet.progress import Epoch
@@ -108,14 +109,20 @@ class Workbench:
         network = build(config, run.seed).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         curve, interruptions = self._take_up(run, network, optimizer)
-        status, measures, scores, trained = "finished", None, None, start
+        status, measures, trained = "finished", None, start
+        kept: dict[str, bytes] = {}
         try:
             for epoch in fit(network, optimizer, data, config, run.seed, run.precision, curve):
                 curve.append(epoch)
                 self._checkpoint(run, network, optimizer, curve, interruptions)
                 tell(epoch)
             trained = time.perf_counter()
-            measures, scores = evaluate(network, data, config, run.precision, run.sees_test)
+            near = Neighbourhood.of(network, data, config, run.precision)
+            measures, scores = evaluate(network, data, config, run.precision, run.sees_test, near)
+            if scores is not None:
+                kept["scores.safetensors"] = _scores(scores, data.test.labels)
+            if run.sees_test and shows_anything(data):
+                kept["examples.safetensors"] = _examples(near, data, config)
         except DivergedError:
             status, trained = "diverged", time.perf_counter()
         record = Record(
@@ -123,7 +130,7 @@ class Workbench:
             status=status,
             curve=tuple(curve),
             measures=measures,
-            files=self._write_files(run, network, scores, data.test.labels),
+            files=self._write_files(run, network, kept),
             seconds=Seconds(
                 training=sum(epoch.seconds for epoch in curve),
                 evaluation=time.perf_counter() - trained,
@@ -135,16 +142,12 @@ class Workbench:
         self.store.add(record)
         return record
 
-    def _write_files(
-        self, run: Run, network: AlexNet, scores: Scores | None, labels: Tensor
-    ) -> dict[str, str]:
-        contents = {}
+    def _write_files(self, run: Run, network: AlexNet, kept: Mapping[str, bytes]) -> dict[str, str]:
+        """Write what a run leaves beside its record; return the digest of each file."""
+        contents = dict(kept)
         weights = save(_tensors(network.state_dict()))
         if len(weights) <= LARGEST_WEIGHTS:
             contents["weights.safetensors"] = weights
-        if scores is not None:
-            seen = {**scores._asdict(), "labels": labels[: len(scores.one)]}
-            contents["scores.safetensors"] = save(_tensors(seen))
         for name, content in contents.items():
             write_atomically(self.store.folder(run) / name, content)
         return {name: digest_of(content) for name, content in contents.items()}
@@ -196,6 +199,15 @@ class Workbench:
                 tensor.copy_(tensors.pop(name))
             network.load_state_dict(tensors)
         return [Epoch.model_validate(epoch) for epoch in json.loads(about["curve"])], interruptions
+
+
+def _scores(scores: Scores, labels: Tensor) -> bytes:
+    return save(_tensors({**scores._asdict(), "labels": labels[: len(scores.one)]}))
+
+
+def _examples(near: Neighbourhood, data: Dataset, config: Config) -> bytes:
+    tensors = _tensors(examples(near, data).tensors())
+    return save(tensors, metadata=about(data.manifest, config))
 
 
 def _tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:

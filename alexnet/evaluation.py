@@ -79,6 +79,41 @@ class Observer:
             return torch.cat([self.network.hidden(b).float() for b in self.shown(images)])
 
 
+@dataclass(frozen=True)
+class Neighbourhood:
+    """The training images that near ones are looked for among, as a network sees them.
+
+    They and what the network makes of them are found when first asked for, and kept.
+    """
+
+    observer: Observer
+    train: Images
+
+    @classmethod
+    def of(cls, network: AlexNet, data: Dataset, config: Config, precision: Precision) -> Self:
+        """Return what a trained network's nearest training images are looked for among."""
+        train = data.train.first(config.training.images)
+        return cls(Observer.of(network, data, config, precision), train)
+
+    @functools.cached_property
+    def images(self) -> Images:
+        """As many of each class, at most 10,000 in all."""
+        return clean_sample(self.train, AMONG)
+
+    @functools.cached_property
+    def hidden(self) -> Tensor:
+        """The last hidden layer's activations, float32 (n, units); the network must not train."""
+        return self.observer.hidden(self.images)
+
+    def nearest(self, images: Images) -> Tensor:
+        """Return the numbers of the six of these images nearest to each of others, (n, 6).
+
+        Source:
+            Section 6.1: by Euclidean distance in the last hidden layer.
+        """
+        return nearest(self.observer.hidden(images), self.hidden)
+
+
 class Scores(NamedTuple):
     """What a network made of the test images, float32 (n, classes) each."""
 
@@ -95,17 +130,31 @@ class Seen(NamedTuple):
 
 
 def evaluate(
-    network: AlexNet, data: Dataset, config: Config, precision: Precision, see_test: bool
+    network: AlexNet,
+    data: Dataset,
+    config: Config,
+    precision: Precision,
+    see_test: bool,
+    neighbourhood: Neighbourhood | None = None,
 ) -> tuple[Measures, Scores | None]:
     """Measure a trained network; return the measures and its scores on ``test``.
 
     There are no scores where ``test`` may not be seen, or has too many images and classes to keep.
+
+    Args:
+        network: Left in evaluation mode.
+        data: The images; ``train`` and ``test`` no further than the config says.
+        config: Of the network and of how images are shown to it.
+        precision: That it is measured in.
+        see_test: Whether ``test`` may be seen.
+        neighbourhood: Of this network on these images, if others will ask it too.
     """
     network.eval()
     limit = config.training.images
     train, valid, test = (part.first(limit) for part in (data.train, data.valid, data.test))
     sample = clean_sample(train, len(test))
-    observer = Observer.of(network, data, config, precision)
+    neighbourhood = neighbourhood or Neighbourhood.of(network, data, config, precision)
+    observer = neighbourhood.observer
     on_valid = look(observer, valid)
     measures = Measures(
         train=measure(observer.scores(sample), sample.labels),
@@ -121,7 +170,7 @@ def evaluate(
     seen = {
         "test": on_test.one,
         "test_ten": on_test.ten,
-        "neighbours": neighbours(observer, test, train) if data.has_colour else None,
+        "neighbours": neighbours(neighbourhood, test) if data.has_colour else None,
     }
     return measures.model_copy(update=seen), on_test.scores
 
@@ -188,14 +237,22 @@ def average(scores: Iterable[Tensor], shares: Sequence[float]) -> Tensor:
 
 def clean_sample(images: Images, count: int) -> Images:
     """Return the first images of every class, ``count`` in all or nearly, in stored order."""
-    counts = images.labels.bincount()
-    per_class = max(1, count // len(counts))
-    by_class = images.labels.argsort(stable=True)
-    ranks = torch.empty_like(by_class)  # of each image within its class, from 0
-    before = (counts.cumsum(0) - counts)[images.labels[by_class]]
-    ranks[by_class] = torch.arange(len(images), device=images.device) - before
-    chosen = ranks < per_class
-    return images.only(chosen)
+    per_class = max(1, count // len(images.labels.bincount()))
+    return images.only(ranks(images.labels) < per_class)
+
+
+def ranks(labels: Tensor) -> Tensor:
+    """Return how many images of its class come before each, by their labels (n,).
+
+    >>> ranks(torch.tensor([3, 0, 3, 3, 0]))
+    tensor([0, 0, 1, 2, 1])
+    """
+    counts = labels.bincount()
+    by_class = labels.argsort(stable=True)
+    before = (counts.cumsum(0) - counts)[labels[by_class]]
+    found = torch.empty_like(by_class)
+    found[by_class] = torch.arange(len(labels), device=labels.device) - before
+    return found
 
 
 def measure(scores: Tensor, labels: Tensor) -> Measure:
@@ -254,9 +311,10 @@ def colour_selectivity(kernels: Tensor) -> tuple[float, ...]:
     return tuple(round(max(0.0, value), 6) for value in selectivity.where(energy > 0, 0).tolist())
 
 
-def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
+def neighbours(neighbourhood: Neighbourhood, test: Images) -> Neighbours:
     """Return how often near training images share a test image's class, section 6.1, Figure 4."""
-    queries, among = clean_sample(test, QUERIES), clean_sample(train, AMONG)
+    queries, among = clean_sample(test, QUERIES), neighbourhood.images
+    observer = neighbourhood.observer
 
     def rate(of: Tensor, near: Tensor) -> float:
         return same_class_rate(of, queries.labels, near, among.labels)
@@ -270,7 +328,7 @@ def neighbours(observer: Observer, test: Images, train: Images) -> Neighbours:
         nearest=NEAREST,
         queries=len(queries),
         among=len(among),
-        hidden=rate(observer.hidden(queries), observer.hidden(among)),
+        hidden=rate(observer.hidden(queries), neighbourhood.hidden),
         pixels=rate(*pixels),
     )
 
@@ -284,14 +342,28 @@ def same_class_rate(queries: Tensor, classes: Tensor, near: Tensor, near_classes
         near: The vectors looked among, (m, d) with m at least 6; compared by Euclidean distance.
         near_classes: Shape (m,).
     """
+    numbers = nearest(queries, near)
+    same = (near_classes[numbers] == classes[:, None]) & (numbers >= 0)
+    return float(same.double().mean())
+
+
+def nearest(queries: Tensor, near: Tensor) -> Tensor:
+    """Return the numbers of each query's six nearest vectors, the nearest first, int64 (n, 6).
+
+    Args:
+        queries: Shape (n, d), any type.
+        near: The vectors looked among, (m, d); compared by Euclidean distance.
+
+    Returns:
+        -1 where there are fewer than six at a distance that is a number.
+    """
     queries = queries.float()
     best = torch.full((len(queries), NEAREST), math.inf, device=queries.device)
-    found = torch.full_like(best, -1, dtype=near_classes.dtype)
-    for vectors, labels in zip(
-        torch.split(near, 1_000), torch.split(near_classes, 1_000), strict=True
-    ):
+    found = torch.full_like(best, -1, dtype=torch.int64)
+    numbers = torch.arange(len(near), device=queries.device)
+    for vectors, some in zip(torch.split(near, 1_000), torch.split(numbers, 1_000), strict=True):
         distances = torch.cat([best, torch.cdist(queries, vectors.float())], 1)
-        candidates = torch.cat([found, labels.expand(len(queries), -1)], 1)
+        candidates = torch.cat([found, some.expand(len(queries), -1)], 1)
         best, which = distances.topk(NEAREST, largest=False)
         found = candidates.gather(1, which)
-    return float((found == classes[:, None]).double().mean())
+    return found
