@@ -195,9 +195,13 @@ class Plan(Frozen):
         make_run = partial(self.make_run, leader)
         return tune(one.arms[leader], one.metric, one.rates, one.give_up, make_run, find)
 
+    def compared(self, arm: str) -> Config:
+        """Return the config of an arm at the rate that was chosen for it."""
+        return at_rate(self.definition.arms[arm], self.choices[arm].rate)
+
     def run(self, arm: str, seed: int) -> Run:
         """Return a comparison run of an arm whose rate has been chosen."""
-        return self.make_run(arm, at_rate(self.definition.arms[arm], self.choices[arm].rate), seed)
+        return self.make_run(arm, self.compared(arm), seed)
 
     def make_run(self, arm: str, config: Config, seed: int) -> Run:
         """Return the run of an arm at some rate and length, and a seed, on this plan's images."""

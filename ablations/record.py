@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field
+from pydantic_core import from_json
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.run import Run, canonical
@@ -54,7 +55,7 @@ class Record(Frozen):
         """
         advice = "it is kept and treated as absent; delete it to silence this"
         try:
-            content = json.loads(path.read_text())
+            content = from_json(path.read_bytes())
             seal = content.pop("sha256")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"{path} is cut short or not a record; {advice}") from error

@@ -1,5 +1,6 @@
 """From a study's code, on a dataset, to the definition that a plan registers."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from ablations.study import Base, Study
 from alexnet.config import Config, Drops, Precision
 from alexnet.data.manifest import Manifest
 
+LONGEST = 40
+"""Letters of a value in a sentence."""
 SMOKE_IMAGES = 640
 SMOKE = {
     "batch": 64,
@@ -120,25 +123,32 @@ def refuse_difference(registered: Definition, now: Definition, path: Path) -> No
     Raises:
         PlanError: Naming the first field that differs, both values and the way out.
     """
-    difference = _difference(registered.model_dump(mode="json"), now.model_dump(mode="json"))
-    if difference:
-        field, before, after = difference
+    found = difference(registered.model_dump(mode="json"), now.model_dump(mode="json"))
+    if found:
+        field, before, after = found
         raise PlanError(
             f"{path.name} was registered with {field} = {before}, and the study now says {after}; "
             "a registered plan is not changed: use another --results folder, or undo the change"
         )
 
 
-def _difference(before: Any, after: Any, field: str = "") -> tuple[str, Any, Any] | None:
+def in_short(value: Any) -> str:
+    """Return a value of a definition so that it fits into a sentence."""
+    text = json.dumps(value) if isinstance(value, dict | list) else str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def difference(before: Any, after: Any, field: str = "") -> tuple[str, Any, Any] | None:
+    """Return the first field in which two contents differ, with both values, or None."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             inside = f"{field}.{name}" if field else name
-            if found := _difference(before.get(name), after.get(name), inside):
+            if found := difference(before.get(name), after.get(name), inside):
                 return found
         return None
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
-            if found := _difference(one, other, f"{field}[{index}]"):
+            if found := difference(one, other, f"{field}[{index}]"):
                 return found
         return None
     return (field, before, after) if before != after else None

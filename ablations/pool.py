@@ -1,0 +1,132 @@
+"""Several results folders read as one, such as those of a class that shares out the seeds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ablations.ensembles import with_ensembles
+from ablations.plan import Plan, PlanError, SecondLook, plan_name
+from ablations.record import Record
+from ablations.registration import difference, in_short
+from ablations.run import Run
+from ablations.store import Store
+
+
+class Pool(Store):
+    """What several folders hold together; only read.
+
+    Where two hold the same run, the first folder that was named is believed.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """Read every record of every folder; damaged ones are named in ``problems``."""
+        self.results = folders[0]
+        # A folder that is named twice is read once.
+        self.stores = [Store(one) for one in {one.resolve(): one for one in folders}.values()]
+        self.problems = [problem for store in self.stores for problem in store.problems]
+        self._records = {}
+        self._holders: dict[str, Store] = {}
+        again = set()
+        for store in self.stores:
+            for record in store.records():
+                if record.run.id in self._records:
+                    again.add(record.run.id)
+                else:
+                    self._records[record.run.id] = record
+                    self._holders[record.run.id] = store
+        if again:
+            self.problems.append(
+                f"{_runs(len(again))} in more than one folder: the first one's is shown"
+            )
+
+    def folder(self, run: Run) -> Path:
+        """Return the folder of a run, in the results folder whose record is believed."""
+        return self._holders.get(run.id, self.stores[0]).folder(run)
+
+    def find(self, run: Run) -> Record | None:
+        """Return the record of a run, or None."""
+        return self._records.get(run.id)
+
+    def read_plan(self, study: str, dataset: str, smoke: bool) -> Plan | None:
+        """Return a plan, joined, or None.
+
+        Raises:
+            PlanError: If two folders ask different questions by one name.
+        """
+        name = plan_name(study, dataset, smoke)
+        return next((plan for plan in self.plans() if plan.name == name), None)
+
+    def plans(self) -> list[Plan]:
+        """Return every plan, those of one name joined: their seeds and second looks.
+
+        Networks are averaged whose scores lie in different folders.
+
+        Raises:
+            PlanError: If two folders ask different questions by one name.
+        """
+        found: dict[str, tuple[Plan, Path]] = {}
+        for store in self.stores:
+            for plan in store.plans():
+                one, here = found.get(plan.name, (plan, store.results))
+                joined = plan if one is plan else _joined(one, here, plan, store.results)
+                found[plan.name] = joined, here
+            self.problems += [p for p in store.problems if p not in self.problems]
+        return [with_ensembles(found[name][0], self) for name in sorted(found)]
+
+
+def _joined(one: Plan, here: Path, other: Plan, there: Path) -> Plan:
+    """Return two plans as one, registered when the earlier of them was.
+
+    Raises:
+        PlanError: Naming what differs.
+    """
+    where = f"{one.name} is not the same question in {here} and in {there}"
+    advice = "report them apart"
+    # Threads are the machine's: runs that differ in them have the same id.
+    before, after = (
+        plan.definition.model_dump(mode="json", exclude={"threads"}) for plan in (one, other)
+    )
+    if found := difference(before, after):
+        field, mine, theirs = found
+        raise PlanError(f"{where}: {field} is {in_short(mine)} and {in_short(theirs)}; {advice}")
+    for arm in sorted(one.choices.keys() & other.choices.keys()):
+        rates = one.choices[arm].rate, other.choices[arm].rate
+        if rates[0] != rates[1]:
+            raise PlanError(
+                f"{where}: the rate of {arm} is {rates[0]:g} and {rates[1]:g}; {advice}"
+            )
+    first, second = sorted((one, other), key=lambda plan: plan.registered.at)
+    looks = _each_once(first, (*first.second_looks, *second.second_looks))
+    return first.merged(second).model_copy(update={"second_looks": looks})
+
+
+def _each_once(plan: Plan, looks: Sequence[SecondLook]) -> tuple[SecondLook, ...]:
+    """Return second looks with each seed in the earliest that has it."""
+    seen = set(plan.definition.seeds)
+    kept = []
+    for look in sorted(looks, key=lambda look: look.at):
+        if new := tuple(seed for seed in look.seeds if seed not in seen):
+            kept.append(look.but(seeds=new))
+            seen |= set(new)
+    return tuple(kept)
+
+
+def strangers(store: Store, plans: Sequence[Plan]) -> list[str]:
+    """Return what lies in a folder and belongs to none of its plans, by edition and images."""
+    known = {
+        (plan.definition.edition, plan.definition.dataset.digest, plan.definition.dataset.split)
+        for plan in plans
+    }
+    counts: dict[tuple[int, str, str], int] = {}
+    for record in store.records():
+        run = record.run
+        if (run.edition, run.dataset.digest, run.dataset.split) not in known:
+            key = run.edition, run.dataset.name, run.dataset.digest[:6]
+            counts[key] = counts.get(key, 0) + 1
+    return [
+        f"{_runs(count)} of edition {edition} on {name} ({digest}), of no plan here, kept apart"
+        for (edition, name, digest), count in sorted(counts.items())
+    ]
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
