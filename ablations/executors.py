@@ -4,7 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -34,6 +34,7 @@ KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each l
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**26),
 }
+CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for results that repeat there
 
 
 @dataclass
@@ -59,11 +60,16 @@ class LocalWorkers:
         threads = str(self._place.threads)
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
         if self._place.device != "cpu":
-            variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for determinism on CUDA
+            variables |= CUDA
         with environment(variables):  # must be there before PyTorch is imported
             process.start()
         theirs.close()
         return _Worker(process, ours)
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._workers)
 
     @property
     def idle(self) -> int:
@@ -134,20 +140,27 @@ def _serve(pipe: Connection, place: Place) -> None:
         bench = Workbench(place)
         pipe.send(Probe(bench.precision(), bench.fingerprint()))
     except Exception as error:
-        pipe.send(Failed(None, _sentence(error)))
+        pipe.send(Failed(None, sentence(error)))
         return
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
-            pipe.send(_answer(bench, pipe.recv(), pipe))
+            pipe.send(answer(bench, pipe.recv(), pipe.send))
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """Return our own sentences as they are, others with what kind of error they are."""
     ours = isinstance(error, DatasetError | WorkerError)
     return str(error) if ours else f"{type(error).__name__}: {error}"
 
 
-def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
+def answer(bench: "Workbench", job: Job, tell: Callable[[Progressed], None]) -> Event:
+    """Do a job; return what came of it. A run that fails leaves its reason in the store.
+
+    Args:
+        bench: Where it is done.
+        job: A run, or a step to time.
+        tell: Called after each pass of a run over its images.
+    """
     from ablations.store import BusyError
     from ablations.worker import explain
 
@@ -155,9 +168,9 @@ def _answer(bench: "Workbench", job: Job, pipe: Connection) -> Event:
         try:
             return bench.time_step(job)
         except Exception as error:
-            return Failed(None, _sentence(error))
+            return Failed(None, sentence(error))
     try:
-        bench.execute(job, lambda epoch: pipe.send(Progressed(job, epoch)))
+        bench.execute(job, lambda epoch: tell(Progressed(job, epoch)))
         return Finished(job)
     except BusyError:
         return Elsewhere(job)

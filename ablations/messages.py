@@ -76,3 +76,7 @@ Job = Run | TimeStep
 
 class WorkerError(RuntimeError):
     """No worker can be started; the message has its last words."""
+
+
+class RunError(RuntimeError):
+    """Runs have failed, and were left behind; the message has the first one's reason."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ablations.executors import LocalWorkers
+from ablations.in_process import Workers
 from ablations.messages import Elsewhere, Event, Failed, Finished
 from ablations.plan import Plan
 from ablations.run import Run
@@ -61,14 +61,14 @@ def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:
 
 
 def run_study(
-    plan: Plan, store: Store, workers: LocalWorkers, seeds: Sequence[int]
+    plan: Plan, store: Store, workers: Workers, seeds: Sequence[int]
 ) -> Iterator[Event | Chosen]:
     """Do all that one plan lacks, yielding what happens; see `run_studies`."""
     return run_studies([plan], store, workers, {plan.name: seeds})
 
 
 def run_studies(
-    plans: Sequence[Plan], store: Store, workers: LocalWorkers, seeds: Mapping[str, Sequence[int]]
+    plans: Sequence[Plan], store: Store, workers: Workers, seeds: Mapping[str, Sequence[int]]
 ) -> Iterator[Event | Chosen]:
     """Do all that plans lack, yielding what happens; safe to stop anywhere and to repeat.
 
@@ -109,7 +109,7 @@ def run_studies(
 
 
 def work_off(
-    missing: Callable[[], Sequence[Run]], store: Store, workers: LocalWorkers
+    missing: Callable[[], Sequence[Run]], store: Store, workers: Workers
 ) -> Iterator[Event | None]:
     """Keep workers busy with what is missing, the most urgent first, until nothing is.
 

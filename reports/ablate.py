@@ -1,12 +1,14 @@
 """`ablate` from request to result: plan, run what is missing, say what it comes to."""
 
 import time
+from typing import NamedTuple
 
 from rich.console import Console
 
 from ablations.ensembles import with_ensembles
 from ablations.executors import LocalWorkers
-from ablations.messages import Event, Finished, Place, Probe, Timed, TimeStep
+from ablations.in_process import ThisProcess, Workers
+from ablations.messages import Event, Failed, Finished, Place, Probe, Timed, TimeStep
 from ablations.plan import Plan, Timing
 from ablations.registration import threads_of
 from ablations.runner import Chosen, counts, remaining, run_study
@@ -15,7 +17,8 @@ from ablations.study import Study
 from alexnet.data.manifest import Manifest
 from reports import narration
 from reports.announcement import Announcement, announce, list_runs
-from reports.figures import draw, save
+from reports.figures import draw
+from reports.pictures import save
 from reports.request import (
     FAILED,
     INTERRUPTED,
@@ -33,28 +36,73 @@ WARM_STEPS, TIMED_STEPS = 8, 30
 SELDOM = 40  # at most a fortieth of the time goes into drawing
 
 
+class Done(NamedTuple):
+    """What came of a request."""
+
+    plan: Plan
+    store: Store
+    failures: tuple[str, ...] = ()  # a sentence each
+    is_dry: bool = False  # what is missing was only listed
+
+
 def run(request: Request, console: Console) -> int:
-    """Do what was asked; return the exit code."""
+    """Do what was asked and say what it comes to; return the exit code."""
     study, manifest = asked(request)
-    dataset = manifest.name
-    store = Store(request.results)
-    plan = store.read_plan(study.name, dataset, request.smoke)
     narration.introduce(console, study, manifest, request.smoke)
+    try:
+        done = carry_out(request, console, study, manifest)
+    except KeyboardInterrupt:
+        say(console, "stopped", "only epochs under way are lost; the same command goes on")
+        return INTERRUPTED
+    if done.is_dry:
+        return 0
+    narration.conclude(console, study, done.plan, done.store, figure=not request.dry_run)
+    for failure in done.failures:
+        say(console, "FAILED", failure)
+    return FAILED if done.failures else 0
+
+
+def carry_out(request: Request, console: Console, study: Study, manifest: Manifest) -> Done:
+    """Plan what was asked and train what is missing, saying how it goes.
+
+    Raises:
+        PlanError: If the registered plan cannot be read, or is not the study's.
+        StoreError: If the results folder cannot be written.
+        WorkerError: If nothing can be trained here.
+    """
+    store = Store(request.results)
+    plan = store.read_plan(study.name, manifest.name, request.smoke)
     for problem in store.problems:
         say(console, "set aside", problem)
     if plan is not None:
         plan = same_or_refused(request, study, manifest, plan, store)
-        seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
+        seeds = request.seeds_of(plan)
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
             if not request.dry_run:
                 keep_plan(plan, store)
             say(console, "nothing to do", f"{done} of {total} runs here")
-            narration.conclude(console, study, plan, store, figure=not request.dry_run)
-            return 0
+            return Done(plan, store)
     if not request.dry_run:
         store.ensure_writable()
-    return _work(request, console, study, manifest, plan, store)
+    threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
+    workers = _workers(request, console, threads)
+    try:
+        return _work(request, console, study, manifest, plan, store, workers)
+    finally:
+        workers.close()
+
+
+def _workers(request: Request, console: Console, threads: int) -> Workers:
+    place = Place(
+        request.results.resolve(),
+        request.data_dir.resolve(),
+        request.device,
+        threads,
+        request.command,
+    )
+    count = worker_count(request, console, threads)
+    return LocalWorkers(count, place) if count else ThisProcess(place)
 
 
 def _work(
@@ -64,55 +112,41 @@ def _work(
     manifest: Manifest,
     plan: Plan | None,
     store: Store,
-) -> int:
-    threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
-    count = worker_count(request, console, threads)
-    place = Place(
-        request.results.resolve(),
-        request.data_dir.resolve(),
-        request.device,
-        threads,
-        request.command,
+    workers: Workers,
+) -> Done:
+    probe = ready(workers)
+    if plan is None:
+        plan = new_plan(request, study, manifest, probe.precision)
+    seeds = request.seeds_of(plan)
+    announcement = Announcement(
+        study=study,
+        plan=plan,
+        store=store,
+        manifest=manifest,
+        seeds=seeds,
+        probe=probe,
+        workers=workers.count,
+        step=_time_steps(workers, plan, WARM_STEPS),
     )
-    workers = LocalWorkers(count, place)
-    try:
-        probe = ready(workers)
-        if plan is None:
-            plan = new_plan(request, study, manifest, probe.precision)
-        seeds = plan.seeds[: request.seeds] if request.seeds else plan.seeds
-        announcement = Announcement(
-            study=study,
-            plan=plan,
-            store=store,
-            manifest=manifest,
-            seeds=seeds,
-            probe=probe,
-            workers=count,
-            step=_time_steps(workers, plan, WARM_STEPS),
-        )
-        announce(console, announcement)
-        if request.dry_run:
-            list_runs(console, announcement)
-            say(console, "dry run", "nothing was written and nothing trained")
-            return 0
-        keep_plan(plan, store)
-        progress = Progress(console, [plan], store, {plan.name: seeds})
-        plan = _train(progress, console, plan, store, workers, seeds)
-        say(console, "took", progress.summary(count))
-        plan = with_ensembles(plan, store)
-        if not progress.failures and not plan.timings:
-            plan = _time_alone(workers, plan, probe)
-        store.write_plan(plan)
-    except KeyboardInterrupt:
-        say(console, "stopped", "only epochs under way are lost; the same command goes on")
-        return INTERRUPTED
-    finally:
-        workers.close()
-    narration.conclude(console, study, plan, store)
-    for failure in progress.failures:
-        name = failure.run.short if failure.run else "worker"
-        say(console, "FAILED", f"run {name}: {failure.reason.splitlines()[0]}")
-    return FAILED if progress.failures else 0
+    announce(console, announcement)
+    if request.dry_run:
+        list_runs(console, announcement)
+        say(console, "dry run", "nothing was written and nothing trained")
+        return Done(plan, store, is_dry=True)
+    keep_plan(plan, store)
+    progress = Progress(console, [plan], store, {plan.name: seeds})
+    plan = _train(progress, console, plan, store, workers, seeds)
+    say(console, "took", progress.summary(workers.count))
+    plan = with_ensembles(plan, store)
+    if not progress.failures and not plan.timings:
+        plan = _time_alone(workers, plan, probe)
+    store.write_plan(plan)
+    return Done(plan, store, tuple(map(_sentence, progress.failures)))
+
+
+def _sentence(failure: Failed) -> str:
+    name = failure.run.short if failure.run else "worker"
+    return f"run {name}: {failure.reason.splitlines()[0]}"
 
 
 def _train(
@@ -120,7 +154,7 @@ def _train(
     console: Console,
     plan: Plan,
     store: Store,
-    workers: LocalWorkers,
+    workers: Workers,
     seeds: tuple[int, ...],
 ) -> Plan:
     """Do all that is missing, showing it; return the plan with the rates that were chosen."""
@@ -135,7 +169,7 @@ def _train(
     return plan
 
 
-def _time_steps(workers: LocalWorkers, plan: Plan, steps: int) -> dict[str, Timed]:
+def _time_steps(workers: Workers, plan: Plan, steps: int) -> dict[str, Timed]:
     """Time a training step of every arm, one after the other."""
     one, found = plan.definition, dict[str, Timed]()
     for arm, config in one.arms.items():
@@ -147,7 +181,7 @@ def _time_steps(workers: LocalWorkers, plan: Plan, steps: int) -> dict[str, Time
     return found
 
 
-def _time_alone(workers: LocalWorkers, plan: Plan, probe: Probe) -> Plan:
+def _time_alone(workers: Workers, plan: Plan, probe: Probe) -> Plan:
     step = _time_steps(workers, plan, TIMED_STEPS)
     timings = {
         arm: Timing(

@@ -64,10 +64,7 @@ def run_all(request: Request, console: Console) -> int:
         probe = ready(workers)
         for study in studies:
             plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
-        seeds = {
-            plan.name: plan.seeds[: request.seeds] if request.seeds else plan.seeds
-            for plan in plans.values()
-        }
+        seeds = {plan.name: request.seeds_of(plan) for plan in plans.values()}
         _announce(console, studies, list(plans.values()), manifest, store)
         if request.dry_run:
             say(console, "dry run", "nothing was written and nothing trained")

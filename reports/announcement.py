@@ -122,8 +122,8 @@ def announce(console: Console, a: Announcement) -> None:
     say(
         console,
         "machine",
-        f"{a.workers} workers on {device}, {f.capability}, {one.precision}, "
-        f"torch {f.torch.split('+')[0]}",
+        f"{a.workers} {'worker' if a.workers == 1 else 'workers'} on {device}, {f.capability}, "
+        f"{one.precision}, torch {f.torch.split('+')[0]}",
     )
     _say_what_is_reused(console, a)
     say(console, "time", _time(a))

@@ -16,7 +16,8 @@ from alexnet.data.manifest import Manifest
 from reports import statistics, words
 from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
-from reports.figures import draw, save
+from reports.figures import draw
+from reports.pictures import save
 from reports.readings import readings_table
 from reports.readme import EVIDENCE
 from reports.spread import spread_table
@@ -77,17 +78,10 @@ def say_what_can_be_shown(console: Console, plan: Plan) -> None:
 def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: bool = True) -> None:
     """Print the comparison, the verdict in its setting, and where the figure is."""
     comparison = compare(plan, store)
-    console.print()
-    _say_table(console, arms_table(plan, comparison))
-    if plan.about.shows == "readings":
+    for table in tables(plan, comparison, store):
         console.print()
-        _say_table(console, readings_table(comparison))
-    elif plan.about.shows == "spread":
-        console.print()
-        _say_table(console, spread_table(plan, store))
-    if needs_contrasts(plan, comparison) and plan.about.shows == "effects":
-        console.print()
-        _say_table(console, contrasts_table(comparison).drop(columns="nothing within"))
+        for line in table.to_string(index=False, justify="left").splitlines():
+            say(console, "", line.rstrip())
     for effect in comparison.effects:
         which = f"{effect.contrast.between}: " if len(comparison.effects) > 1 else ""
         shown = [
@@ -100,7 +94,7 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
             on_clock = words.times(effect.seconds_ratio)
             text = f"{which}{on_clock} times (steps timed alone; not judged)"
             say(console, "on the clock", text)
-    for caveat in comparison.caveats:
+    for caveat in (*comparison.older, *comparison.caveats):
         say(console, "caveat", caveat)
     for text in comparison.made_by:
         say(console, "made by", text)
@@ -119,11 +113,16 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
     say(console, "page", f"invoke report{_results(store)}")
 
 
-def _say_table(console: Console, table: pd.DataFrame) -> None:
-    if not len(table):
-        return
-    for line in table.to_string(index=False, justify="left").splitlines():
-        say(console, "", line.rstrip())
+def tables(plan: Plan, comparison: Comparison, store: Store) -> list[pd.DataFrame]:
+    """Return what a comparison is read from: its arms, and what they alone do not say."""
+    found = [arms_table(plan, comparison)]
+    if plan.about.shows == "readings":
+        found.append(readings_table(comparison))
+    elif plan.about.shows == "spread":
+        found.append(spread_table(plan, store))
+    elif needs_contrasts(plan, comparison):
+        found.append(contrasts_table(comparison).drop(columns="nothing within"))
+    return [table for table in found if len(table)]
 
 
 def _results(store: Store) -> str:

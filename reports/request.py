@@ -1,13 +1,15 @@
 """What a person asks `ablate` for, and the study, images and plan that it comes to."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.console import Console
 
 from ablations.bases import suited
-from ablations.executors import LocalWorkers
+from ablations.in_process import Workers
 from ablations.machine import cores, provenance
 from ablations.messages import Probe
 from ablations.metrics import EnsembleError
@@ -28,16 +30,27 @@ ALL = "all"
 PRACTICE = "fashion_mini"
 """The images that ship with the package."""
 FAILED, INTERRUPTED = 1, 130
+MOST_SEEDS = 1000
+"""Seeds from there on are for choosing rates."""
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+class RequestError(ValueError):
+    """Something that cannot be asked for; the message has the value, the rule and the way out."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for."""
+    """What a person asked for.
+
+    Raises:
+        RequestError: If it cannot be asked for, whatever the study.
+    """
 
     study: str
     dataset: str | None
-    seeds: int | None
-    workers: int | None
+    seeds: int | tuple[int, ...] | None  # how many, or which; None: those of the plan
+    workers: int | None  # processes; 0: this one; None: as many as suit the machine
     device: str
     precision: Literal["auto"] | Precision
     smoke: bool
@@ -45,15 +58,59 @@ class Request:
     results: Path
     data_dir: Path
 
+    def __post_init__(self) -> None:
+        """Refuse what no study could do."""
+        if not DEVICE.fullmatch(self.device):
+            raise RequestError(f"{self.device!r} is not a device; use auto, cpu, cuda or cuda:N")
+        precisions = ("auto", *get_args(Precision))
+        if self.precision not in precisions:
+            known = ", ".join(precisions)
+            raise RequestError(f"{self.precision!r} is not a precision; use one of {known}")
+        if self.workers is not None and self.workers < 0:
+            raise RequestError(f"{self.workers} workers cannot be; use 0 to train in this process")
+        _refuse_seeds(self.seeds)
+
+    @property
+    def wanted(self) -> tuple[int, ...] | None:
+        """The seeds that were asked for, or None: those of the plan."""
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    def seeds_of(self, plan: Plan) -> tuple[int, ...]:
+        """Return the seeds of a plan that are to be trained now."""
+        return plan.seeds if self.wanted is None else self.wanted
+
     @property
     def command(self) -> str:
-        """The command to paste, without places on this machine."""
+        """The command to paste, without places on this machine.
+
+        It trains all seeds where single ones were asked for, those among them.
+        """
         study = Path(self.study).name if self.study.endswith(".py") else self.study
-        given = {"dataset": self.dataset, "seeds": self.seeds, "precision": self.precision}
+        seeds = self.seeds if isinstance(self.seeds, int) else None
+        given = {"dataset": self.dataset, "seeds": seeds, "precision": self.precision}
         shown = [f"--{k} {v}" for k, v in given.items() if v not in (None, "auto")]
         return " ".join(["invoke ablate", f"--study {study}", *shown]) + (
             " --smoke" if self.smoke else ""
         )
+
+
+def _refuse_seeds(seeds: int | Sequence[int] | None) -> None:
+    """Refuse seeds that are none, or that rates are chosen with.
+
+    Raises:
+        RequestError: With the first that is wrong.
+    """
+    if seeds is None:
+        return
+    if isinstance(seeds, int):
+        if not 1 <= seeds <= MOST_SEEDS:
+            raise RequestError(f"{seeds} seeds cannot be; ask for 1 to {MOST_SEEDS}")
+        return
+    for seed in seeds:
+        if not isinstance(seed, int) or not 0 <= seed < MOST_SEEDS:
+            raise RequestError(f"{seed!r} is not a seed; use whole numbers from 0 to 999")
+    if len(set(seeds)) < len(seeds):
+        raise RequestError(f"seeds {', '.join(map(str, seeds))} name one twice; name each once")
 
 
 def asked(request: Request) -> tuple[Study, Manifest]:
@@ -114,29 +171,35 @@ def same_or_refused(
         now = now.but(threads=one.threads)
     refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
     plan = plan.amended(about(study, manifest.name), provenance(request.command))
-    if request.seeds is not None and request.seeds > len(plan.seeds):
-        look = SecondLook(
-            at=provenance(request.command).at,
-            seeds=tuple(range(len(plan.seeds), request.seeds)),
-        )
-        plan = plan.model_copy(update={"second_looks": (*plan.second_looks, look)})
-    return plan
+    return _looked_at_again(request, plan)
+
+
+def _looked_at_again(request: Request, plan: Plan) -> Plan:
+    """Return a plan with a second look of the seeds that were asked for and that it lacks."""
+    more = tuple(seed for seed in request.wanted or () if seed not in plan.seeds)
+    if not more:
+        return plan
+    look = SecondLook(at=provenance(request.command).at, seeds=more)
+    return plan.model_copy(update={"second_looks": (*plan.second_looks, look)})
 
 
 def new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
     """Return the plan of a study, to be registered; in ``native`` precision if it is left open."""
     # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
+    # Nor do single ones change it: else the folders of those who share them out would not agree.
+    count = request.seeds if isinstance(request.seeds, int) else None
     seeds = (
-        (request.seeds or _smoke_seeds(study))
+        (count or _smoke_seeds(study))
         if request.smoke
-        else max(study.seeds_on(manifest.name), request.seeds or 0)
+        else max(study.seeds_on(manifest.name), count or 0)
     )
     precision: Precision = native if request.precision == "auto" else request.precision
-    return Plan(
+    plan = Plan(
         definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),
         about=about(study, manifest.name),
         registered=provenance(request.command),
     )
+    return _looked_at_again(request, plan)
 
 
 def _smoke_seeds(study: Study) -> int:
@@ -154,7 +217,7 @@ def keep_plan(plan: Plan, store: Store) -> None:
 
 
 def worker_count(request: Request, console: Console, threads: int) -> int:
-    """Return how many processes are to train, each with so many threads."""
+    """Return how many processes are to train, each with so many threads; 0: this one."""
     most = max(1, cores() // threads)
     if request.workers is None:
         return min(most, 4) if Path("/dev/nvidiactl").exists() else most
@@ -167,7 +230,7 @@ def worker_count(request: Request, console: Console, threads: int) -> int:
     return request.workers
 
 
-def ready(workers: LocalWorkers) -> Probe:
+def ready(workers: Workers) -> Probe:
     """Wait for the first worker; return what it says of the machine."""
     while True:
         for event in workers.events(timeout=60):

@@ -143,8 +143,10 @@ class Progress:
             self._live.update(self._arms())
 
     def summary(self, workers: int) -> str:
-        """Return how long it took and how much of that the workers were training."""
+        """Return how long it took and, if they told, how much of that the workers were training."""
         elapsed = time.monotonic() - self._start
+        if not self._trained:
+            return clock(elapsed)
         busy = self._trained / workers / elapsed
         return (
             f"{clock(elapsed)}, in which {workers} workers trained {100 * busy:.0f} % of the time"

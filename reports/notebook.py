@@ -1,0 +1,230 @@
+"""For Python and notebooks: a study run where one is, and the paper's Figure 1 from its records."""
+
+import html
+import os
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from ablations.messages import RunError
+from ablations.plan import Plan
+from ablations.runner import counts
+from ablations.store import Store, StoreError
+from alexnet.config import Precision
+from alexnet.data.manifest import default_data_dir
+from alexnet.names import suggestion
+from reports import words
+from reports.ablate import carry_out
+from reports.comparison import Comparison, compare
+from reports.figures import draw
+from reports.narration import tables
+from reports.pictures import as_png, save
+from reports.request import Request, RequestError, asked
+from reports.tables import arms_table, tuning_table
+from reports.terminal import say
+
+Folder = str | os.PathLike[str]
+
+
+class Found(Comparison):
+    """What a study has come to, which shows itself: a sentence, its table, what follows."""
+
+    _plan: Plan
+    _store: Store
+
+    @staticmethod
+    def of(plan: Plan, store: Store) -> "Found":
+        """Return what a plan has come to by the records in a store."""
+        found = Found.model_construct(**dict(compare(plan, store)))
+        found._plan, found._store = plan, store
+        return found
+
+    @property
+    def sentence(self) -> str:
+        """What it comes to, in a sentence."""
+        return words.headline(self._plan, self)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per arm, every cell as it is read."""
+        return arms_table(self._plan, self)
+
+    @property
+    def rates(self) -> pd.DataFrame:
+        """A row per rate that was tried: what each tuning seed got, and which was chosen."""
+        return tuning_table(self._plan, self._store)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """What follows for each contrast, and what seeds beyond the planned ones add."""
+        if self._plan.about.shows != "effects":
+            return []
+        lines = [words.verdict_line(effect, self) for effect in self.effects]
+        if self._plan.second_looks:
+            again = compare(self._plan, self._store, self._plan.seeds)
+            lines += [f"second look: {words.headline(self._plan, again)}"]
+        return list(dict.fromkeys(lines))
+
+    def __str__(self) -> str:
+        """Return sentence, tables and verdicts as text."""
+        shown = [one.to_string(index=False, justify="left") for one in self._tables()]
+        return "\n\n".join([self.sentence, *shown, *self.verdicts])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the same as a notebook shows it."""
+        shown = [one.to_html(index=False, border=0, justify="left") for one in self._tables()]
+        said = [f"<p>{html.escape(line)}</p>" for line in self.verdicts]
+        return "\n".join([f"<p><b>{html.escape(self.sentence)}</b></p>", *shown, *said])
+
+    def _tables(self) -> list[pd.DataFrame]:
+        return tables(self._plan, self, self._store)
+
+
+def run_study(
+    name: str,
+    dataset: str | None = None,
+    seeds: int | Sequence[int] | None = None,
+    workers: int = 0,
+    *,
+    results: Folder = "results",
+    data_dir: Folder | None = None,
+    device: str = "auto",
+    precision: Literal["auto"] | Precision = "auto",
+    smoke: bool = False,
+) -> Found:
+    """Run what a study still lacks, as `invoke ablate` does; return what it comes to.
+
+    A line is printed for each run that finishes. Interrupted, it loses only the epoch under way:
+    the same call goes on.
+
+    >>> run_study("relu_vs_tanh", seeds=3)  # doctest: +SKIP
+
+    Args:
+        name: A study's name, or a file that defines STUDY.
+        dataset: On which images; None for those that the study names first, "paper" for the
+            paper's own.
+        seeds: How many, or which: each of a class may train one, and their folders be pooled.
+            Rates have to be the same, so let one train none, ``seeds=()``, which chooses the rates,
+            and all start from a copy of that folder. None for all that are planned; others are
+            a second look.
+        workers: Processes; 0 trains in this one, and needs no ``if __name__ == "__main__":``.
+        results: Folder of plans and records.
+        data_dir: Folder of prepared datasets; None for ALEXNET_DATA, else the user's data folder.
+        device: auto, cpu, cuda or cuda:N.
+        precision: Of the layers' arithmetic; auto: bfloat16 where the machine computes in it.
+        smoke: Seconds instead of minutes, to see that all works; the numbers mean nothing.
+
+    Raises:
+        RequestError: If a device, a precision, seeds or workers cannot be.
+        StudyError: If there is no such study.
+        DatasetError: If the images are not here, or the study cannot be shown on them.
+        PlanError: If the registered plan is not the study's any more.
+        StoreError: If the results folder cannot be written.
+        WorkerError: If nothing can be trained here.
+        RunError: If a run has failed; all others are finished by then.
+    """
+    request = Request(
+        study=name,
+        dataset=dataset,
+        seeds=seeds if seeds is None or isinstance(seeds, int) else tuple(seeds),
+        workers=workers,
+        device=device,
+        precision=precision,
+        smoke=smoke,
+        dry_run=False,
+        results=Path(results),
+        data_dir=default_data_dir() if data_dir is None else Path(data_dir),
+    )
+    console = Console(highlight=False, force_terminal=False, force_jupyter=False)  # plain lines
+    try:
+        done = carry_out(request, console, *asked(request))
+    except KeyboardInterrupt:
+        say(console, "stopped", "only the epoch under way is lost; the same call goes on")
+        raise
+    if (figure := draw(done.plan, done.store)) is not None:
+        save(figure, done.store.results, done.plan.name)
+    if done.failures:
+        first, *others = done.failures
+        more = f", and {len(others)} more" if others else ""
+        raise RunError(f"{first}{more}; the same call tries again what failed")
+    return Found.of(done.plan, done.store)
+
+
+def figure1(
+    results: Folder | Store | Found = "results",
+    study: str = "relu_vs_tanh",
+    dataset: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Figure:
+    """Return the paper's Figure 1, drawn from a study's records.
+
+    >>> figure1("results", labels={"relu": "ReLU", "tanh": "tanh"})  # doctest: +SKIP
+
+    Args:
+        results: Folder of plans and records, a store, or what `run_study` returned, which says by
+            itself of which study and images it is.
+        study: Any study by name; each is drawn after the same figure.
+        dataset: On which images; None for those of which most is done.
+        labels: What arms are called, where not by their names.
+
+    Raises:
+        StoreError: If there is nothing to draw; it names what to run.
+        RequestError: If a label is of no arm, or two arms would be called the same.
+    """
+    if isinstance(results, Found):
+        plan, store = results._plan, results._store
+    else:
+        store = results if isinstance(results, Store) else Store(Path(results))
+        plan = _most_done(store, study, dataset)
+    _refuse_labels(plan, labels or {})
+    figure = draw(plan, store, labels)
+    if figure is None:
+        raise _nothing(store, plan.definition.study, plan.definition.dataset.name)
+    # A notebook shows figures that Pyplot made; this one says itself how it is shown.
+    figure._repr_png_ = partial(as_png, figure)  # type: ignore[attr-defined]
+    return figure
+
+
+def _most_done(store: Store, study: str, dataset: str | None) -> Plan:
+    found = [
+        plan
+        for plan in store.plans()
+        if plan.definition.study == study and dataset in (None, plan.definition.dataset.name)
+    ]
+    if not found:
+        raise _nothing(store, study, dataset)
+
+    def done(plan: Plan) -> tuple[bool, int]:
+        return not plan.definition.smoke, counts(plan, store, plan.definition.seeds)[0]
+
+    return max(found, key=done)
+
+
+def _nothing(store: Store, study: str, dataset: str | None) -> StoreError:
+    on, second = (f" on {dataset}", f", {dataset!r}") if dataset else ("", "")
+    return StoreError(
+        f"{study}{on} has no runs in {store.results} to draw; run_study({study!r}{second}) makes "
+        "them"
+    )
+
+
+def _refuse_labels(plan: Plan, labels: Mapping[str, str]) -> None:
+    arms = list(plan.definition.arms)
+    for arm in labels:
+        if arm not in arms:
+            raise RequestError(f"{plan.definition.study} has no arm {arm!r}; "
+                               f"{suggestion(arm, arms)}")  # fmt: skip
+    if labels and plan.about.shows != "effects":
+        raise RequestError(f"the arms of {plan.definition.study} are drawn by their names; "
+                           "leave labels out")  # fmt: skip
+    called = [labels.get(arm, arm) for arm in arms]
+    twice = [label for label in called if called.count(label) > 1]
+    if twice:
+        raise RequestError(f"two arms cannot both be called {twice[0]!r}; give each its own label")
