@@ -1,5 +1,7 @@
 """Project commands; `invoke --list` shows them, `invoke` alone checks everything."""
 
+from collections.abc import Sequence
+
 from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
@@ -7,7 +9,7 @@ from invoke.tasks import task
 CHECKS = ("ruff format --check .", "ruff check .", "mypy", "pytest -q")
 
 
-def call(command: str, **options: str | bool | None) -> None:
+def call(command: str, **options: str | bool | Sequence[str] | None) -> None:
     """Call a command of the console script with the options that were given.
 
     Raises:
@@ -19,8 +21,13 @@ def call(command: str, **options: str | bool | None) -> None:
 
     arguments = [command]
     for name, value in options.items():
-        if value not in (None, False):
-            arguments += [f"--{name.replace('_', '-')}"] + ([] if value is True else [str(value)])
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            arguments.append(option)
+        elif isinstance(value, str):
+            arguments += [option, value]
+        elif value:  # given several times
+            arguments += [part for one in value for part in (option, one)]
     try:
         code = main.main(arguments, prog_name="invoke", standalone_mode=False)
     except ClickException as error:
@@ -86,11 +93,12 @@ def ablate(
 
 @task(
     auto_shortflags=False,
+    iterable=["results"],
     help={
         "study": "only this study",
         "out": "folder to write to (default: report, in the results folder)",
         "open": "show the page in a browser",
-        "results": "folder of plans and records (default: results)",
+        "results": "folder of plans and records (default: results); several are read as one",
     },
 )
 def report(
@@ -98,10 +106,29 @@ def report(
     study: str | None = None,
     out: str | None = None,
     open: bool = False,
-    results: str | None = None,
+    results: Sequence[str] | None = None,
 ) -> None:
     """Write page, tables and figures of everything in a results folder."""
     call("report", study=study, out=out, open=open, results=results)
+
+
+@task(
+    auto_shortflags=False,
+    iterable=["before", "after"],
+    help={
+        "before": "a results folder or report.json; several folders are read as one",
+        "after": "the same, of what may have changed",
+        "fail_on_change": "exit with code 3 if anything has changed",
+    },
+)
+def compare(
+    c: Context,
+    before: Sequence[str] | None = None,
+    after: Sequence[str] | None = None,
+    fail_on_change: bool = False,
+) -> None:
+    """Say which verdicts moved between two reports, and which numbers did beyond noise."""
+    call("compare", before=before, after=after, fail_on_change=fail_on_change)
 
 
 @task(

@@ -99,16 +99,16 @@ def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
     return caveats
 
 
-def known_before(plan: Plan, records: Sequence[Record]) -> list[str]:
+def known_before(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
     """Return how many runs are older than the plan, whose question may then have known them."""
     older = sum(record.provenance.at < plan.registered.at for record in records)
     if not older:
-        return []
+        return ()
     verb = "is" if older == 1 else "are"
-    return [
+    return (
         f"{_runs(older)} of {len(records)} {verb} older than the plan, which was registered "
-        f"{plan.registered.at:%Y-%m-%d %H:%M} UTC: it may have been made knowing them"
-    ]
+        f"{plan.registered.at:%Y-%m-%d %H:%M} UTC: it may have been made knowing them",
+    )
 
 
 def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:

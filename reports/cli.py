@@ -1,11 +1,10 @@
 """The commands; each says what it will do, does it, and says what came of it."""
 
 import functools
-import re
 import signal
 import traceback
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, ParamSpec
 
@@ -15,13 +14,14 @@ from rich.console import Console
 
 from ablations.messages import WorkerError
 from ablations.plan import PlanError
-from ablations.store import StoreError
+from ablations.store import Store, StoreError
 from ablations.studies import StudyError
 from alexnet.data.manifest import DatasetError, default_data_dir
 from alexnet.presets import PresetError
+from reports.request import RequestError
 from reports.terminal import as_typed, say
 
-REFUSED = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError)
+REFUSED = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError, RequestError)
 
 
 class Refused(click.ClickException):
@@ -31,7 +31,7 @@ class Refused(click.ClickException):
 
 
 P = ParamSpec("P")
-INTERRUPTED = 130
+CHANGED, INTERRUPTED = 3, 130
 
 
 def refusing(command: Callable[P, int]) -> Callable[P, int]:
@@ -61,17 +61,18 @@ def refusing(command: Callable[P, int]) -> Callable[P, int]:
     return wrapped
 
 
-def _device(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
-        raise click.BadParameter(f"{value!r} is not a device; use auto, cpu, cuda or cuda:N")
-    return value
-
-
 results_option = click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("results"),
     help="Folder of plans and records.",
+)
+several_results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    multiple=True,
+    default=(Path("results"),),
+    help="Folder of plans and records; given several times, all are read as one.",
 )
 data_option = click.option(
     "--data-dir",
@@ -92,7 +93,7 @@ def main() -> None:
 @click.option("--dataset", help="On which images; 'paper' for the paper's own.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
-@click.option("--device", default="auto", callback=_device, help="auto, cpu, cuda or cuda:N.")
+@click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16"]),
@@ -127,34 +128,134 @@ def ablate(**options: Any) -> int:
     help="Folder to write to (default: report, in the results folder).",
 )
 @click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
-@results_option
+@several_results_option
 @refusing
-def report(study: str | None, out: Path | None, show: bool, results: Path) -> int:
+def report(study: str | None, out: Path | None, show: bool, results: tuple[Path, ...]) -> int:
     """Write page, tables and figures of everything in a results folder."""
-    from ablations.store import Store
+    from ablations.pool import strangers
     from reports.page import write_report
 
     console = Console(highlight=False)
-    store = Store(results)
-    names = sorted({plan.definition.study for plan in store.plans()})
-    if not names:
-        damaged = "".join(f"\n{problem}" for problem in store.problems)
-        raise Refused(
-            as_typed(
-                f"no study has been run in {results}; start with:  "
-                f"invoke ablate --study relu_vs_tanh{damaged}"
-            )
-        )
+    store = _opened(results)
+    plans = store.plans()
+    names = sorted({plan.definition.study for plan in plans})
     if study is not None and study not in names:
-        raise Refused(f"{study} has not been run in {results}; there is {', '.join(names)}")
-    page, *others = write_report(store, out or results / "report", study)
-    for problem in store.problems:
+        where = " and ".join(map(str, results))
+        raise Refused(f"{study} has not been run in {where}; there is {', '.join(names)}")
+    page, *others = write_report(store, out or results[0] / "report", study)
+    for problem in [*store.problems, *strangers(store, plans)]:
         say(console, "set aside", problem)
     say(console, "page", str(page))
     say(console, "beside it", f"{len(others)} files: tables, figures, report.json")
     if show:
         webbrowser.open(page.resolve().as_uri())
     return 0
+
+
+def _opened(folders: Sequence[Path]) -> Store:
+    """Return what results folders hold, several of them as one.
+
+    Raises:
+        Refused: If one of them holds nothing, or all together no plan.
+    """
+    from ablations.pool import Pool
+
+    store = Store(folders[0]) if len(folders) == 1 else Pool(folders)
+    held = ("plans/*.json", "runs/*/record.json")
+    empty = [folder for folder in folders if not any(any(folder.glob(one)) for one in held)]
+    if empty or not store.plans():
+        where = " and ".join(map(str, empty or folders))
+        damaged = "".join(f"\n{problem}" for problem in store.problems)
+        raise Refused(
+            as_typed(
+                f"no study has been run in {where}; start with:  "
+                f"invoke ablate --study relu_vs_tanh{damaged}"
+            )
+        )
+    return store
+
+
+@main.command(
+    options_metavar="[OPTIONS] [BEFORE AFTER]",
+    context_settings={"allow_extra_args": True},  # BEFORE and AFTER
+)
+@click.option(
+    "--before",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A results folder or report.json; given several times, folders are read as one.",
+)
+@click.option(
+    "--after",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="The same, of what may have changed.",
+)
+@click.option("--fail-on-change", is_flag=True, help="Exit with code 3 if anything has changed.")
+@refusing
+def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: bool) -> int:
+    """Say which verdicts moved between two reports, and which numbers did beyond noise."""
+    from reports.changes import CHANGED_KINDS, changes, compared, lines
+
+    given = [Path(place) for place in click.get_current_context().args]
+    if len(given) == 2 and not before and not after:
+        before, after, given = (given[0],), (given[1],), []
+    if given or not before or not after:
+        raise Refused(
+            "two reports are compared, each a results folder or a report.json: "
+            "--before FIRST --after SECOND"
+        )
+    console = Console(highlight=False)
+    one, other = _content(before), _content(after)
+    for label, places, content in (("before", before, one), ("after", after, other)):
+        measured = content["measured"]
+        where = " and ".join(map(str, places))
+        made = "; ".join(measured["provenance"]["made_by"])
+        say(console, label, f"{where}, digest {content['digest'][:12]}; {made or 'no run'}")
+        for problem in measured["set_aside"]:
+            say(console, "set aside", problem)
+    if one["digest"] == other["digest"]:
+        say(console, "the same", f"one report, digest {one['digest'][:12]}")
+        return 0
+    rows = changes(one, other)
+    for label, text in lines(rows):
+        say(console, label, text)
+    if not fail_on_change:
+        return 0
+    if not compared(rows):
+        raise Refused("no study of one report is in the other, so that nothing could be compared")
+    return CHANGED if any(row.kind in CHANGED_KINDS for row in rows) else 0
+
+
+def _content(places: Sequence[Path]) -> dict[str, Any]:
+    """Return a report as data, from its file, its folder, or the results that it would be of.
+
+    Raises:
+        Refused: If there is none, or it cannot be read.
+    """
+    from reports.document import ReportError, read
+    from reports.page import gather
+
+    for place in places:
+        if not place.exists():
+            raise Refused(f"there is no results folder or report {place}")
+    if len(places) == 1 and (file := _report_in(places[0])) is not None:
+        try:
+            return read(file)
+        except ReportError as error:
+            raise Refused(as_typed(str(error))) from error
+    for place in places:
+        if not place.is_dir():
+            raise Refused(f"{place} is a file; several results folders are read as one, no reports")
+    return gather(_opened(places)).document
+
+
+def _report_in(place: Path) -> Path | None:
+    """Return the file of a report, given itself or its folder; None for a folder of plans."""
+    if place.is_file():
+        return place
+    file = place / "report.json"
+    return file if file.is_file() and not (place / "plans").exists() else None
 
 
 @main.command()
@@ -191,7 +292,6 @@ def datasets(name: str | None, data_dir: Path) -> int:
 @refusing
 def studies(name: str | None, results: Path) -> int:
     """List the studies: question, the paper's number, what was found, time; or explain one."""
-    from ablations.store import Store
     from reports.readme import EVIDENCE
     from reports.studies import catalogue, explain
 

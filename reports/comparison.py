@@ -36,7 +36,11 @@ from reports.effect import AtThreshold, Bound, Effect, Verdict, verdict
 
 
 class Comparison(Frozen):
-    """Everything that a study on a dataset has to say so far."""
+    """Everything that a study on a dataset has to say so far.
+
+    What tells of machines and dates is in the last three fields and in ``Effect.seconds_ratio``
+    alone: all else is the same for equal runs.
+    """
 
     study: str
     dataset: str
@@ -48,6 +52,7 @@ class Comparison(Frozen):
     rows: tuple[ArmRow, ...]
     effects: tuple[Effect, ...]
     caveats: tuple[str, ...]
+    older: tuple[str, ...]  # runs that the plan may have been made knowing
     made_by: tuple[str, ...]  # torch and processor of the records, with how many
     since: tuple[str, ...]  # what has changed since the plan was registered
 
@@ -71,11 +76,11 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
         rows=rows,
         effects=effects,
         caveats=(
-            *known_before(plan, everything),
             *caveats_of_arms(plan, rows),
             *elsewhere(plan, effects),
             *unmeasured(plan, everything),
         ),
+        older=known_before(plan, everything),
         made_by=made_by(everything),
         since=since(plan, everything),
     )
@@ -83,12 +88,16 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
 
 def find_records(plan: Plan, store: Store, seeds: Sequence[int]) -> Records:
     """Return the records there are of a plan's comparison runs."""
-    return {
-        arm: {seed: record for seed in seeds if (record := store.find(plan.run(arm, seed)))}
-        if arm in plan.choices
-        else {}
-        for arm in plan.definition.arms
-    }
+    return {arm: find_records_of(plan, store, arm, seeds) for arm in plan.definition.arms}
+
+
+def find_records_of(plan: Plan, store: Store, arm: str, seeds: Sequence[int]) -> dict[int, Record]:
+    """Return the records there are of one arm, by seed."""
+    if arm not in plan.choices:
+        return {}
+    config = plan.compared(arm)
+    runs = {seed: plan.make_run(arm, config, seed) for seed in seeds}
+    return {seed: record for seed, run in runs.items() if (record := store.find(run))}
 
 
 def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
@@ -184,6 +193,7 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         planned=planned,
         mean=_mean([float(value) for value in x], metric),
         mean_against=_mean([float(value) for value in y], metric),
+        seeds=tuple(units),
         by_seed=tuple(float(d) for d in (np.exp(differences) if ratio else differences)),
         estimate=interval.mean,
         low=interval.low,

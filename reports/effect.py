@@ -14,6 +14,9 @@ Verdict = Literal[
 ]  # fmt: skip
 Bound = Literal["lower", "upper", "both", "none"]
 
+DECIDED: tuple[Verdict, ...] = (
+    "absent", "reversed", "weaker", "stronger", "holds", "same way", "other way", "no effect",
+)  # fmt: skip
 ON_THE_PAPERS_DATA: tuple[Setting, ...] = ("paper", "closest reading")
 ELSEWHERE: dict[Verdict, Verdict] = {
     "absent": "no effect",
@@ -48,6 +51,7 @@ class Effect(Frozen):
     planned: int
     mean: float | None = None  # of the arm; geometric for times
     mean_against: float | None = None
+    seeds: tuple[int, ...] = ()  # of each pair; of ensembles, the numbers of their groups
     by_seed: tuple[float, ...] = ()  # the effect in each pair
     estimate: float | None = None
     low: float | None = None

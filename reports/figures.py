@@ -1,8 +1,6 @@
 """The paper's figures, redrawn from plans and records."""
 
-import io
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,35 +9,36 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ablations.contrast import Pair
+from ablations.metrics import TimeTo, TimeToLoss
 from ablations.plan import Plan
-from ablations.store import Store, write_atomically
-from ablations.study import TimeTo
+from ablations.store import Store
 from alexnet.progress import Curve, running_curve
 from reports.caveats import Records
-from reports.comparison import compare, find_records, speed_ups
+from reports.comparison import Comparison, compare, find_records, speed_ups
 from reports.effect import Effect
+from reports.pictures import LINES, STYLE
 from reports.readings import draw_readings
 from reports.spread import draw_spread, spreads
 from reports.words import effect_sentence, metric_name, named, unit
 
-mpl.use("Agg")
+Curves = dict[str, dict[int, Curve]]
+"""Running curves, by arm and seed."""
 
-STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "alexnet-ablations",  # equal records, equal bytes
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-}
-LINES = ("solid", "dashed", "dashdot", "dotted")
 MANY = 5
 """Arms up to which the legend fits beside their curves."""
+THIN = 40
+"""Curves up to which each is drawn; of more, only their means can be told apart."""
 POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
 
-def draw(plan: Plan, store: Store) -> Figure | None:
+def draw(
+    plan: Plan,
+    store: Store,
+    labels: Mapping[str, str] | None = None,
+    comparison: Comparison | None = None,
+) -> Figure | None:
     """Draw running training error against epochs and, beside it, what the study compares.
 
     After the paper's Figure 1: for times, the speed-up at every threshold; for all else, every
@@ -47,83 +46,115 @@ def draw(plan: Plan, store: Store) -> Figure | None:
 
     Until the first comparison runs exist, the runs that choose the rates are drawn, and said to
     be that. None if there are no runs at all. A study of readings or of spread has its own figure.
+
+    Args:
+        plan: What was asked.
+        store: Its records.
+        labels: What arms are called in place of their names.
+        comparison: What it came to, if that is known already.
     """
     if plan.about.shows == "spread" and spreads(plan, store):
         return draw_spread(plan, store, STYLE)
     if plan.about.shows == "readings" and plan.choices:
-        return draw_readings(plan, compare(plan, store), STYLE)
-    drawn = _comparison_curves(plan, store)
+        return draw_readings(plan, comparison or compare(plan, store), STYLE)
+    records = find_records(plan, store, plan.definition.seeds)
+    drawn = comparison_curves(records)
     tuning = not any(drawn.values())
     if tuning:
         drawn = _tuning_curves(plan, store)
     if not any(drawn.values()):
         return None
+    called = {arm: (labels or {}).get(arm, arm) for arm in plan.definition.arms}
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
         rows = len(plan.definition.contrasts)
         figure = Figure(figsize=(9, max(4.2, 1.2 + 0.6 * rows)), layout="constrained")
         if tuning:
-            _draw_curves(figure.subplots(), plan, drawn, tuning)
+            draw_curves(figure.subplots(), plan, drawn, tuning, called)
         else:
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
-            _draw_curves(left, plan, drawn, tuning)
-            effects = compare(plan, store).effects
+            draw_curves(left, plan, drawn, tuning, called)
+            found = comparison or compare(plan, store)
+            effects = [_labelled(effect, called) for effect in found.effects]
             if isinstance(effects[0].metric, TimeTo):
-                _draw_speed_ups(right, plan, store, [e for e in effects if e.metric.is_ratio])
+                by_label = {called[arm]: of_arm for arm, of_arm in records.items()}
+                draw_speed_ups(right, by_label, [e for e in effects if e.metric.is_ratio])
             else:
                 _draw_contrasts(right, effects)
         sns.despine(figure)
     return figure
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write a figure as SVG and PNG; return the paths."""
-    paths = []
-    with mpl.rc_context(STYLE):
-        for kind, metadata in (("svg", {"Date": None}), ("png", {})):
-            content = io.BytesIO()
-            figure.savefig(content, format=kind, dpi=200, metadata=metadata)
-            path = folder / f"{name}.{kind}"
-            write_atomically(path, content.getvalue())
-            paths.append(path)
-    return paths
+def _labelled(effect: Effect, called: Mapping[str, str]) -> Effect:
+    """Return an effect whose arms are called otherwise."""
+    contrast, metric = effect.contrast, effect.metric
+    names: dict[str, Any] = {
+        side: called.get(arm, arm)  # the paper, too, may be a side
+        for side, arm in (("arm", contrast.arm), ("against", contrast.against))
+    }
+    if contrast.minus is not None:
+        names["minus"] = Pair(*(called[arm] for arm in contrast.minus))
+    if isinstance(metric, TimeToLoss):
+        metric = metric.model_copy(update={"arm": called[metric.arm]})
+    named_so = contrast.model_copy(update=names)
+    return effect.model_copy(update={"contrast": named_so, "metric": metric})
 
 
-def _comparison_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
-    records = find_records(plan, store, plan.definition.seeds)
+def comparison_curves(records: Records) -> Curves:
+    """Return the curves of comparison runs that have any."""
     return {
-        arm: [running_curve(record.curve) for record in found.values() if record.curve]
+        arm: {seed: running_curve(r.curve) for seed, r in found.items() if r.curve}
         for arm, found in records.items()
     }
 
 
-def _tuning_curves(plan: Plan, store: Store) -> dict[str, list[Curve]]:
+def _tuning_curves(plan: Plan, store: Store) -> Curves:
     """Return the curves of every tuning run that has a record and went beyond one epoch."""
     one = plan.definition
-    found: dict[str, list[Curve]] = {arm: [] for arm in one.arms}
+    found: Curves = {arm: {} for arm in one.arms}
     for record in store.records():
         run = record.run
         if run.sees_test or run.dataset != one.dataset or len(record.curve) < 2:
             continue
         for arm in plan.arms_of(run):
-            found[arm].append(running_curve(record.curve))
+            found[arm][len(found[arm])] = running_curve(record.curve)
     return found
 
 
-def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: bool) -> None:
+def draw_curves(
+    axes: Axes,
+    plan: Plan,
+    drawn: Curves,
+    tuning: bool,
+    called: Mapping[str, str],
+) -> None:
+    """Draw running training error against epochs: a line per run and, of comparisons, their mean.
+
+    The line of a comparison run is called ``curve-<place of its arm>-<seed>``, so that a page can
+    say which run it is.
+
+    Args:
+        axes: Where to.
+        plan: What was compared.
+        drawn: The curves.
+        tuning: Whether they are of the runs that choose the rates.
+        called: What each arm is called.
+    """
     one = plan.definition
     palette = sns.color_palette("colorblind", len(one.arms))
     arms = list(one.arms)[::-1]  # the paper's new idea first, as a solid line
+    every = tuning or sum(map(len, drawn.values())) <= THIN
     for number, arm in enumerate(arms):
-        curves = drawn[arm]
+        curves = list(drawn[arm].values())
         look: dict[str, Any] = {"color": palette[number], "linestyle": LINES[number % len(LINES)]}
-        for curve in curves:
-            axes.plot(curve.epochs, 100 * curve.errors, linewidth=0.6, alpha=0.45, **look)
+        for seed, curve in drawn[arm].items() if every else ():
+            (line,) = axes.plot(curve.epochs, 100 * curve.errors, linewidth=0.6, alpha=0.45, **look)
+            if not tuning:
+                line.set_gid(f"curve-{len(arms) - 1 - number}-{seed}")
         if not curves:
             continue
         seeds = f"{len(curves)} {'seed' if len(curves) == 1 else 'seeds'}"
-        label = (
-            f"{arm}, tuning runs" if tuning else f"{arm}, rate {plan.choices[arm].rate:g}, {seeds}"
-        )
+        kind = "tuning runs" if tuning else f"rate {plan.choices[arm].rate:g}, {seeds}"
+        label = f"{called[arm]}, {kind}"
         if tuning:
             axes.plot([], [], linewidth=2, label=label, **look)
         else:
@@ -133,7 +164,7 @@ def _draw_curves(axes: Axes, plan: Plan, drawn: dict[str, list[Curve]], tuning: 
     if threshold is not None:
         _mark(axes, 100 * threshold, f"{100 * threshold:g} %", dashes=(1, 2))
     axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
-    highest = max(100 * curve.errors[0] for curves in drawn.values() for curve in curves)
+    highest = max(100 * curve.errors[0] for of in drawn.values() for curve in of.values())
     axes.set_ylim(None, min(100, highest + 3))
     axes.set_title(f"{one.dataset.name}: " + ("choosing the rates" if tuning else plan.about.title))
     if len(arms) <= MANY:
@@ -165,9 +196,8 @@ def _mark(axes: Axes, height: float, text: str, dashes: tuple[int, int]) -> None
     )
 
 
-def _draw_speed_ups(axes: Axes, plan: Plan, store: Store, effects: Sequence[Effect]) -> None:
+def draw_speed_ups(axes: Axes, records: Records, effects: Sequence[Effect]) -> None:
     """Draw each contrast's speed-up at every training error down to its threshold."""
-    records = find_records(plan, store, plan.definition.seeds)
     palette = sns.color_palette("colorblind", len(effects))
     papers = {e.contrast.paper for e in effects if e.contrast.paper is not None}
     highest = max(papers, default=1.0)

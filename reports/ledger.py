@@ -19,6 +19,7 @@ from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.words import estimate, interval, unit
 
 State = Literal["decided", "elsewhere", "under way", "not run"]
+COUNTED = "counted"
 ORDER: tuple[State, ...] = ("decided", "elsewhere", "under way", "not run")
 WHY_NOT = {
     "procedure": "what they did: shown, not judged",
@@ -46,6 +47,11 @@ class Row(Frozen):
     elsewhere: tuple[Finding, ...]  # on other data, which settles nothing about the paper
     why_none: str  # why there is no verdict on the paper's data; empty if there is one
     command: str  # that would settle it, if one here could
+
+    @property
+    def trained(self) -> bool:
+        """Whether something of it was trained, and not only counted."""
+        return any(finding.setting != COUNTED for finding in self.own)
 
     @property
     def state(self) -> State:
@@ -113,7 +119,7 @@ def _counted(claim: Claim) -> list[Finding]:
     return [
         Finding(
             dataset=f"network {counts.PRESET}",
-            setting="counted",
+            setting=COUNTED,
             ours=counts.in_words(found),
             verdict=counts.verdict(found),
             command=counts.COMMAND,
@@ -139,18 +145,22 @@ def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | No
         ours=f"{estimate(effect)} {unit(effect.metric)}{bounds}, {effect.pairs} seeds",
         verdict=effect.verdict,
         command=plan.registered.command,
-        surprise=_surprise(effect),
+        surprise=surprise(effect),
     )
 
 
-def _surprise(effect: Effect) -> float | None:
-    """Return the distance from the paper's number, or from nothing, in margins."""
+def surprise(effect: Effect) -> float | None:
+    """Return the distance from the paper's number in margins; None if there is nothing to say.
+
+    Without a number: 1 if the effect is not there or goes the other way, else 0.
+    """
     scale = math.log if effect.metric.is_ratio else float
     if effect.estimate is None or effect.verdict == "shown":
         return None
     expected = effect.contrast.paper
     if expected is None:
-        return 1.0 if effect.verdict in ("absent", "reversed") else 0.0
+        against = ("absent", "reversed", "no effect", "other way")
+        return 1.0 if effect.verdict in against else 0.0
     return abs(scale(effect.estimate) - scale(expected)) / scale(effect.margin)
 
 

@@ -1,23 +1,33 @@
 """The page, and everything else that `invoke report` writes."""
 
-import json
-from datetime import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from ablations.plan import Plan
+from ablations.pool import strangers
 from ablations.store import Store, write_atomically
-from alexnet.config import Frozen
-from reports import words
-from reports.comparison import Comparison, compare
-from reports.figures import draw, save
+from reports import document, paper_tables, words
+from reports.answer import Answer, Fact, answer, facts
+from reports.deviations import Deviation, deviations
+from reports.figures import draw
+from reports.forest import ForestRow, draw_forest, forest, one_a_claim
+from reports.front_figures import draw_front_figure, draw_share, figure_1
+from reports.inside import inside_figures, shown_runs
 from reports.ledger import Row, ledger, ledger_table, numbers
+from reports.network_figure import draw_network
+from reports.pictures import save
+from reports.provenance import Provenance, provenance
 from reports.readings import readings_table
+from reports.sections import Section, sections
 from reports.spread import spread_table
 from reports.tables import (
     arms_table,
+    certainty_table,
     contrasts_table,
     needs_contrasts,
     thresholds_table,
@@ -25,65 +35,106 @@ from reports.tables import (
     write_table,
     write_tables,
 )
+from reports.tuning_figure import draw_tuning
+
+MANY = 20
+"""Studies of which each has a picture of how its rates were chosen; of more, a table alone."""
+TREES = 40
+"""Rows of the forest plot; its table has all."""
 
 
-class Section(Frozen):
-    """One study on one dataset, ready to be shown."""
+class Report(NamedTuple):
+    """All that a report shows."""
 
-    plan: Plan
-    comparison: Comparison
-    second_look: Comparison | None
-    headline: str
-    name: str  # study@dataset, of its files
-    first_run: datetime | None
+    sections: list[Section]  # that were asked for
+    everything: list[Section]
+    claims: list[Row]
+    front: Answer
+    facts: tuple[Fact, ...]
+    forest: list[ForestRow]
+    deviations: list[Deviation]
+    provenance: Provenance
+    results: list[paper_tables.Result]
+    problems: list[str]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as data."""
+        return document.document(
+            self.sections, self.claims, self.front, self.facts, self.forest, self.deviations,
+            self.provenance, self.problems,
+        )  # fmt: skip
 
 
-def sections(store: Store) -> list[Section]:
-    """Return what each plan in a results folder has come to; smoke plans last."""
-    found = []
-    for plan in store.plans():
-        comparison = compare(plan, store)
-        found.append(
-            Section(
-                plan=plan,
-                comparison=comparison,
-                second_look=compare(plan, store, plan.seeds) if plan.second_looks else None,
-                headline=words.headline(plan, comparison),
-                name=plan.name,
-                first_run=_first_run(plan, store),
-            )
-        )
-    return sorted(found, key=_order)
+def gather(store: Store, study: str | None = None) -> Report:
+    """Return all that a report on a results folder shows; with ``study``, its sections alone."""
+    everything = sections(store)
+    claims = ledger([(section.plan, section.comparison) for section in everything])
+    return Report(
+        sections=[s for s in everything if study in (None, s.plan.definition.study)],
+        everything=everything,
+        claims=claims,
+        front=answer(everything, claims),
+        facts=facts(everything),
+        forest=forest(everything),
+        deviations=deviations(everything),
+        provenance=provenance(store, everything),
+        results=paper_tables.results(everything, store),
+        problems=[*store.problems, *strangers(store, [s.plan for s in everything])],
+    )
 
 
 def write_report(store: Store, out: Path, study: str | None = None) -> list[Path]:
-    """Write page, figures, tables and ``report.json`` to ``out``; return the paths, page first."""
-    everything = sections(store)
-    found = [s for s in everything if study in (None, s.plan.definition.study)]
+    """Write page, ``report.json``, ``figures/`` and ``tables/`` to ``out``; return the paths."""
+    report = gather(store, study)
     written: list[Path] = []
-    pictures = {}
-    for section in found:
-        figure = draw(section.plan, store)
-        if figure is not None:
-            paths = save(figure, out, section.name)
-            pictures[section.name] = Markup(_svg_element(paths[0].read_text()))
-            written += paths
-        written += write_tables(section.plan, section.comparison, out, section.name)
-    claims = ledger([(section.plan, section.comparison) for section in everything])
-    written += write_table(ledger_table(claims), out, "ledger")
-    page = out / "index.html"
-    write_atomically(page, _render(found, claims, pictures, store).encode())
-    data = out / "report.json"
-    content = {
-        "studies": [section.model_dump(mode="json") for section in found],
-        "ledger": [row.model_dump(mode="json") for row in claims],
-    }
-    write_atomically(data, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
+    pictures: dict[str, Markup] = {}
+    for name, figure in _figures(report, store):
+        paths = save(figure, out / "figures", name)
+        pictures[name] = _inline(paths[0].read_text(), name)
+        written += paths
+    for name, table in _tables(report):
+        written += write_table(table, out / "tables", name)
+    for section in report.sections:
+        written += write_tables(section.plan, section.comparison, out / "tables", section.name)
+    if share := draw_share(report.front, report.forest, figure_1(report.everything), store):
+        share_path = out / "share.png"
+        write_atomically(share_path, share)
+        written.append(share_path)
+    page, data = out / "index.html", out / "report.json"
+    content = report.document
+    write_atomically(page, _render(report, pictures, content, store).encode())
+    write_atomically(data, document.to_json(content).encode())
     return [page, data, *written]
 
 
+def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
+    """Yield every figure with the name of its files, one at a time."""
+    if (trees := draw_forest(one_a_claim(report.forest, TREES))) is not None:
+        yield "forest", trees
+    if (lead := figure_1(report.everything)) is not None:
+        yield "figure1", draw_front_figure(lead, store)
+    yield "figure2", draw_network("paper")
+    yield from inside_figures(report.sections, store)
+    for section in report.sections:
+        if (figure := draw(section.plan, store, comparison=section.comparison)) is not None:
+            yield section.name, figure
+        few = len(report.sections) <= MANY
+        if few and (tuning := draw_tuning(section.plan)) is not None:
+            yield f"{section.name}.tuning", tuning
+
+
+def _tables(report: Report) -> Iterator[tuple[str, Any]]:
+    yield "ledger", ledger_table(report.claims)
+    yield "table1", paper_tables.table_1(report.results).frame
+    yield "table2", paper_tables.table_2(report.results).frame
+    elsewhere = paper_tables.elsewhere_table(report.results)
+    if len(elsewhere):
+        yield "errors_elsewhere", elsewhere
+
+
 def _render(
-    found: list[Section], claims: list[Row], pictures: dict[str, Markup], store: Store
+    report: Report, pictures: Mapping[str, Markup], content: Mapping[str, Any], store: Store
 ) -> str:
     environment = Environment(
         loader=PackageLoader("reports"),
@@ -95,31 +146,42 @@ def _render(
     environment.globals |= {
         "words": words,
         "arms_table": arms_table,
+        "certainty_table": certainty_table,
         "contrasts_table": contrasts_table,
         "needs_contrasts": needs_contrasts,
         "numbers": numbers,
+        "paper_tables": paper_tables,
         "readings_table": readings_table,
         "spread_table": spread_table,
         "thresholds_table": thresholds_table,
         "tuning_table": tuning_table,
     }
     return environment.get_template("page.html").render(
-        sections=found, claims=claims, pictures=pictures, store=store
+        report=report,
+        pictures=pictures,
+        digest=content["digest"],
+        store=store,
+        groups=_groups(report.claims),
+        lead=figure_1(report.everything),
+        inside=shown_runs(report.sections, store),
+        trees=TREES,
     )
 
 
-def _svg_element(document: str) -> str:
-    """Return the svg element alone, without the XML header that HTML does not know."""
-    return document[document.index("<svg") :]
+def _groups(claims: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Return the ledger's rows: those with results, and two groups to be folded away."""
+    found = [row for row in claims if row.own or row.elsewhere]
+    others = [row for row in claims if not (row.own or row.elsewhere)]
+    run = [row for row in others if row.claim.study and not row.claim.needs]
+    never = [row for row in others if row not in run]
+    return [("", found), ("Not run yet", run), ("Needs what is not here, or is not judged", never)]
 
 
-def _first_run(plan: Plan, store: Store) -> datetime | None:
-    ids = {run for choice in plan.choices.values() for trial in choice.trials for run in trial.runs}
-    dates = [record.provenance.at for record in store.records() if record.run.id in ids]
-    return min(dates, default=None)
-
-
-def _order(section: Section) -> tuple[bool, bool, bool, str]:
-    """Real studies before smoke, results before none, the paper's data before practice data."""
-    one = section.comparison
-    return one.smoke, one.done == 0, one.setting == "stand-in", section.name
+def _inline(document: str, name: str) -> Markup:
+    """Return the svg element alone, with ids that no other figure on the page has."""
+    element = document[document.index("<svg") :]
+    prefix = re.sub(r"\W", "-", name)
+    element = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', element)
+    element = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{prefix}-\2", element)
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    return Markup(element.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))

@@ -10,8 +10,9 @@ from pathlib import Path
 from ablations.store import Store, write_atomically
 from reports.comparison import Comparison
 from reports.effect import Effect
-from reports.figures import draw, save
-from reports.page import Section, sections
+from reports.figures import draw
+from reports.pictures import save
+from reports.sections import Section, sections
 from reports.tables import arms_table, contrasts_table, markdown, needs_contrasts
 from reports.words import percent, speaks, times, verdict_line
 
@@ -70,7 +71,7 @@ def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) ->
         for at in effect.at_thresholds
     ]
     lines = [f"At other training errors: {', '.join(elsewhere)}."] if elsewhere else []
-    lines += [_sentence(caveat) for caveat in comparison.caveats]
+    lines += [_sentence(caveat) for caveat in (*comparison.older, *comparison.caveats)]
     if left_open:
         lines.append("To keep in mind: " + "; ".join(left_open) + ".")
     return lines

@@ -21,6 +21,7 @@ from reports.words import (
     metric_name,
     paper_number,
     percent,
+    size,
     unit,
     value,
 )
@@ -86,6 +87,41 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def certainty_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row per contrast with pairs: its tests, and what the planned seeds can show."""
+    rows = []
+    for effect in comparison.effects:
+        if effect.p is None:
+            continue
+        can_show = "-"
+        if effect.detectable is not None and not comparison.smoke:
+            can_show = size(effect.detectable, effect.metric)
+            if effect.seeds_for_paper is not None:
+                can_show += f"; the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
+        equality = effect.decidable_margin
+        correlation = effect.pair_correlation
+        rows.append(
+            [
+                effect.contrast.between,
+                measured(effect.contrast, effect.metric),
+                _p(effect.p),
+                _p(effect.p_adjusted),
+                _p(effect.equivalence_p),
+                f"{margin(effect)}: {effect.contrast.margin_reason}",
+                can_show,
+                "-" if equality is None else size(equality, effect.metric),
+                "-" if correlation is None else f"{correlation:.2f}",
+                effect.unmet or "met or none",
+            ]
+        )
+    return pd.DataFrame(
+        rows,
+        columns=["contrast", "by", "exact sign-flip p", "with Holm", "equivalence p",
+                 "nothing within", "can show (80 % power)", "can find equality within",
+                 "correlation of pairs", "precondition"],
+    )  # fmt: skip
+
+
 def thresholds_table(comparison: Comparison) -> pd.DataFrame:
     """Return the speed-up of every contrast at the other thresholds."""
     return pd.DataFrame(
@@ -141,10 +177,11 @@ def write_tables(plan: Plan, comparison: Comparison, folder: Path, name: str) ->
 
 def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
     """Write a table as Markdown, CSV and LaTeX; return the paths."""
+    flat = table.map(_in_a_line).rename(columns=_in_a_line)
     contents = {
         "md": markdown(table),
         "csv": table.to_csv(index=False, lineterminator="\n"),
-        "tex": table.style.hide(axis="index").format(escape="latex").format_index(
+        "tex": flat.style.hide(axis="index").format(escape="latex").format_index(
             escape="latex", axis="columns"
         ).to_latex(hrules=True),
     }  # fmt: skip
@@ -157,9 +194,21 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return a table in Markdown; numbers and text alike as they stand."""
-    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).values.tolist()]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    """Return a table in Markdown; what would end a cell or be read as HTML is escaped."""
+    rows = [list(table.columns), *table.values.tolist()]
+    head, *lines = ([_in_markdown(cell) for cell in row] for row in rows)
+    ruled = [head, ["---"] * len(head), *lines]
+    return "".join("| " + " | ".join(line) + " |\n" for line in ruled)
+
+
+def _in_markdown(cell: object) -> str:
+    text = str(_in_a_line(cell)).replace("\\", "\\\\").replace("|", "\\|")
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _in_a_line(cell: object) -> object:
+    """Return text without line breaks, which would end a row; anything else as it is."""
+    return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
 
 
 def _p(value: float | None) -> str:

@@ -18,7 +18,7 @@ from ablations.metrics import (
 from ablations.plan import Plan
 from reports.caveats import ArmRow
 from reports.comparison import Comparison
-from reports.effect import Effect
+from reports.effect import DECIDED, Effect
 
 DAY, YEAR = 86_400, 365.25 * 86_400
 
@@ -192,10 +192,17 @@ def effect_sentence(effect: Effect) -> str:
     return f"{estimate(effect)} {unit(effect.metric)}{bounds}{pairs}{paper}"
 
 
-def headline(plan: Plan, comparison: Comparison) -> str:
-    """Return the one sentence that a comparison comes to; no adjective without a number."""
+def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -> str:
+    """Return the one sentence that a comparison comes to; no adjective without a number.
+
+    Args:
+        plan: What was asked.
+        comparison: What came of it.
+        effect: Which of its effects to say; None for the one that speaks for all.
+    """
     shows = plan.about.shows
-    effect = speaks(comparison) if shows == "effects" else largest(comparison)
+    if effect is None:
+        effect = speaks(comparison) if shows == "effects" else largest(comparison)
     where = f"On {comparison.dataset}"
     if comparison.smoke:
         return f"A smoke run of {comparison.study}: the machinery works; its numbers mean nothing."
@@ -224,8 +231,7 @@ def speaks(comparison: Comparison) -> Effect:
 
     In margins, whichever way it goes; the first if none is decided.
     """
-    undecided = ("not run", "incomplete", "open", "shown")
-    decided = [effect for effect in comparison.effects if effect.verdict not in undecided]
+    decided = [effect for effect in comparison.effects if effect.verdict in DECIDED]
     return max(decided or comparison.effects[:1], key=_margins)
 
 

@@ -458,9 +458,9 @@ def test_a_plan_younger_than_its_runs_says_so(results) -> None:
     later = PROVENANCE.but(at=datetime(2026, 1, 3, tzinfo=UTC))
     plan = plan.model_copy(update={"registered": later})
 
-    assert compare(plan, store).caveats[0] == (
+    assert compare(plan, store).older == (
         "6 runs of 6 are older than the plan, which was registered 2026-01-03 00:00 UTC: "
-        "it may have been made knowing them"
+        "it may have been made knowing them",
     )
 
 

@@ -1,0 +1,183 @@
+"""The front of a report: one sentence, one of counts, four facts, and what would change our mind.
+
+Written from plans and records by rule; no adjective that no number carries.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ablations.claims import CLAIMS
+from alexnet.config import Frozen
+from reports import words
+from reports.deviations import Deviation, deviations
+from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
+from reports.ledger import Row, surprise
+from reports.sections import Section, real
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+class Fact(Frozen):
+    """A fact of the whole folder, and whether it tells of dates or machines."""
+
+    name: str
+    text: str
+
+
+class Answer(Frozen):
+    """What a reader sees first."""
+
+    headline: str
+    counts: str
+    lead: str | None  # the study@dataset that it is about
+    minds: tuple[str, ...]  # what would change our mind
+
+
+def answer(found: Sequence[Section], ledger: Sequence[Row]) -> Answer:
+    """Return the front of a report on what was found."""
+    lead = leading(found)
+    if lead is None:
+        smoke = "Smoke runs alone: the machinery works; their numbers mean nothing."
+        nothing = smoke if found else "Nothing has been run in this folder yet."
+        return Answer(headline=nothing, counts=counts(ledger), lead=None, minds=())
+    section, effect = lead
+    return Answer(
+        headline=_headline(section, effect, ledger),
+        counts=counts(ledger),
+        lead=section.name,
+        minds=minds(section, effect, deviations([section])),
+    )
+
+
+def leading(found: Sequence[Section]) -> tuple[Section, Effect] | None:
+    """Return what speaks first: the most surprising decided claim on the paper's own data.
+
+    Else the most surprising decided effect elsewhere, else the first study that has any run.
+    """
+    pairs = [(section, effect) for section in real(found) for effect in section.comparison.effects]
+    for own in (True, False):
+        decided = [
+            (section, effect)
+            for section, effect in pairs
+            if effect.verdict in DECIDED
+            and (section.comparison.setting in ON_THE_PAPERS_DATA) is own
+            and (effect.contrast.claim is not None or not own)
+        ]
+        if decided:
+            return max(decided, key=lambda pair: surprise(pair[1]) or 0.0)
+    begun = [section for section in real(found) if section.comparison.done]
+    return (begun[0], begun[0].speaks) if begun else None
+
+
+def _headline(section: Section, effect: Effect, ledger: Sequence[Row]) -> str:
+    text = words.headline(section.plan, section.comparison, effect)
+    decided = sum(row.state == "decided" and row.trained for row in ledger)
+    if section.comparison.setting not in ON_THE_PAPERS_DATA or not decided:
+        return text
+    several = "claim" if decided == 1 else "claims"
+    return f"AlexNet, {in_words(decided)} {several} later: {text[0].lower()}{text[1:]}"
+
+
+def in_words(number: int) -> str:
+    """Return a small number as a word.
+
+    >>> in_words(6), in_words(24)
+    ('six', '24')
+    """
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)
+
+
+def counts(ledger: Sequence[Row]) -> str:
+    """Return how many claims there are, can be tested, and were, in one sentence."""
+    testable = [row for row in ledger if row.claim.study]
+    states = Counter(row.state for row in testable)
+    decided = Counter(f.verdict for row in testable if row.state == "decided" for f in row.own)
+    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(decided.items()))
+    own = f"{states['decided']} on the paper's own data" + (f" ({said})" if said else "")
+    rest = [
+        f"{states['elsewhere']} on other data only",
+        f"{states['under way']} under way",
+        f"{states['not run']} not yet",
+    ]
+    counted = [row for row in ledger if row.claim.kind == "count"]
+    as_printed = sum(f.verdict == "as printed" for row in counted for f in row.own)
+    others = len(ledger) - len(testable) - len(counted)
+    return (
+        f"Of {len(CLAIMS)} claims, {len(testable)} can be tested by training: {own}, "
+        f"{', '.join(rest)}. {len(counted)} are counts of the built network: {as_printed} as "
+        f"printed, {len(counted) - as_printed} not. {others} are procedures, or need what nobody "
+        "has any more."
+    )
+
+
+def minds(section: Section, effect: Effect, in_force: Sequence[Deviation]) -> tuple[str, ...]:
+    """Return what the paper leaves open, the deviation that weighs most, and what could be missed.
+
+    The deviation that weighs most is, by rule, the first that some study measures.
+    """
+    about, lines = section.plan.about, []
+    if about.left_open:
+        lines.append(f"The reading: {'; '.join(about.left_open[:2])}.")
+    known = sorted(in_force, key=lambda one: (not one.worth, not one.measured_by))
+    if known:
+        first = known[0]
+        worth = first.worth or (
+            f"its worth is for {first.measured} to say" if first.measured_by else "not measured"
+        )
+        paper = first.text if first.text not in ("not said", "the same") else first.code
+        lines.append(f"A deviation: {first.what} is {first.here}, for {paper}; {worth}.")
+    if effect.detectable is not None:
+        smallest = words.size(effect.detectable, effect.metric)
+        lines.append(
+            f"The seeds: {effect.planned} of them could miss an effect below {smallest} in a fifth "
+            "of all tries (80 % power)."
+        )
+    return tuple(lines)
+
+
+def facts(found: Sequence[Section]) -> tuple[Fact, ...]:
+    """Return when it was registered, how many runs, how rates were chosen, and who made them."""
+    studies = [section for section in real(found) if section.comparison.done]
+    if not studies:
+        return ()
+    return tuple(
+        Fact(name=name, text=text)
+        for name, text in (
+            ("registered", _registered(studies)),
+            ("runs", _counted_runs(studies)),
+            ("tuned alike", _tuned(studies)),
+            ("on the clock", f"{_clock(studies)} of training and evaluation"),
+        )
+    )
+
+
+def _clock(studies: Sequence[Section]) -> str:
+    of_runs: dict[str, float] = {}
+    for section in studies:  # a run that several studies share was trained once
+        of_runs |= section.seconds
+    return words.duration(sum(of_runs.values()))
+
+
+def _registered(studies: Sequence[Section]) -> str:
+    late = [section for section in studies if section.comparison.older]
+    before = f"{len(studies) - len(late)} of {len(studies)} plans before their first run"
+    changed = sum(bool(section.plan.amendments) for section in studies)
+    words_since = f"words changed since in {changed}" if changed else "nothing changed since"
+    return f"{before}; {words_since}"
+
+
+def _counted_runs(studies: Sequence[Section]) -> str:
+    ids = {run.id for section in studies for of_arm in section.runs.values() for run in of_arm}
+    tuning = sum(section.tuning_runs for section in studies)
+    diverged = sum(section.diverged for section in studies)
+    missing = sum(section.missing for section in studies)
+    return f"{len(ids)} compared, {tuning} to choose rates; {diverged} diverged, {missing} missing"
+
+
+def _tuned(studies: Sequence[Section]) -> str:
+    rates = sorted({len(section.plan.definition.rates) for section in studies})
+    rows = [row for section in studies for row in section.comparison.rows]
+    edges = sum(row.at_edge for row in rows)
+    tried = " or ".join(map(str, rates))
+    at_edge = f"{edges} at an edge" if edges else "none at an edge"
+    return f"{tried} rates in every arm of a study, two seeds each; {at_edge} of {len(rows)} arms"

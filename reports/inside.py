@@ -1,0 +1,50 @@
+"""What lies inside a trained network: the paper's Figures 3 and 4, from one run's examples."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from ablations.store import Store
+from reports.comparison import find_records_of
+from reports.examples_figure import draw_neighbours, draw_predictions
+from reports.kernels_figure import draw_kernels
+from reports.sections import Section, real
+
+EXAMPLES = "examples.safetensors"
+
+
+class Inside(NamedTuple):
+    """The run whose examples are shown for a dataset."""
+
+    dataset: str
+    arm: str
+    seed: int
+    run: str  # the twelve digits that people see
+    path: Path
+
+
+def shown_runs(found: Sequence[Section], store: Store) -> list[Inside]:
+    """Return, for each dataset, the first run of a reference arm that kept examples."""
+    chosen: dict[str, Inside] = {}
+    for section in real(found):
+        plan, arm = section.plan, section.reference
+        for seed, record in find_records_of(plan, store, arm, plan.definition.seeds).items():
+            path = store.folder(record.run) / EXAMPLES
+            dataset = plan.definition.dataset.name
+            if EXAMPLES in record.files and path.exists():
+                chosen.setdefault(dataset, Inside(dataset, arm, seed, record.run.short, path))
+    return list(chosen.values())
+
+
+def inside_figures(found: Sequence[Section], store: Store) -> Iterator[tuple[str, Figure]]:
+    """Yield Figures 3 and 4 of every dataset that has them, with the names of their files."""
+    for one in shown_runs(found, store):
+        for name, draw in (
+            ("figure3", draw_kernels),
+            ("figure4-predictions", draw_predictions),
+            ("figure4-neighbours", draw_neighbours),
+        ):
+            if (figure := draw(one.path)) is not None:
+                yield f"{name}@{one.dataset}", figure

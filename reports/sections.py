@@ -1,0 +1,169 @@
+"""What each plan in a results folder has come to, ready to be shown."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from ablations.metrics import observe
+from ablations.plan import Plan
+from ablations.record import Record
+from ablations.store import Store
+from alexnet.config import Config, Frozen
+from reports import words
+from reports.caveats import Records
+from reports.comparison import Comparison, compare, find_records
+from reports.effect import Effect
+from reports.facets import facets
+from reports.figures import THIN
+
+
+class OneRun(Frozen):
+    """A comparison run of an arm, as far as a table says it."""
+
+    seed: int
+    id: str  # the twelve digits that people see
+    status: str
+    epochs: int
+    value: float | None  # by the study's metric: epochs, a fraction or nats
+    is_bound: bool
+
+
+class Section(Frozen):
+    """One study on one dataset."""
+
+    plan: Plan
+    comparison: Comparison
+    second_look: Comparison | None
+    headline: str
+    differs: dict[str, dict[str, str]]  # by arm: what differs from the first contrast's reference
+    runs: dict[str, tuple[OneRun, ...]]  # by arm
+    first_run: datetime | None  # when the first run of any kind was finished
+    seconds: dict[str, float]  # on the clock, by run, those that choose rates included
+    tuning_runs: int
+
+    @property
+    def name(self) -> str:
+        """Study@dataset, as its files are called."""
+        return self.plan.name
+
+    @property
+    def anchor(self) -> str:
+        """The name that a link within the page goes by."""
+        return "study-" + self.name.replace("@", "-on-").replace(".", "-")
+
+    @property
+    def curves(self) -> str:
+        """JSON from the ids of curves in its figure to their runs; empty if they are not drawn."""
+        if sum(map(len, self.runs.values())) > THIN:
+            return ""
+        arms = list(self.plan.definition.arms)
+        return json.dumps(
+            {
+                f"curve-{arms.index(arm)}-{run.seed}": f"{arm}, seed {run.seed}, run {run.id}"
+                for arm, runs in self.runs.items()
+                for run in runs
+            }
+        )
+
+    @property
+    def reference(self) -> str:
+        """The arm that the first contrast compares with."""
+        return _reference(self.plan)
+
+    @property
+    def speaks(self) -> Effect:
+        """The effect that its headline is about."""
+        return words.speaks(self.comparison)
+
+    @property
+    def missing(self) -> int:
+        """How many planned comparison runs have no record."""
+        return self.comparison.planned - self.comparison.done
+
+    @property
+    def diverged(self) -> int:
+        """How many comparison runs diverged."""
+        return sum(row.diverged for row in self.comparison.rows)
+
+
+def sections(store: Store) -> list[Section]:
+    """Return what each plan in a results folder has come to; smoke plans last."""
+    by_id = {record.run.id: record for record in store.records()}
+    return sorted((_section(plan, store, by_id) for plan in store.plans()), key=_order)
+
+
+def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
+    comparison = compare(plan, store)
+    found = find_records(plan, store, plan.definition.seeds)
+    tried = {run for one in plan.choices.values() for trial in one.trials for run in trial.runs}
+    tuning = [by_id[run] for run in tried if run in by_id]
+    everything = [*tuning, *(record for of_arm in found.values() for record in of_arm.values())]
+    return Section(
+        plan=plan,
+        comparison=comparison,
+        second_look=compare(plan, store, plan.seeds) if plan.second_looks else None,
+        headline=words.headline(plan, comparison),
+        differs=_differences(plan),
+        runs=_runs(plan, found),
+        first_run=min((record.provenance.at for record in everything), default=None),
+        seconds={r.run.id: r.seconds.training + r.seconds.evaluation for r in everything},
+        tuning_runs=len(tuning),
+    )
+
+
+def _runs(plan: Plan, found: Records) -> dict[str, tuple[OneRun, ...]]:
+    metric = plan.definition.metric
+    runs: dict[str, tuple[OneRun, ...]] = {}
+    for arm, records in found.items():
+        rows = []
+        for seed, record in records.items():
+            seen = observe(record, metric)
+            rows.append(
+                OneRun(
+                    seed=seed,
+                    id=record.run.short,
+                    status=record.status,
+                    epochs=len(record.curve),
+                    value=seen.value if seen else None,
+                    is_bound=bool(seen and seen.bound),
+                )
+            )
+        runs[arm] = tuple(rows)
+    return runs
+
+
+def _differences(plan: Plan) -> dict[str, dict[str, str]]:
+    """Return what each arm does otherwise than the reference, in words, by facet."""
+    one = plan.definition
+    reference = _reference(plan)
+    base = facets(one.arms[reference])
+    return {
+        arm: {} if arm == reference else _changed(config, base) | _of_precision(plan, arm)
+        for arm, config in one.arms.items()
+    }
+
+
+def _reference(plan: Plan) -> str:
+    contrast = plan.definition.contrasts[0]
+    return contrast.against if contrast.number is None else contrast.arm
+
+
+def _changed(config: Config, base: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in facets(config).items() if value != base[name]}
+
+
+def _of_precision(plan: Plan, arm: str) -> dict[str, str]:
+    one = plan.definition
+    return {"precision": one.precisions[arm]} if arm in one.precisions else {}
+
+
+def _order(section: Section) -> tuple[bool, bool, bool, bool, int, str]:
+    """Real before smoke, results before none, the paper's data, complete, what compares most."""
+    one = section.comparison
+    elsewhere, compared = one.setting == "stand-in", len(one.effects)
+    return one.smoke, one.done == 0, elsewhere, section.missing > 0, -compared, section.name
+
+
+def real(found: Sequence[Section]) -> list[Section]:
+    """Return the sections whose numbers mean something."""
+    return [section for section in found if not section.comparison.smoke]
