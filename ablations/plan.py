@@ -13,7 +13,7 @@ from pydantic import Field
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
-from ablations.study import Contrast, Metric, Setting, Shows
+from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, tune
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
 
@@ -25,7 +25,7 @@ class PlanError(ValueError):
 class Definition(Frozen):
     """What must not change once the first run has started."""
 
-    study: str
+    study: str = Field(pattern=NAME)
     claim: str | None
     dataset: DatasetRef
     setting: Setting

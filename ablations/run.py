@@ -5,8 +5,11 @@ import json
 from functools import cached_property
 from typing import Any, Self
 
+from pydantic import Field
+
 from alexnet.config import EDITION, Config, Frozen, Precision
 from alexnet.data.manifest import Manifest
+from alexnet.data.order import OWN_NAME
 
 TUNING_SEEDS = (1000, 1001)
 """Seeds of the runs that choose a rate; they never see the test images."""
@@ -15,7 +18,7 @@ TUNING_SEEDS = (1000, 1001)
 class DatasetRef(Frozen):
     """A dataset by its content."""
 
-    name: str
+    name: str = Field(pattern=f"^{OWN_NAME.pattern}$")  # files are called by it
     digest: str
     split: str
 

@@ -31,6 +31,8 @@ from alexnet.config import Config, Fraction, Frozen, GiveUp, Precision
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Quality, qualities
 
+NAME = r"^[a-z][a-z0-9_]*$"
+"""Of a study, by which its files are called."""
 ALPHA = 0.05
 """The chance of a false decision that a study allows itself, over all of its contrasts."""
 
@@ -82,7 +84,7 @@ class Base(Frozen):
 class Study(Frozen):
     """A named comparison."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=NAME)
     title: str = ""
     asks: str = ""  # the question in a few words, for a list
     section: str = ""

@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from reports.pictures import STYLE
+from reports.pictures import STYLE, short
 
 PER_ROW, TOP = 4, 5
 """Test images in a row, and the most classes that are shown below each."""
@@ -70,7 +70,7 @@ def draw_predictions(path: Path) -> Figure:
             above, below = panels[2 * row, column], panels[2 * row + 1, column]
             if number < len(kept.images):
                 _draw_image(above, kept.images[number])
-                above.set_xlabel(short(kept.classes[kept.labels[number]]), fontsize=9)
+                above.set_xlabel(short(kept.classes[kept.labels[number]], LONGEST), fontsize=9)
                 _draw_bars(below, kept, number)
             else:
                 above.set_visible(False)
@@ -112,15 +112,6 @@ def draw_neighbours(path: Path) -> Figure | None:
     return figure
 
 
-def short(name: str, longest: int = LONGEST) -> str:
-    """Return a name, cut where it is too long.
-
-    >>> short("tench"), short("American Staffordshire terrier", 12)
-    ('tench', 'American St…')
-    """
-    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
-
-
 def _draw_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     # As it is, so that the file has no more pixels than the image.
     axes.imshow(image, interpolation="none")
@@ -140,7 +131,9 @@ def _draw_bars(axes: Axes, kept: Examples, number: int) -> None:
             row + 0.34, share, 0.24, color=right if is_right else likely, linewidth=0,
             hatch="/////" if is_right else None, edgecolor="white",
         )  # fmt: skip
-        axes.text(0, row, short(kept.classes[one]), fontsize=7.5, weight=weight, va="center")
+        axes.text(
+            0, row, short(kept.classes[one], LONGEST), fontsize=7.5, weight=weight, va="center"
+        )
         axes.text(
             1, row, f"{100 * share:.0f} %", fontsize=7.5, weight=weight, va="center", ha="right"
         )

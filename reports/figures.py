@@ -17,7 +17,7 @@ from alexnet.progress import Curve, running_curve
 from reports.caveats import Records
 from reports.comparison import Comparison, compare, find_records, speed_ups
 from reports.effect import Effect
-from reports.pictures import LINES, STYLE
+from reports.pictures import LINES, STYLE, short
 from reports.readings import draw_readings
 from reports.spread import draw_spread, spreads
 from reports.words import effect_sentence, metric_name, named, unit
@@ -29,6 +29,7 @@ MANY = 5
 """Arms up to which the legend fits beside their curves."""
 THIN = 40
 """Curves up to which each is drawn; of more, only their means can be told apart."""
+LONGEST = 34  # letters of a name, in a legend or a line beside the axes
 POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
@@ -154,7 +155,7 @@ def draw_curves(
             continue
         seeds = f"{len(curves)} {'seed' if len(curves) == 1 else 'seeds'}"
         kind = "tuning runs" if tuning else f"rate {plan.choices[arm].rate:g}, {seeds}"
-        label = f"{called[arm]}, {kind}"
+        label = f"{short(called[arm], LONGEST)}, {kind}"
         if tuning:
             axes.plot([], [], linewidth=2, label=label, **look)
         else:
@@ -240,6 +241,7 @@ def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> 
         if effect.low is not None and effect.high is not None:
             spread = [[effect.estimate - effect.low], [effect.high - effect.estimate]]
         at = [100 * metric.training_error]
+        axes.plot(at * len(effect.by_seed), effect.by_seed, "o", color="0.6", markersize=2.5)
         axes.errorbar(at, [effect.estimate], spread, fmt="o", color=color, capsize=3)
     return max((point.estimate for point in found), default=1.0)
 
@@ -275,13 +277,15 @@ def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
                 [scale * effect.estimate], [row], xerr=spread, fmt="o", color=color, capsize=3
             )
     axes.axvline(0, color="0.75", linewidth=0.8, zorder=0)
-    names = [
-        named(effect, drawn).replace(", ", "\n").replace(" against", "\nagainst")
-        for effect in drawn
-    ]
-    axes.set_yticks(range(len(drawn)), names)
+    axes.set_yticks(range(len(drawn)), [_in_lines(named(effect, drawn)) for effect in drawn])
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     # Rows of two metrics have both in their names.
     same = {(e.metric, e.contrast.against_metric) for e in drawn} == {(drawn[0].metric, None)}
     axes.set_xlabel(f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}")
     axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
+
+
+def _in_lines(name: str) -> str:
+    """Return a contrast's name broken where it reads well, and never wider than its axes."""
+    lines = name.replace(", ", "\n").replace(" against", "\nagainst").split("\n")
+    return "\n".join(short(line, LONGEST) for line in lines[:MANY])

@@ -20,7 +20,7 @@ from ablations.metrics import Metric
 from alexnet.config import Frozen
 from reports import words
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect, Verdict
-from reports.pictures import STYLE
+from reports.pictures import STYLE, short
 from reports.sections import Section, real
 
 LINEAR = 1.0  # margins; beyond them the axis goes by powers
@@ -244,12 +244,8 @@ def _draw_row(axes: Axes, place: float, row: ForestRow) -> None:
     if row.paper is not None:
         axes.plot([row.paper], [place], "D", color=orange, markersize=6, zorder=3)
     _write(axes, row.claim or "", place, -LEFT + 0.05, right=False, fontsize=8, color="0.35")
-    _write(axes, _short(row.label), place, -LEFT + 0.42, right=False, fontsize=9)
+    _write(axes, short(row.label, LONGEST), place, -LEFT + 0.42, right=False, fontsize=9)
     _write(axes, row.shown, place, 0.12, right=True, fontsize=8.5)
     _write(axes, row.paper_shown, place, 1.7, right=True, fontsize=8.5)
     weight = "bold" if row.own else "normal"
     _write(axes, row.verdict, place, 2.15, right=True, fontsize=8.5, fontweight=weight)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip(" ,") + "\u2026"

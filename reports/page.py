@@ -180,8 +180,12 @@ def _groups(claims: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 def _inline(document: str, name: str) -> Markup:
     """Return the svg element alone, with ids that no other figure on the page has."""
     element = document[document.index("<svg") :]
-    prefix = re.sub(r"\W", "-", name)
-    element = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', element)
-    element = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{prefix}-\2", element)
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    prefix = re.sub(r"\W", "-", name)
+
+    def within(tag: re.Match[str]) -> str:
+        named = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', tag[0])
+        return re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{prefix}-\2", named)
+
+    element = re.sub(r"<[^>]+>", within, element)
     return Markup(element.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))

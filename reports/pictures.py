@@ -21,12 +21,22 @@ STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
+    "text.parse_math": False,  # a name with dollar signs is a name
     "path.simplify_threshold": 0.5,  # of a pixel: a curve of hundreds of points keeps its shape
 }
 LINES = ("solid", "dashed", "dashdot", "dotted")
 DPI = 200  # of PNG files, for print
 LONG = re.compile(r"(\d\.\d\d)\d+")
 """A coordinate with more than a hundredth of a point, which no eye sees."""
+
+
+def short(text: str, longest: int) -> str:
+    """Return a name, cut where it is too long.
+
+    >>> short("tench", 12), short("American Staffordshire terrier", 12)
+    ('tench', 'American St…')
+    """
+    return text if len(text) <= longest else text[: longest - 1].rstrip(" ,") + "…"
 
 
 def as_png(figure: Figure) -> bytes:

@@ -244,3 +244,23 @@ def test_more_classes_than_the_network_has_are_refused() -> None:
 
     with pytest.raises(PlanError, match="tells 10 classes apart, and fashion_mini has 11"):
         define(STUDY, "fashion_mini", manifest, 10, "bfloat16", smoke=False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"study": "relu_vs_tanh"', '"study": "../../outside"'),
+        ('"name": "fashion_mini"', '"name": "../outside"'),
+        ('"name": "fashion_mini"', '"name": ".hidden"'),
+    ],
+)
+def test_a_plan_whose_files_would_lie_elsewhere_is_no_plan(before, after, results) -> None:
+    """Files of a report are called by study and dataset; a plan may come from anybody."""
+    text = plan_of().to_json()
+    assert before in text
+    write_atomically(results / "plans" / "x.json", text.replace(before, after).encode())
+    store = Store(results)
+
+    assert store.plans() == []
+    assert len(store.problems) == 1
+    assert "cannot be read as a plan" in store.problems[0]
