@@ -287,5 +287,7 @@ def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
 
 def _in_lines(name: str) -> str:
     """Return a contrast's name broken where it reads well, and never wider than its axes."""
-    lines = name.replace(", ", "\n").replace(" against", "\nagainst").split("\n")
+    for place in (", ", " against", " over "):
+        name = name.replace(place, f"\n{place.lstrip(', ')}")
+    lines = name.split("\n")
     return "\n".join(short(line, LONGEST) for line in lines[:MANY])

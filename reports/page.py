@@ -114,6 +114,10 @@ def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
         yield "forest", trees
     if (lead := figure_1(report.everything)) is not None:
         yield "figure1", draw_front_figure(lead, store)
+    if not report.forest and lead is None and (leader := _leader(report)) is not None:
+        figure = draw(leader.plan, store, comparison=leader.comparison)
+        if figure is not None:
+            yield "lead", figure
     yield "figure2", draw_network("paper")
     yield from inside_figures(report.sections, store)
     for section in report.sections:
@@ -122,6 +126,11 @@ def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
         few = len(report.sections) <= MANY
         if few and (tuning := draw_tuning(section.plan)) is not None:
             yield f"{section.name}.tuning", tuning
+
+
+def _leader(report: Report) -> Section | None:
+    """Return the study that the front speaks of."""
+    return next((s for s in report.everything if s.name == report.front.lead), None)
 
 
 def _tables(report: Report) -> Iterator[tuple[str, Any]]:

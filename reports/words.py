@@ -73,14 +73,14 @@ def metric_name(metric: Metric) -> str:
     """Return what is compared, as it stands after "its" or above a column.
 
     >>> metric_name(TimeTo(training_error=0.25)), metric_name(FinalError(views="ten"))
-    ('epochs to 25 % training error', 'top-1 test error, ten views')
+    ('epochs to 25 % training error', 'top-1 test error over ten views')
     """
     match metric:
         case TimeTo(training_error=error):
             return f"epochs to {percent(error)} training error"
         case FinalError(part=part, views=views, top=top):
             named = {"train": "clean training", "valid": "held-out", "test": "test"}[part]
-            return f"top-{top} {named} error" + (", ten views" if views == "ten" else "")
+            return f"top-{top} {named} error" + (" over ten views" if views == "ten" else "")
         case Gap():
             return "test error minus clean training error"
         case EarlyLoss(share=share):
@@ -95,9 +95,9 @@ def metric_name(metric: Metric) -> str:
                 ", kernels shuffled" if kernels == "shuffled" else ""
             )
         case EnsembleError(networks=1):
-            return "top-1 test error of one network, ten views"
+            return "top-1 test error of one network over ten views"
         case EnsembleError(networks=networks):
-            return f"top-1 test error of {networks} networks, ten views"
+            return f"top-1 test error of {networks} networks over ten views"
 
 
 def measured(contrast: Contrast, metric: Metric) -> str:
