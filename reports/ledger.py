@@ -59,8 +59,8 @@ class Row(Frozen):
         if not self.why_none:
             return "decided"
         words = {finding.verdict for finding in self.elsewhere}
-        if words & {"same way", "other way", "no effect"}:
-            return "elsewhere"
+        if words & {"same way", "other way", "no effect", "open", "shown"}:
+            return "elsewhere"  # complete, whether or not it decided anything
         return "under way" if self.own or self.elsewhere else "not run"
 
 

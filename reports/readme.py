@@ -1,66 +1,81 @@
 """The part of the README that states results, written from the shipped evidence.
 
-``python -m reports.readme`` rewrites it, and the figures beside the evidence; a test fails when
-they are not current.
+``python -m reports.readme`` rewrites it, and the two figures beside the evidence; a test fails when
+it is not current.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ablations.store import Store, write_atomically
+from reports.answer import Answer, answer
 from reports.comparison import Comparison
 from reports.effect import Effect
-from reports.figures import draw
+from reports.forest import ForestRow, draw_forest, forest, one_a_claim
+from reports.front_figures import draw_front_figure, figure_1
+from reports.ledger import ledger
 from reports.pictures import save
 from reports.sections import Section, sections
-from reports.tables import arms_table, contrasts_table, markdown, needs_contrasts
-from reports.words import percent, speaks, times, verdict_line
+from reports.tables import markdown
+from reports.words import effect_sentence, named, percent, speaks, times
 
 EVIDENCE = Path(__file__).parent / "evidence"
 README = Path(__file__).parent.parent / "README.md"
-SHOWN = ["contrast", "by", "pairs", "effect", "95 % interval", "paper", "verdict"]
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"
+ROWS = 24  # of the forest plot
 
 
 def evidence_text(store: Store) -> str:
-    """Return, for every study in the evidence, its headline, what follows, and its table.
+    """Return the headline, both pictures, a row for each judged effect, and what is not judged."""
+    found = sections(store)
+    front, rows = _front(found), forest(found)
+    lead = figure_1(found)
+    blocks = [f"**{front.headline}**", front.counts]
+    if rows:
+        alt = "Every judged effect beside the paper's numbers"
+        blocks.append(f"![{alt}](reports/evidence/forest.svg)")
+        blocks.append(markdown(_judged_table(rows)).rstrip())
+    if lead is not None:
+        blocks.append("![Figure 1: training error against epochs](reports/evidence/figure1.svg)")
+        blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
+    blocks += _unjudged(found)
+    blocks.append(
+        "All of it, with every run behind every number: `invoke report --results reports/evidence`."
+    )
+    return "\n\n".join(blocks)
 
-    What is not complete comes last, without a picture.
-    """
-    blocks, under_way = [], []
-    for section in sections(store):
-        if section.comparison.done < section.comparison.planned:
-            if any(effect.pairs for effect in section.comparison.effects):
-                under_way += _under_way(section)
+
+def _front(found: Sequence[Section]) -> Answer:
+    return answer(found, ledger([(section.plan, section.comparison) for section in found]))
+
+
+def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
+    columns = ["compared", "claim", "images", "points or \u00d7 [95 %]", "the paper", "verdict"]
+    cells = [
+        (one.label, one.claim or "-", one.dataset, one.shown, one.paper_shown or "-", one.verdict)
+        for one in rows
+    ]
+    return pd.DataFrame(cells, columns=columns)
+
+
+def _unjudged(found: Sequence[Section]) -> list[str]:
+    """Return what is shown without a verdict, or under way, a line each; empty if nothing is."""
+    lines = []
+    for section in found:
+        one = section.comparison
+        shown = any(effect.verdict == "shown" for effect in one.effects)
+        if one.smoke or not (section.missing or shown):
             continue
-        effect = speaks(section.comparison)
-        several = needs_contrasts(section.plan, section.comparison)
-        table = (
-            contrasts_table(section.comparison)[SHOWN]
-            if several
-            else arms_table(section.plan, section.comparison)
-        )
-        picture = f"reports/evidence/{section.name}.svg"
-        blocks += [
-            f"![{section.plan.about.title}: training error against epochs, and what is compared]"
-            f"({picture})",
-            f"**{section.headline}**",
-            _sentence(verdict_line(effect, section.comparison)),
-            markdown(table).rstrip(),
-            *_beside(effect, section.comparison, section.plan.about.left_open),
+        how = f"{one.done} of {one.planned} runs" if section.missing else "shown, not judged"
+        seen = [effect for effect in one.effects if effect.pairs]
+        lines += [
+            f"- {section.plan.about.title} ({one.dataset}; {how}): {named(effect, one.effects)}, "
+            f"{effect_sentence(effect)}"
+            for effect in seen
         ]
-    if under_way:
-        blocks.append("Under way, where nothing is decided before all planned seeds:")
-    return "\n\n".join((*blocks, *under_way))
-
-
-def _under_way(section: Section) -> list[str]:
-    """Return what a study has come to that is not complete; a table if it compares several."""
-    found = [f"**{section.plan.about.title}.** {section.headline}"]
-    if len(section.comparison.effects) > 2 and all(e.pairs > 2 for e in section.comparison.effects):
-        table = contrasts_table(section.comparison)[[name for name in SHOWN if name != "verdict"]]
-        found.append(markdown(table).rstrip())
-    return found
+    return ["Not judged, or not yet:", "\n".join(lines)] if lines else []
 
 
 def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) -> list[str]:
@@ -91,10 +106,11 @@ def with_evidence(readme: str, text: str) -> str:
 def main() -> None:
     """Rewrite the README's results and the figures of the evidence."""
     store = Store(EVIDENCE)
-    for section in sections(store):
-        figure = draw(section.plan, store)
-        if figure is not None:
-            save(figure, EVIDENCE, section.name)
+    found = sections(store)
+    if (trees := draw_forest(one_a_claim(forest(found), ROWS))) is not None:
+        save(trees, EVIDENCE, "forest")
+    if (lead := figure_1(found)) is not None:
+        save(draw_front_figure(lead, store), EVIDENCE, "figure1")
     readme = with_evidence(README.read_text(), evidence_text(store))
     write_atomically(README, readme.encode())
 

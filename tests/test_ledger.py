@@ -52,7 +52,7 @@ def test_without_a_run_every_claim_says_why() -> None:
         (
             "stand-in",
             3,
-            "under way",
+            "elsewhere",
             "not run on the paper's data; other data settles nothing about the paper",
         ),
     ],
