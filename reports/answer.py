@@ -11,7 +11,7 @@ from alexnet.config import Frozen
 from reports import words
 from reports.deviations import Deviation, deviations
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
-from reports.ledger import Row, surprise
+from reports.ledger import Row, State, surprise
 from reports.sections import Section, real
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -94,19 +94,20 @@ def counts(ledger: Sequence[Row]) -> str:
     decided = Counter(f.verdict for row in testable if row.state == "decided" for f in row.own)
     said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(decided.items()))
     own = f"{states['decided']} on the paper's own data" + (f" ({said})" if said else "")
-    rest = [
-        f"{states['elsewhere']} on other data only",
-        f"{states['under way']} under way",
-        f"{states['not run']} not yet",
-    ]
+    others: tuple[tuple[State, str], ...] = (
+        ("elsewhere", "on other data only"),
+        ("under way", "under way"),
+        ("not run", "not yet"),
+    )
+    rest = [f"{states[state]} {where}" for state, where in others if states[state]]
     counted = [row for row in ledger if row.claim.kind == "count"]
     as_printed = sum(f.verdict == "as printed" for row in counted for f in row.own)
-    others = len(ledger) - len(testable) - len(counted)
+    untested = len(ledger) - len(testable) - len(counted)
     return (
-        f"Of {len(CLAIMS)} claims, {len(testable)} can be tested by training: {own}, "
-        f"{', '.join(rest)}. {len(counted)} are counts of the built network: {as_printed} as "
-        f"printed, {len(counted) - as_printed} not. {others} are procedures, or need what nobody "
-        "has any more."
+        f"Of {len(CLAIMS)} claims, {len(testable)} can be tested by training: "
+        f"{', '.join((own, *rest))}. {len(counted)} are counts of the built network: "
+        f"{as_printed} as printed, {len(counted) - as_printed} not. {untested} are procedures, or "
+        "need what nobody has any more."
     )
 
 

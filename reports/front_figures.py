@@ -24,7 +24,7 @@ from reports.sections import Section, real
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # pixels, as previews of pages are shown
 MARGIN = 40  # pixels
 SHARES = (0.58, 0.42)  # of the width, for the forest plot and Figure 1
-ROWS = 12  # of the forest plot, in the picture to send around
+ROWS = 14  # of the forest plot, in the picture to send around
 
 
 def figure_1(found: Sequence[Section]) -> Section | None:
