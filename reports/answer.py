@@ -37,15 +37,18 @@ def answer(found: Sequence[Section], ledger: Sequence[Row]) -> Answer:
     """Return the front of a report on what was found."""
     lead = leading(found)
     if lead is None:
-        smoke = "Smoke runs alone: the machinery works; their numbers mean nothing."
-        nothing = smoke if found else "Nothing has been run in this folder yet."
+        nothing = "Nothing has been run in this folder yet."
+        if found:
+            nothing = "Smoke runs alone: the machinery works; their numbers mean nothing."
+        if real(found):
+            nothing = "Nothing has been compared yet: rates are still being chosen."
         return Answer(headline=nothing, counts=counts(ledger), lead=None, minds=())
     section, effect = lead
     return Answer(
         headline=_headline(section, effect, ledger),
         counts=counts(ledger),
         lead=section.name,
-        minds=minds(section, effect, deviations([section])),
+        minds=minds(section, effect, [d for d in deviations(found) if section.name in d.where]),
     )
 
 
@@ -160,25 +163,29 @@ def _clock(studies: Sequence[Section]) -> str:
 
 
 def _registered(studies: Sequence[Section]) -> str:
-    late = [section for section in studies if section.comparison.older]
-    before = f"{len(studies) - len(late)} of {len(studies)} plans before their first run"
+    late = [s for s in studies if s.first_run and s.first_run < s.plan.registered.at]
+    before = f"{len(studies) - len(late)} of {len(studies)} plans before the first run they use"
     changed = sum(bool(section.plan.amendments) for section in studies)
     words_since = f"words changed since in {changed}" if changed else "nothing changed since"
     return f"{before}; {words_since}"
 
 
 def _counted_runs(studies: Sequence[Section]) -> str:
-    ids = {run.id for section in studies for of_arm in section.runs.values() for run in of_arm}
-    tuning = sum(section.tuning_runs for section in studies)
-    diverged = sum(section.diverged for section in studies)
-    missing = sum(section.missing for section in studies)
-    return f"{len(ids)} compared, {tuning} to choose rates; {diverged} diverged, {missing} missing"
+    """Return how many runs there are, each once, whichever studies share it."""
+    runs = {r.id: r.status for s in studies for of_arm in s.runs.values() for r in of_arm}
+    tuning = {run for section in studies for run in section.tuning}
+    diverged = sum(status == "diverged" for status in runs.values())
+    missing = sum(section.missing > 0 for section in studies)
+    complete = "all studies complete" if not missing else f"{missing} studies incomplete"
+    return f"{len(runs)} compared, {len(tuning)} to choose rates; {diverged} diverged; {complete}"
 
 
 def _tuned(studies: Sequence[Section]) -> str:
-    rates = sorted({len(section.plan.definition.rates) for section in studies})
-    rows = [row for section in studies for row in section.comparison.rows]
-    edges = sum(row.at_edge for row in rows)
-    tried = " or ".join(map(str, rates))
-    at_edge = f"{edges} at an edge" if edges else "none at an edge"
-    return f"{tried} rates in every arm of a study, two seeds each; {at_edge} of {len(rows)} arms"
+    tried = [s for s in studies if any(choice.trials for choice in s.plan.choices.values())]
+    if not tried:
+        return "one rate each; nothing was chosen"
+    rates = " or ".join(map(str, sorted({len(s.plan.definition.rates) for s in tried})))
+    seeds = " or ".join(map(str, sorted({len(s.plan.definition.tuning_seeds) for s in tried})))
+    edges = {row.arm for s in tried for row in s.comparison.rows if row.at_edge}
+    at_edge = f"at an edge: {', '.join(sorted(edges))}" if edges else "none at an edge"
+    return f"{rates} rates in every arm of a study, {seeds} seeds each; {at_edge}"

@@ -9,11 +9,11 @@ from functools import cache
 from typing import NamedTuple
 
 from alexnet.config import Frozen
-from alexnet.data.catalogue import CATALOGUE, describe
+from alexnet.data.catalogue import CATALOGUE
 from alexnet.presets import preset
 from reports import words
-from reports.effect import ON_THE_PAPERS_DATA
-from reports.facets import facets
+from reports.effect import ON_THE_PAPERS_DATA, Effect
+from reports.facets import NONE, facets
 from reports.sections import Section, real
 
 TEXT, CODE = "paper", "source_2012"
@@ -25,17 +25,18 @@ SMALL = (
     "cifar_conv_local_11pct",
 )
 """Networks for CIFAR-10 that came with the code; the paper prints none of them."""
+REGULARISATION = ("weight decay", "dropout", "crops", "mirrored", "colour noise")
 ILSVRC = ("imagenet", "imagenet_2010")
 NOT_MEASURED = "not measured"
 MEASURED_BY: dict[str, tuple[str, ...]] = {
     "precision": ("bfloat16",),
     "activation": ("relu_vs_tanh", "activations", "one_removed"),
     "towers in": ("two_gpus", "one_removed"),
-    "LRN": ("response_norm", "one_removed"),
+    "LRN": ("code_vs_paper", "response_norm", "one_removed"),
     "norm in maps": ("code_vs_paper",),
     "after conv1": ("code_vs_paper",),
+    "after conv2": ("code_vs_paper",),
     "pooling": ("overlapping_pooling", "one_removed"),
-    "padding": ("overlapping_pooling",),
     "dropout": ("dropout", "one_removed"),
     "initial std": ("code_vs_paper", "six_times"),
     "initial biases": ("initial_biases", "one_removed"),
@@ -43,7 +44,6 @@ MEASURED_BY: dict[str, tuple[str, ...]] = {
     "mirrored": ("augmentation", "one_removed"),
     "colour noise": ("pca_colour", "code_vs_paper", "one_removed"),
     "image order": ("code_vs_paper",),
-    "rate": ("six_times",),
     "rate of biases": ("code_vs_paper",),
     "single layers": ("code_vs_paper",),
     "pixels": ("six_times",),
@@ -88,18 +88,36 @@ def deviations(found: Sequence[Section]) -> list[Deviation]:
 
 def _deviation(values: _Values, where: list[str], found: Sequence[Section]) -> Deviation:
     studies = MEASURED_BY.get(values.what, ())
-    done = [s for s in real(found) if s.plan.definition.study in studies and not s.missing]
+    # What a difference is worth in one network says nothing of another.
+    networks = {nearest(shared_facets(s)) for s in found if s.name in where}
+    done = [
+        s
+        for s in real(found)
+        if s.plan.definition.study in studies
+        and not s.missing
+        and nearest(shared_facets(s)) in networks
+    ]
+    worth = [
+        f"{s.name}: {effect.contrast.between} {words.effect_sentence(effect)}"
+        for s in done
+        for effect in _varying(s, values.what)
+    ]
     return Deviation(
-        **values._asdict(),
-        where=tuple(where),
-        measured_by=studies,
-        worth="; ".join(f"{s.name}: {_size(s)}" for s in done),
+        **values._asdict(), where=tuple(where), measured_by=studies, worth="; ".join(worth)
     )
 
 
-def _size(section: Section) -> str:
-    effect = section.speaks
-    return f"{effect.contrast.between} {words.effect_sentence(effect)}"
+def _varying(section: Section, what: str) -> list[Effect]:
+    """Return the effects whose two arms differ in a facet, and so measure it."""
+    one = section.plan.definition
+
+    def value(arm: str) -> str:
+        return (
+            one.precisions_of[arm] if what == "precision" else facets(one.arms[arm]).get(what, "")
+        )
+
+    simple = [e for e in section.comparison.effects if e.contrast.is_simple]
+    return [e for e in simple if value(e.contrast.arm) != value(e.contrast.against)]
 
 
 def _of_data(section: Section) -> list[_Values]:
@@ -111,7 +129,7 @@ def _of_data(section: Section) -> list[_Values]:
     if about.paper_dataset is None:
         return rows
     if one.setting not in ON_THE_PAPERS_DATA:
-        title = describe(about.paper_dataset).title
+        title = _title(about.paper_dataset)
         rows.append(_Values("photographs", _title(one.dataset.name), title, title))
     elif one.dataset.name != about.paper_dataset:
         original = _title(about.paper_dataset)
@@ -144,8 +162,12 @@ def nearest(shared: dict[str, str]) -> str:
 
 
 def shared_facets(section: Section) -> dict[str, str]:
-    """Return the facets that all arms of a study agree in."""
-    first, *others = (facets(config) for config in section.plan.definition.arms.values())
+    """Return the facets that all arms of a study agree in, at the rates that they chose."""
+    plan = section.plan
+    first, *others = (
+        facets(plan.compared(arm) if arm in plan.choices else config)
+        for arm, config in plan.definition.arms.items()
+    )
     return {what: v for what, v in first.items() if all(other[what] == v for other in others)}
 
 
@@ -155,12 +177,21 @@ def _of_config(section: Section) -> list[_Values]:
     text, code = (None, like) if like in SMALL else (TEXT, CODE)
     rows = []
     for what, here in shared.items():
-        printed = _reference(text)[what] if text else "not said"
+        printed = _reference(text)[what] if text else _said(section, what)
         ran = _reference(code)[what]
         if here not in (printed, ran):
             rows.append(_Values(what, here, printed, f"{ran} ({code})" if text is None else ran))
         elif text and here != printed:
             rows.append(_Values(what, here, printed, "the same"))
-        elif text and here != ran:
-            rows.append(_Values(what, here, "the same", ran))
+        elif here != ran:
+            rows.append(_Values(what, here, "the same", ran if text else f"{ran} ({code})"))
     return rows
+
+
+def _said(section: Section, what: str) -> str:
+    """Return what the paper says of a network that it does not specify.
+
+    Of Figure 1's, that it was trained without regularisation, section 3.1.
+    """
+    figure_1 = section.plan.definition.claim == "C09"
+    return NONE if figure_1 and what in REGULARISATION else "not said"

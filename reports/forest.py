@@ -92,9 +92,10 @@ def _row(section: Section, effect: Effect) -> ForestRow:
         study=section.plan.definition.study,
         dataset=section.comparison.dataset,
         claim=effect.contrast.claim,
-        label=_label(section, effect),
+        label=_label(section, effect)
+        + (", predicted equal" if effect.predicted == "equal" else ""),
         own=own,
-        at=in_margins(effect.estimate or 0.0, effect),
+        at=in_margins(_relied_on(effect), effect),
         low=low if effect.bound == "none" else None,
         high=high if effect.bound == "none" else None,
         bound=_open_side(effect),
@@ -125,6 +126,12 @@ def in_margins(value: float, effect: Effect) -> float:
     if effect.metric.is_ratio:
         return towards * math.log(value) / math.log(effect.margin)
     return towards * value / effect.margin
+
+
+def _relied_on(effect: Effect) -> float:
+    """Return where an effect is drawn: of a bound, the end that its words name."""
+    end = {"lower": effect.low, "upper": effect.high}.get(effect.bound, effect.estimate)
+    return (effect.estimate or 0.0) if end is None else end
 
 
 def _open_side(effect: Effect) -> Literal["left", "right", "both"] | None:
@@ -225,8 +232,8 @@ def _draw_axis(axes: Axes, rows: Sequence[ForestRow]) -> None:
     axes.set_xticklabels([f"{tick:g}".replace("-", "\u2212") for tick in ticks], fontsize=8)
     axes.set_xlabel("effect, in margins of what counts as nothing", fontsize=8.5)
     for text, inches, end, side in (
-        ("\u2190 against the paper", -0.05, False, "right"),
-        ("as the paper says \u2192", 0.05, True, "left"),
+        ("\u2190 against the prediction", -0.05, False, "right"),
+        ("as predicted \u2192", 0.05, True, "left"),
     ):
         axes.annotate(
             text, (float(end), 0), xycoords="axes fraction", xytext=(72 * inches, -27),

@@ -35,7 +35,7 @@ def figure_1(found: Sequence[Section]) -> Section | None:
         if isinstance(section.comparison.effects[0].metric, TimeTo)
         and section.plan.definition.claim == "C09"
         and section.plan.about.shows == "effects"
-        and section.comparison.done
+        and any(run.epochs for of_arm in section.runs.values() for run in of_arm)
     ]
 
     def distance(section: Section) -> tuple[bool, bool]:

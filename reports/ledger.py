@@ -16,7 +16,7 @@ from alexnet.config import Frozen
 from reports import counts
 from reports.comparison import Comparison
 from reports.effect import ON_THE_PAPERS_DATA, Effect
-from reports.words import estimate, interval, unit
+from reports.words import estimate, interval, named, unit
 
 State = Literal["decided", "elsewhere", "under way", "not run"]
 COUNTED = "counted"
@@ -33,6 +33,7 @@ class Finding(Frozen):
 
     dataset: str  # or whose network
     setting: str
+    compared: str  # arm against arm, which gives the sign of what follows
     ours: str  # the effect with its interval and unit
     verdict: str
     command: str
@@ -120,6 +121,7 @@ def _counted(claim: Claim) -> list[Finding]:
         Finding(
             dataset=f"network {counts.PRESET}",
             setting=COUNTED,
+            compared="",
             ours=counts.in_words(found),
             verdict=counts.verdict(found),
             command=counts.COMMAND,
@@ -142,6 +144,7 @@ def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | No
     return Finding(
         dataset=comparison.dataset,
         setting=comparison.setting,
+        compared=named(effect, comparison.effects),
         ours=f"{estimate(effect)} {unit(effect.metric)}{bounds}, {effect.pairs} seeds",
         verdict=effect.verdict,
         command=plan.registered.command,
@@ -182,7 +185,12 @@ def numbers(several: Sequence[Number]) -> str:
 
 
 def _cell(findings: Sequence[Finding]) -> str:
-    return "; ".join(f"{f.verdict}: {f.ours} ({f.dataset}, {f.setting})" for f in findings) or "-"
+    return "; ".join(map(_said, findings)) or "-"
+
+
+def _said(one: Finding) -> str:
+    what = f"{one.compared}, " if one.compared else ""
+    return f"{one.verdict}: {what}{one.ours} ({one.dataset}, {one.setting})"
 
 
 def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:

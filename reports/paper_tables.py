@@ -188,4 +188,5 @@ def _pair(numbers: Sequence[Number], digits: int = 1) -> list[str]:
 
 
 def _split(errors: str) -> list[str]:
-    return [text if text == "-" else f"{text} %" for text in errors.split(" / ")]
+    top1, _, top5 = errors.partition(" / ")
+    return [f"{text} %" if text not in ("", "-") else "-" for text in (top1, top5)]

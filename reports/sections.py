@@ -39,7 +39,7 @@ class Section(Frozen):
     runs: dict[str, tuple[OneRun, ...]]  # by arm
     first_run: datetime | None  # when the first run of any kind was finished
     seconds: dict[str, float]  # on the clock, by run, those that choose rates included
-    tuning_runs: int
+    tuning: tuple[str, ...]  # the ids of the runs that chose its rates
 
     @property
     def name(self) -> str:
@@ -107,7 +107,7 @@ def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
         runs=_runs(plan, found),
         first_run=min((record.provenance.at for record in everything), default=None),
         seconds={r.run.id: r.seconds.training + r.seconds.evaluation for r in everything},
-        tuning_runs=len(tuning),
+        tuning=tuple(sorted(record.run.id for record in tuning)),
     )
 
 

@@ -120,9 +120,9 @@ def test_facts_count_a_shared_run_once(results) -> None:
     said = {fact.name: fact.text for fact in facts(sections(store))}
 
     assert said["runs"].startswith("6 compared, ")
-    assert said["runs"].endswith("0 diverged, 0 missing")
+    assert said["runs"].endswith("0 diverged; all studies complete")
     assert said["on the clock"] == "5 s of training and evaluation"
-    assert said["registered"] == "2 of 2 plans before their first run; nothing changed since"
+    assert said["registered"] == "2 of 2 plans before the first run they use; nothing changed since"
 
 
 def test_small_numbers_are_words() -> None:

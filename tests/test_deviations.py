@@ -28,7 +28,7 @@ def of(rows: list[Deviation], what: str) -> Deviation:
 
 def section_of(config, results_folder, **changes) -> Section:
     """Return the section of a study whose two arms are a config, and it without dropout."""
-    plan, store = filled(results_folder, 1, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
+    plan, store = filled(results_folder, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
     arms = {"tanh": config.but(network={"parts": {"act": {"kind": "tanh"}}}), "relu": config}
     update = {"arms": arms, **changes}
     definition = plan.definition.model_copy(update=update)
@@ -83,17 +83,17 @@ def test_a_difference_of_two_studies_is_one_row(results) -> None:
 
 
 def test_what_a_study_measured_stands_beside_the_deviation(results, tmp_path) -> None:
-    """Once it is complete; its own name is what it goes by."""
-    plan, store = filled(tmp_path, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
-    named = plan.model_copy(update={"definition": plan.definition.model_copy(
-        update={"study": "bfloat16"})})  # fmt: skip
-    (tmp_path / "plans" / f"{plan.name}.json").unlink()
-    store.write_plan(named)
-    measured = sections(store)[0]
-    rows = deviations([section_of(alexnet_cifar(), results, precision="bfloat16"), measured])
+    """If it is complete and its two arms differ in just that."""
+    here = section_of(alexnet_cifar(), results, precision="bfloat16")
+    precisions = {"precision": "bfloat16", "precisions": {"relu": "float32"}, "study": "bfloat16"}
+    varied = section_of(alexnet_cifar(), tmp_path / "a", **precisions)
+    alike = section_of(alexnet_cifar(), tmp_path / "b", precision="bfloat16", study="bfloat16")
 
-    worth = of(rows, "precision").worth
-    assert worth == "bfloat16@fashion_mini: relu against tanh 2.00 times [2.00, 2.00]; the paper: 6"
+    assert of(deviations([here, varied]), "precision").worth == (
+        "bfloat16@fashion_mini: relu against tanh 2.00 times [2.00, 2.00]; the paper: 6"
+    )
+    assert of(deviations([here, alike]), "precision").worth == ""
+    assert of(deviations([here]), "precision").worth == ""
 
 
 def test_provenance_counts_runs_by_where_they_come_from(results) -> None:
