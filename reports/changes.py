@@ -165,7 +165,7 @@ def _other_question(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
     asked = []
     for study in (one, other):
         arms = {arm: content["config"] for arm, content in study["arms"].items()}
-        asked.append({**study["definition"], "threads": None, "arms": arms})
+        asked.append({**study["definition"], "arms": arms})
     editions = [content.pop("edition") for content in asked]
     found = difference(asked[0], asked[1]) if editions[0] == editions[1] else ("edition", *editions)
     if found is None:

@@ -98,8 +98,8 @@ def _study(section: Section) -> dict[str, Any]:
     plan, one = section.plan, section.comparison
     definition = plan.definition
     return {
-        "plan": definition.digest,
-        "definition": definition.model_dump(mode="json", exclude={"arms"}),
+        # A plan has the cores of the machine that registered it; no run depends on them.
+        "definition": definition.model_dump(mode="json", exclude={"arms", "threads"}),
         "about": plan.about.model_dump(mode="json", exclude={"passes", "source"}),
         "headline": section.headline,
         "arms": {
@@ -131,6 +131,8 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 def _measured(section: Section) -> dict[str, Any]:
     plan, one = section.plan, section.comparison
     return {
+        "plan": plan.definition.digest,
+        "threads": plan.definition.threads,
         "registered": plan.registered.model_dump(mode="json"),
         "first_run": section.first_run.isoformat() if section.first_run else None,
         "seconds": round(sum(section.seconds.values()), 1),
