@@ -195,3 +195,14 @@ def _said(section: Section, what: str) -> str:
     """
     figure_1 = section.plan.definition.claim == "C09"
     return NONE if figure_1 and what in REGULARISATION else "not said"
+
+
+def whole_network(section: Section) -> str:
+    """Return the arm that is nearest to the network of the paper's text: with most of its ideas."""
+    text = _reference(TEXT)
+
+    def differences(arm: str) -> int:
+        found = facets(section.plan.definition.arms[arm])
+        return sum(text[what] != value for what, value in found.items())
+
+    return min(section.plan.definition.arms, key=differences)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ablations.store import Store
 from reports.comparison import find_records_of
+from reports.deviations import whole_network
 from reports.examples_figure import draw_neighbours, draw_predictions
 from reports.kernels_figure import draw_kernels
 from reports.sections import Section, real
@@ -26,10 +27,10 @@ class Inside(NamedTuple):
 
 
 def shown_runs(found: Sequence[Section], store: Store) -> list[Inside]:
-    """Return, for each dataset, the first run of a reference arm that kept examples."""
+    """Return, for each dataset, the first run of a whole network that kept examples."""
     chosen: dict[str, Inside] = {}
     for section in real(found):
-        plan, arm = section.plan, section.reference
+        plan, arm = section.plan, whole_network(section)
         for seed, record in find_records_of(plan, store, arm, plan.definition.seeds).items():
             path = store.folder(record.run) / EXAMPLES
             dataset = plan.definition.dataset.name

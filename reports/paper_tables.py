@@ -18,6 +18,7 @@ from alexnet.config import Frozen
 from alexnet.measures import Measure
 from reports import statistics
 from reports.comparison import find_records_of
+from reports.deviations import whole_network
 from reports.sections import Section, real
 
 TABLE_1, TABLE_2 = "imagenet_2010", "imagenet"
@@ -37,24 +38,20 @@ class Result(NamedTuple):
 
 
 def results(found: Sequence[Section], store: Store) -> list[Result]:
-    """Return the errors of every study's reference network, of shared runs once."""
+    """Return the errors of every study's whole network, of shared runs once."""
     rows: dict[frozenset[str], Result] = {}
     for section in real(found):
-        for arm in _networks(section):
-            records = find_records_of(section.plan, store, arm, section.plan.definition.seeds)
-            seen = [one for one in records.values() if one.measures and one.measures.test]
-            ids = frozenset(record.run.id for record in seen)
-            if seen and not any(ids <= others for others in rows):
-                rows[ids] = _result(section, arm, seen)
+        arm, seeds = whole_network(section), section.plan.definition.seeds
+        if section.plan.definition.arms[arm].training.until is not None:
+            continue  # runs that end at a threshold have no final error worth a table
+        records = find_records_of(section.plan, store, arm, seeds)
+        seen = [one for one in records.values() if one.measures and one.measures.test]
+        ids = frozenset(record.run.id for record in seen)
+        if seen and not any(ids <= others for others in rows):
+            rows = {others: row for others, row in rows.items() if not others < ids}
+            rows[ids] = _result(section, arm, seen)
     averaged = [row for section in real(found) for row in _ensembles(section)]
     return sorted((*rows.values(), *averaged), key=lambda row: row.dataset)
-
-
-def _networks(section: Section) -> list[str]:
-    """Return the arms that stand for a whole network: the reference, if the paper's kind."""
-    reference = section.plan.definition.arms[section.reference]
-    # Runs that end at a threshold have no final error worth a table.
-    return [section.reference] if reference.training.until is None else []
 
 
 def _result(section: Section, arm: str, records: Sequence[Record]) -> Result:
@@ -64,12 +61,18 @@ def _result(section: Section, arm: str, records: Sequence[Record]) -> Result:
     one, ten = (_errors([m for m in of_view if m is not None]) for of_view in views)
     return Result(
         dataset=section.comparison.dataset,
-        name=f"{section.plan.definition.study}: {arm}",
+        name=f"{section.plan.definition.study}: {arm}" + _of_seeds(section, len(records)),
         classes=config.network.classes,
         seeds=len(records),
         one_view=one,
         ten_views=ten,
     )
+
+
+def _of_seeds(section: Section, seen: int) -> str:
+    """Return how many seeds a mean is over, where some diverged or are missing."""
+    planned = len(section.plan.definition.seeds)
+    return "" if seen == planned else f", {seen} of {planned} seeds"
 
 
 def _errors(measures: Sequence[Measure]) -> str:
