@@ -21,7 +21,6 @@ from reports.figures import draw
 from reports.pictures import save
 from reports.request import (
     FAILED,
-    INTERRUPTED,
     Request,
     asked,
     keep_plan,
@@ -31,6 +30,7 @@ from reports.request import (
     worker_count,
 )
 from reports.terminal import Progress, say
+from reports.time_limit import STOPPED, TimeLimit
 
 WARM_STEPS, TIMED_STEPS = 8, 30
 SELDOM = 40  # at most a fortieth of the time goes into drawing
@@ -49,11 +49,12 @@ def run(request: Request, console: Console) -> int:
     """Do what was asked and say what it comes to; return the exit code."""
     study, manifest = asked(request)
     narration.introduce(console, study, manifest, request.smoke)
+    limit = TimeLimit(request.time_limit)
     try:
-        done = carry_out(request, console, study, manifest)
+        with limit:
+            done = carry_out(request, console, study, manifest)
     except KeyboardInterrupt:
-        say(console, "stopped", "only epochs under way are lost; the same command goes on")
-        return INTERRUPTED
+        return limit.stopped(console, STOPPED)
     if done.is_dry:
         return 0
     narration.conclude(console, study, done.plan, done.store, figure=not request.dry_run)

@@ -1,7 +1,7 @@
 """`ablate --study all`: every study together, or every arm once for a few steps."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -24,7 +24,6 @@ from reports.comparison import compare
 from reports.readme import EVIDENCE
 from reports.request import (
     FAILED,
-    INTERRUPTED,
     PRACTICE,
     Request,
     keep_plan,
@@ -35,6 +34,7 @@ from reports.request import (
     worker_count,
 )
 from reports.terminal import Progress, say
+from reports.time_limit import STOPPED, TimeLimit
 
 SMOKE_PRECISION: Precision = "float32"
 PER_LINE = 64
@@ -60,35 +60,56 @@ def run_all(request: Request, console: Console) -> int:
     place = _place(request, plans, studies, manifest)
     count = worker_count(request, console, place.threads)
     workers = LocalWorkers(count, place)
+    limit = TimeLimit(request.time_limit)
     try:
-        probe = ready(workers)
-        for study in studies:
-            plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
-        seeds = {plan.name: request.seeds_of(plan) for plan in plans.values()}
-        _announce(console, studies, list(plans.values()), manifest, store)
-        if request.dry_run:
-            say(console, "dry run", "nothing was written and nothing trained")
-            return 0
-        for plan in plans.values():
-            keep_plan(plan, store)
-        progress = Progress(console, list(plans.values()), store, seeds)
-        with progress:
-            for event in run_studies(list(plans.values()), store, workers, seeds):
-                progress.show(event)
-                if isinstance(event, Chosen):
-                    plans[event.plan.definition.study] = event.plan
-        say(console, "took", progress.summary(count))
+        with limit:
+            progress = _work(request, console, studies, manifest, store, plans, workers)
     except KeyboardInterrupt:
-        say(console, "stopped", "only epochs under way are lost; the same command goes on")
-        return INTERRUPTED
+        return limit.stopped(console, STOPPED)
     finally:
         workers.close()
+    if progress is None:
+        return 0
     for plan in plans.values():
         done = with_ensembles(plan, store)
         store.write_plan(done)
         _say_answer(console, done, store)
     say(console, "page", "invoke report")
     return FAILED if progress.failures else 0
+
+
+def _work(
+    request: Request,
+    console: Console,
+    studies: Sequence[Study],
+    manifest: Manifest,
+    store: Store,
+    plans: dict[str, Plan],
+    workers: LocalWorkers,
+) -> Progress | None:
+    """Plan what is not planned yet, and train what is missing; None if that was only asked about.
+
+    ``plans``, by study, are completed and follow the rates that are chosen.
+    """
+    probe = ready(workers)
+    for study in studies:
+        plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
+    every = list(plans.values())
+    seeds = {plan.name: request.seeds_of(plan) for plan in every}
+    _announce(console, studies, every, manifest, store)
+    if request.dry_run:
+        say(console, "dry run", "nothing was written and nothing trained")
+        return None
+    for plan in every:
+        keep_plan(plan, store)
+    progress = Progress(console, every, store, seeds)
+    with progress:
+        for event in run_studies(every, store, workers, seeds):
+            progress.show(event)
+            if isinstance(event, Chosen):
+                plans[event.plan.definition.study] = event.plan
+    say(console, "took", progress.summary(workers.count))
+    return progress
 
 
 def _shown(manifest: Manifest, console: Console) -> Iterator[Study]:
@@ -115,7 +136,11 @@ def _place(
 
 
 def _announce(
-    console: Console, studies: list[Study], plans: list[Plan], manifest: Manifest, store: Store
+    console: Console,
+    studies: Sequence[Study],
+    plans: Sequence[Plan],
+    manifest: Manifest,
+    store: Store,
 ) -> None:
     here, total = (
         sum(column)
@@ -170,18 +195,20 @@ def smoke_all(request: Request, console: Console) -> int:
         request.results.resolve(), request.data_dir.resolve(), request.device, 1, request.command
     )
     workers = LocalWorkers(count, place)
+    limit = TimeLimit(request.time_limit)
     try:
-        ready(workers)
-        for event in work_off(lambda: [r for r in runs if not store.find(r)], store, workers):
-            if isinstance(event, Failed) and event.run is not None:
-                reasons[event.run.id] = event.reason.splitlines()[0]
-            if isinstance(event, Failed | Finished) and event.run is not None:
-                shown += 1
-                mark = "." if _passed(event.run, store) else "F"
-                console.print(mark, end="\n" if shown % PER_LINE == 0 else "")
+        with limit:
+            ready(workers)
+            for event in work_off(lambda: [r for r in runs if not store.find(r)], store, workers):
+                if isinstance(event, Failed) and event.run is not None:
+                    reasons[event.run.id] = event.reason.splitlines()[0]
+                if isinstance(event, Failed | Finished) and event.run is not None:
+                    shown += 1
+                    mark = "." if _passed(event.run, store) else "F"
+                    console.print(mark, end="\n" if shown % PER_LINE == 0 else "")
     except KeyboardInterrupt:
-        say(console, "\nstopped", "the same command goes on")
-        return INTERRUPTED
+        console.print()
+        return limit.stopped(console, "the same command goes on")
     finally:
         workers.close()
     console.print()

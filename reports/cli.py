@@ -82,6 +82,15 @@ data_option = click.option(
 )
 
 
+def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    from reports.time_limit import seconds_of
+
+    try:
+        return None if value is None else seconds_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="alexnet-ablations")
 def main() -> None:
@@ -101,6 +110,11 @@ def main() -> None:
     help="Of the layers' arithmetic; auto: bfloat16 where the machine computes in it.",
 )
 @click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
+@click.option(
+    "--time-limit",
+    callback=_seconds,
+    help="Stop cleanly after so long, such as 5m, and exit with 4.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--traceback", is_flag=True, help="Show where a study of your own went wrong.")
 @results_option

@@ -57,6 +57,7 @@ class Request:
     dry_run: bool
     results: Path
     data_dir: Path
+    time_limit: float | None = None  # seconds
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
