@@ -111,6 +111,18 @@ def main() -> None:
 )
 @click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
 @click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --study all --smoke: hold every arm's losses against this file, or 'shipped'.",
+)
+@click.option("--update-baseline", is_flag=True, help="Make the baseline anew, with --reason.")
+@click.option("--reason", help="Why the baseline is made anew; it is kept in the file.")
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --study all --smoke: write a JUnit file, one case an arm.",
+)
+@click.option(
     "--time-limit",
     callback=_seconds,
     help="Stop cleanly after so long, such as 5m, and exit with 4.",
@@ -120,18 +132,28 @@ def main() -> None:
 @results_option
 @data_option
 @refusing
-def ablate(**options: Any) -> int:
+def ablate(
+    baseline: Path | None,
+    update_baseline: bool,
+    reason: str | None,
+    junit: Path | None,
+    traceback: bool,
+    **options: Any,
+) -> int:
     """Run what a study still lacks, and print what it comes to."""
     from reports.ablate import run
-    from reports.all_studies import run_all, smoke_all
+    from reports.all_studies import run_all
     from reports.request import ALL, Request
+    from reports.smoke import Check, smoke_all
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
-    del options["traceback"]
     request, console = Request(**options), Console(highlight=False)
-    if request.study != ALL:
-        return run(request, console)
-    return smoke_all(request, console) if request.smoke else run_all(request, console)
+    check = Check(baseline, update_baseline, reason, junit)
+    if request.study == ALL and request.smoke:
+        return smoke_all(request, console, check)
+    if check != Check():
+        raise Refused("baselines and JUnit files are of `--study all --smoke`, of every arm once")
+    return run_all(request, console) if request.study == ALL else run(request, console)
 
 
 @main.command()

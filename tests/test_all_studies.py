@@ -15,7 +15,6 @@ from ablations.run import TUNING_SEEDS
 from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import Arm, Base, Contrast, EnsembleError, FinalError, Study
-from alexnet.config import Config
 from alexnet.cost import costs, size_of
 from alexnet.data.generated import GENERATED
 from alexnet.presets import PRESETS, preset, tiny
@@ -190,43 +189,6 @@ def test_a_dry_run_of_all_writes_nothing(tmp_path: Path) -> None:
     assert code == 0
     assert "3 arms, 2 different trainings" in output
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.usefixtures("few")
-def test_every_arm_is_smoked_once(tmp_path: Path) -> None:
-    """Two trainings of three arms, through one drop of the rate and one evaluation, in float32."""
-    code, output = call("ablate", "--study", "all", "--smoke", "--results", tmp_path)
-    records = Store(tmp_path).records()
-
-    assert code == 0, output
-    assert "3 of 3 arms" in output
-    assert len(records) == 2
-    for record in records:
-        config: Config = record.run.config
-        assert record.run.precision == "float32"
-        assert config.training.schedule.kind == "drops"
-        assert len(record.curve) == 2
-        assert record.measures is not None
-        assert record.measures.test is not None
-
-
-@pytest.mark.usefixtures("few")
-def test_an_arm_that_diverges_fails_the_smoke(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Named with its study, exit code 1; the others are not stopped."""
-    wild = made_up(
-        "wild",
-        {"calm": Arm(), "wild": Arm(changes={"training": {"optimizer": {"rate": 1e30}}})},
-        Contrast(arm="wild", against="calm", **POINT),
-    )
-    monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"wild": wild}))
-
-    code, output = call("ablate", "--study", "all", "--smoke", "--results", tmp_path)
-
-    assert code == 1
-    assert "wild/wild: its loss is not finite" in output
-    assert "1 of 2 arms" in output
 
 
 def test_no_study_is_called_all() -> None:

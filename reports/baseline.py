@@ -1,0 +1,329 @@
+"""What the smoke came to when it was last right, and by how much machines may differ from it.
+
+Losses of twenty updates and of one evaluation, and a tolerance for each: five times the largest
+difference that was seen between numbers of threads, sets of instructions and releases of PyTorch.
+Public CI changes its processor from job to job, so that equal losses would fail at random; but
+most differ by less than a millionth, and few mistakes are as small.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ablations.machine import Fingerprint
+from ablations.record import Record
+from ablations.store import write_atomically
+from alexnet.config import EDITION, Frozen
+from reports.request import RequestError
+from reports.smoke_runs import Smoked
+
+TIMES = 5
+"""How many times as far as machines were seen to differ a loss may lie."""
+LEAST = 1e-6
+"""Losses are kept to a millionth, and a machine that was not seen may round the other way."""
+EVALUATED = ("clean training", "valid", "test", "test by ten views")
+
+Losses = tuple[float | None, ...]
+"""Of every update, then of one evaluation, nats; None where it overflowed."""
+Kind = Literal["agrees", "changed", "asked otherwise", "new", "gone", "failed", "left out"]
+MOVED: tuple[Kind, ...] = ("changed", "asked otherwise", "new", "gone")
+
+
+class BaselineError(RequestError):
+    """A baseline that cannot be used; the message names it and the way out."""
+
+
+class MadeWith(Frozen):
+    """Where the losses come from, and what their tolerances were measured over."""
+
+    reason: str  # why it was made anew
+    torch: str
+    capability: str
+    threads: int
+    edition: int
+    measured_over: tuple[str, ...]
+
+
+class Expected(Frozen):
+    """One training: what it came to, and how far from that it may lie."""
+
+    run: str  # twelve digits; others mean another question
+    arms: tuple[str, ...]  # study/arm
+    losses: Losses
+    tolerances: tuple[float, ...]
+
+
+class Outcome(NamedTuple):
+    """What became of one arm."""
+
+    arm: str
+    kind: Kind
+    what: str = ""  # the loss that lies furthest off, in tolerances; or why it failed
+    here: float | None = None
+    expected: float | None = None
+    tolerance: float = 0.0
+
+    @property
+    def times(self) -> float:
+        """How many tolerances the furthest loss lies off."""
+        if self.here is None or self.expected is None:
+            return np.inf
+        return abs(self.here - self.expected) / self.tolerance
+
+    @property
+    def text(self) -> str:
+        """What a person reads of it."""
+        match self.kind:
+            case "changed":
+                here, expected = map(_shown, (self.here, self.expected))
+                return f"{self.what}: {here}, baseline {expected} \u00b1 {self.tolerance:.1g}"
+            case "asked otherwise":
+                return "its config or images are others than the baseline's"
+            case "new":
+                return "not in the baseline"
+            case "gone":
+                return "in the baseline, and no arm any more"
+            case "failed":
+                return self.what
+            case "left out":
+                return "not trained before the time limit"
+            case "agrees":
+                return "agrees"
+
+
+def _shown(loss: float | None) -> str:
+    return "no number" if loss is None else f"{loss:.6f}"
+
+
+def losses_of(record: Record) -> Losses:
+    """Return the losses of a smoke's record, in the order of `names_of`."""
+    measures = record.measures
+    seen = (
+        ()
+        if measures is None
+        else (measures.train, measures.valid, measures.test, measures.test_ten)
+    )
+    updates = [loss for epoch in record.curve for loss in epoch.losses]
+    ends = (None if one is None or one.loss is None else round(one.loss, 6) for one in seen)
+    return (*updates, *ends)
+
+
+def names_of(count: int) -> list[str]:
+    """Return what so many losses are of: an update is a tenth of an epoch.
+
+    >>> names_of(6)
+    ['step 1', 'step 2', 'clean training', 'valid', 'test', 'test by ten views']
+    """
+    steps = [f"step {number + 1}" for number in range(count - len(EVALUATED))]
+    return [*steps, *EVALUATED]
+
+
+def said_of(fingerprint: Fingerprint) -> str:
+    """Return under which conditions something was trained, in words."""
+    threads = "1 thread" if fingerprint.threads == 1 else f"{fingerprint.threads} threads"
+    return f"torch {fingerprint.torch}, {fingerprint.capability}, {threads}"
+
+
+class Baseline(Frozen):
+    """A committed file of what every training of the smoke comes to."""
+
+    schema_version: Literal[1] = 1
+    made_with: MadeWith
+    trainings: tuple[Expected, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the baseline in a file.
+
+        Raises:
+            BaselineError: If there is none, or it is not one.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise BaselineError(
+                f"there is no baseline {path}; make it with --update-baseline --reason TEXT"
+            ) from error
+        except ValueError as error:
+            raise BaselineError(
+                f"{path} is not a baseline of this version; make it anew with --update-baseline"
+            ) from error
+
+    def write(self, path: Path) -> None:
+        """Write it, a line for each list of losses, so that a change is easy to read."""
+        head = json.dumps(self.made_with.model_dump(mode="json"), indent=1)
+        rows = [
+            ",\n  ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in one.model_dump().items())
+            for one in self.trainings
+        ]
+        body = ",\n".join(f" {{{row}}}" for row in rows)
+        text = f'{{"schema_version": 1,\n"made_with": {head},\n"trainings": [\n{body}\n]}}\n'
+        write_atomically(path, text.encode())
+
+    @property
+    def by_arm(self) -> dict[str, Expected]:
+        """What is expected of every arm."""
+        return {arm: one for one in self.trainings for arm in one.arms}
+
+    def widened(self, others: Iterable[Mapping[str, Losses]], where: Sequence[str]) -> Self:
+        """Return it with tolerances for what was seen elsewhere; what is expected stays.
+
+        Args:
+            others: Losses of the same code under other conditions, by the run's twelve digits.
+            where: These conditions in words.
+        """
+        seen = list(others)
+        trainings = [
+            one.but(
+                tolerances=wider(
+                    one.tolerances,
+                    tolerances(one.losses, [o[one.run] for o in seen if one.run in o]),
+                )
+            )
+            for one in self.trainings
+        ]
+        over = tuple(dict.fromkeys((*self.made_with.measured_over, *where)))
+        return self.but(made_with={"measured_over": over}, trainings=trainings)
+
+    def kept(self, before: Self) -> Self:
+        """Return it with the tolerances of an older one for what has not changed since.
+
+        An older baseline may have seen releases that are not here.
+        """
+        known = {one.run: one for one in before.trainings}
+        trainings = [
+            one.but(tolerances=wider(one.tolerances, known[one.run].tolerances))
+            if one.run in known and furthest(one.losses, known[one.run]) is None
+            else one
+            for one in self.trainings
+        ]
+        unchanged = before.made_with.edition == self.made_with.edition
+        older = before.made_with.measured_over if unchanged else ()
+        over = tuple(dict.fromkeys((*self.made_with.measured_over, *older)))
+        return self.but(made_with={"measured_over": over}, trainings=trainings)
+
+
+def make(reason: str, found: Sequence[tuple[Fingerprint, Sequence[Smoked]]]) -> Baseline:
+    """Return the baseline of the smoke under several conditions, the first those of every check.
+
+    Raises:
+        BaselineError: If a training failed under some of them.
+    """
+    (fingerprint, first), *others = found
+    for one in (one for _, smoked in found for one in smoked):
+        if one.record is None or one.failure:
+            why = one.failure or "it was left out"
+            raise BaselineError(f"{one.training.arms[0]} has no losses to keep: {why}")
+    trainings = tuple(
+        Expected(
+            run=one.training.run.short,
+            arms=one.training.arms,
+            losses=(seen := losses_of(one.record)),
+            tolerances=tolerances(seen, []),
+        )
+        for one in first
+        if one.record is not None
+    )
+    made_with = MadeWith(
+        reason=reason,
+        torch=fingerprint.torch,
+        capability=fingerprint.capability,
+        threads=fingerprint.threads,
+        edition=EDITION,
+        measured_over=(said_of(fingerprint),),
+    )
+    whole = Baseline(made_with=made_with, trainings=trainings)
+    return whole.widened([by_run(s) for _, s in others], [said_of(f) for f, _ in others])
+
+
+def by_run(smoked: Iterable[Smoked]) -> dict[str, Losses]:
+    """Return the losses that there are, by the run's twelve digits."""
+    return {
+        one.training.run.short: losses_of(one.record) for one in smoked if one.record is not None
+    }
+
+
+def tolerances(expected: Losses, others: Sequence[Losses]) -> tuple[float, ...]:
+    """Return how far losses may lie from what is expected, having seen others.
+
+    Differences grow from update to update, so that what was seen of one holds for all after it.
+    """
+    apart = np.array([_apart(other, expected) for other in others]).reshape(-1, len(expected))
+    spread = np.maximum.accumulate(np.maximum(apart.max(axis=0, initial=0.0), LEAST))
+    return tuple(_rounded_up(TIMES * float(one)) for one in spread)
+
+
+def _rounded_up(value: float) -> float:
+    """Return the next number of two digits, which is shorter to read."""
+    if not math.isfinite(value):
+        return value
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(round(value / unit, 6)) * unit:.2g}")
+
+
+def _apart(losses: Losses, expected: Losses) -> NDArray[np.float64]:
+    """Return by how much losses differ; one that is no number on one side alone, by infinity."""
+    pairs = zip(losses, expected, strict=True)
+    return np.array(
+        [
+            0.0 if one is other else np.inf if one is None or other is None else abs(one - other)
+            for one, other in pairs
+        ]
+    )
+
+
+def wider(one: Sequence[float], other: Sequence[float]) -> tuple[float, ...]:
+    """Return the larger of two tolerances for every loss."""
+    return tuple(max(pair) for pair in zip(one, other, strict=True))
+
+
+def furthest(losses: Losses, expected: Expected) -> int | None:
+    """Return the place of the loss furthest beyond its tolerance, or None if none is beyond."""
+    if len(losses) != len(expected.losses):
+        return min(len(losses), len(expected.losses)) - 1
+    times = _apart(losses, expected.losses) / np.array(expected.tolerances)
+    place = int(times.argmax())
+    return place if times[place] > 1 else None
+
+
+def held_against(baseline: Baseline, smoked: Sequence[Smoked]) -> list[Outcome]:
+    """Return what became of every arm, those that are gone last."""
+    expected = baseline.by_arm
+    found = [_outcome(arm, one, expected.get(arm)) for one in smoked for arm in one.training.arms]
+    here = {outcome.arm for outcome in found}
+    return [*found, *(Outcome(arm, "gone") for arm in expected if arm not in here)]
+
+
+def alone(smoked: Sequence[Smoked]) -> list[Outcome]:
+    """Return what became of every arm, without a baseline."""
+    return [
+        Outcome(arm, "failed", one.failure)
+        if one.failure
+        else Outcome(arm, "left out" if one.left_out else "agrees")
+        for one in smoked
+        for arm in one.training.arms
+    ]
+
+
+def _outcome(arm: str, one: Smoked, expected: Expected | None) -> Outcome:
+    if one.failure:
+        return Outcome(arm, "failed", one.failure)
+    if one.record is None:
+        return Outcome(arm, "left out")
+    if expected is None:
+        return Outcome(arm, "new")
+    losses = losses_of(one.record)
+    place = furthest(losses, expected)
+    if expected.run != one.training.run.short:
+        return Outcome(arm, "asked otherwise")
+    if place is None:
+        return Outcome(arm, "agrees")
+    return Outcome(
+        arm, "changed", names_of(len(losses))[place], losses[place], expected.losses[place],
+        expected.tolerances[place],
+    )  # fmt: skip

@@ -1,0 +1,252 @@
+"""`ablate --study all --smoke`: what has moved, and what has all of it in common?"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from ablations.machine import Fingerprint, checkout
+from reports import github, words
+from reports.baseline import (
+    MOVED,
+    Baseline,
+    Outcome,
+    alone,
+    held_against,
+    make,
+    said_of,
+)
+from reports.culprit import culprit
+from reports.junit import write_junit
+from reports.request import FAILED, Request, RequestError
+from reports.smoke_runs import COMMON, PRECISION, Conditions, Smoke, Smoked, Training, trainings
+from reports.terminal import say
+from reports.time_limit import TimeLimit
+
+CHANGED = 3
+PER_LINE = 64
+NAMED = 8
+"""Arms that are named each; of more, the number and the furthest are enough to read."""
+SHIPPED = "shipped"
+"""In place of a baseline's path: the one that comes with the package."""
+ELSEWHERE = (
+    Conditions("avx2", 2),
+    Conditions("avx512", 1),
+    Conditions("avx512", 2),
+    Conditions("native", 1),
+    Conditions("native", 2),
+)
+"""What a baseline's tolerances are measured over, beside the conditions of every check."""
+UPDATE = "invoke ablate --study all --smoke --baseline {} --update-baseline --reason TEXT"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a smoke is held against, and where it tells of it.
+
+    Raises:
+        RequestError: If what is asked for contradicts itself.
+    """
+
+    baseline: Path | None = None
+    update: bool = False
+    reason: str | None = None
+    junit: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be meant."""
+        if self.update and self.baseline is None:
+            raise RequestError("--update-baseline needs --baseline FILE, which it writes")
+        if self.update and not (self.reason or "").strip():
+            raise RequestError("--update-baseline needs --reason TEXT, which the file keeps")
+        if self.reason and not self.update:
+            raise RequestError("--reason is kept with a new baseline; add --update-baseline")
+        if self.update and self.junit:
+            raise RequestError("--update-baseline checks nothing that --junit could hold")
+        if self.update and self._is_shipped and checkout() == (None, None):
+            raise RequestError(
+                "the shipped baseline is the package's own; name a file of yours with --baseline"
+            )
+
+    @property
+    def _is_shipped(self) -> bool:
+        return self.baseline is not None and str(self.baseline) == SHIPPED
+
+    @property
+    def path(self) -> Path | None:
+        """The baseline's file."""
+        return Path(__file__).with_name("baseline.json") if self._is_shipped else self.baseline
+
+    @property
+    def renewal(self) -> str:
+        """The command that makes a baseline of what is there now."""
+        elsewhere = self._is_shipped and checkout() == (None, None)
+        return UPDATE.format("baseline.json" if elsewhere else self.baseline)
+
+
+def smoke_all(request: Request, console: Console, check: Check) -> int:
+    """Train every arm of every study for a few updates; return the exit code.
+
+    0: all trained and, with a baseline, agree; 1: some failed; 3: some differ; 4: the time limit
+    was reached before all were trained.
+    """
+    baseline = Baseline.read(check.path) if check.path and not check.update else None
+    todo = trainings(request, console)
+    arms = sum(len(one.arms) for one in todo)
+    say(
+        console,
+        "smoke",
+        f"{arms} arms of all that it can show, {len(todo)} different trainings; generated colour "
+        f"images, {PRECISION}",
+    )
+    if request.dry_run:
+        say(console, "dry run", "nothing was written and nothing trained")
+        return 0
+    if check.path and check.update:
+        return _update(request, console, check.path, check.reason or "", todo)
+    start = time.monotonic()
+    limit = TimeLimit(request.time_limit)
+    smoke = Smoke(request, console, todo)
+    code = 0
+    try:
+        with limit:
+            _introduce(console, smoke.start(), baseline)
+            _train(smoke, console, baseline)
+    except KeyboardInterrupt:
+        console.print()
+        code = limit.stopped(console, "what was trained until now follows")
+    finally:
+        smoke.close()
+    found = smoke.found()
+    outcomes = held_against(baseline, found) if baseline else alone(found)
+    if check.junit:
+        write_junit(check.junit, outcomes, _seconds(found))
+    _conclude(console, outcomes, found, check, time.monotonic() - start)
+    kinds = {one.kind for one in outcomes}
+    if "failed" in kinds:
+        return FAILED
+    return CHANGED if kinds & set(MOVED) else code
+
+
+def _introduce(console: Console, fingerprint: Fingerprint, baseline: Baseline | None) -> None:
+    say(console, "here", said_of(fingerprint))
+    if baseline is not None:
+        made = baseline.made_with
+        threads = "1 thread" if made.threads == 1 else f"{made.threads} threads"
+        say(
+            console,
+            "baseline",
+            f"torch {made.torch}, {made.capability}, {threads}, edition {made.edition}: "
+            f"{made.reason}",
+        )
+
+
+def _train(smoke: Smoke, console: Console, baseline: Baseline | None) -> None:
+    """Train all, a mark for each."""
+    for number, one in enumerate(smoke.train(), start=1):
+        outcomes = held_against(baseline, [one]) if baseline else alone([one])
+        mine = [o for o in outcomes if o.arm in one.training.arms]
+        right = all(outcome.kind == "agrees" for outcome in mine)
+        console.print("." if right else "F", end="\n" if number % PER_LINE == 0 else "")
+    console.print()
+
+
+def _conclude(
+    console: Console,
+    outcomes: Sequence[Outcome],
+    found: Sequence[Smoked],
+    check: Check,
+    seconds: float,
+) -> None:
+    """Say what failed, what changed, what the changed ones have in common, and what was left."""
+    why = _culprit(outcomes, found)
+    headline = _headline(outcomes, check.path is not None)
+    for one in outcomes:
+        if one.kind == "failed":
+            say(console, "FAILED", f"{one.arm}: {one.text}")
+    moved = github.furthest_first([one for one in outcomes if one.kind in MOVED])
+    if moved:
+        say(console, "CHANGED", headline)
+        if why:
+            say(console, "", why)
+        for number, one in enumerate(moved[:NAMED]):
+            say(console, "furthest" if number == 0 else "", f"{one.arm}, {one.text}")
+        say(console, "intended?", check.renewal)
+    if left := [one.arm for one in outcomes if one.kind == "left out"]:
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        say(console, "left out", f"{len(left)} arms: {', '.join(left[:NAMED])}{more}")
+    say(console, "took", f"{words.clock(seconds)}; {headline}")
+    if github.is_there():
+        github.tell(console, outcomes, headline, why)
+
+
+def _headline(outcomes: Sequence[Outcome], is_compared: bool) -> str:
+    """Return how many arms agree, changed, failed and were left out."""
+    kinds = [one.kind for one in outcomes]
+    right, moved = kinds.count("agrees"), sum(kind in MOVED for kind in kinds)
+    parts = [f"{right} of {len(kinds)} arms {'agree' if is_compared else 'trained'}"]
+    if moved:
+        studies = {one.arm.partition("/")[0] for one in outcomes if one.kind in MOVED}
+        several = "1 study" if len(studies) == 1 else f"{len(studies)} studies"
+        parts.append(f"{moved} changed in {several}")
+    parts += [
+        f"{kinds.count(kind)} {text}"
+        for kind, text in (("failed", "failed"), ("left out", "left out"))
+        if kind in kinds
+    ]
+    return ", ".join(parts)
+
+
+def _culprit(outcomes: Sequence[Outcome], found: Sequence[Smoked]) -> str:
+    """Return what sets the trainings that changed or failed apart from those that agree."""
+    runs = {arm: one.training.run for one in found for arm in one.training.arms}
+    sides = [
+        {runs[o.arm].id: runs[o.arm] for o in outcomes if o.kind in kinds and o.arm in runs}
+        for kinds in (("changed", "failed"), ("agrees",))
+    ]
+    return culprit(*(list(side.values()) for side in sides))
+
+
+def _seconds(found: Sequence[Smoked]) -> dict[str, float]:
+    """Return how long each training took, by its first arm."""
+    return {
+        one.training.arms[0]: one.record.seconds.training + one.record.seconds.evaluation
+        for one in found
+        if one.record is not None
+    }
+
+
+def _update(
+    request: Request, console: Console, path: Path, reason: str, todo: Sequence[Training]
+) -> int:
+    """Train under all conditions that this machine has, and write what that came to."""
+    before = Baseline.read(path) if path.exists() else None
+    several = (COMMON, *ELSEWHERE)
+    limit = TimeLimit(request.time_limit)
+    found: list[tuple[Fingerprint, list[Smoked]]] = []
+    try:
+        with limit:
+            for number, conditions in enumerate(several, start=1):
+                smoke = Smoke(request, console, todo, conditions)
+                try:
+                    fingerprint = smoke.start()
+                    say(console, f"{number} of {len(several)}", said_of(fingerprint))
+                    _train(smoke, console, None)
+                    found.append((fingerprint, smoke.found()))
+                finally:
+                    smoke.close()
+    except KeyboardInterrupt:
+        console.print()
+        return limit.stopped(console, f"{path} is as it was")
+    made = make(reason, found)
+    if before is not None:
+        made = made.kept(before)
+    made.write(path)
+    moved = (
+        [one for one in held_against(before, found[0][1]) if one.kind in MOVED] if before else []
+    )
+    changed = f"{len(moved)} arms are not as before" if before else "the first one"
+    say(console, "written", f"{path}: {len(made.trainings)} trainings, {changed}")
+    return 0

@@ -1,0 +1,144 @@
+"""The trainings of the smoke: every arm of every study for a few updates.
+
+On generated colour images, in float32 but for arms that are of another precision, through one drop
+of the rate and one evaluation, with one thread and no newer instructions than most machines have.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+
+from ablations.executors import LocalWorkers
+from ablations.machine import Fingerprint, Instructions
+from ablations.messages import Failed, Finished, Place
+from ablations.record import Record
+from ablations.registration import define
+from ablations.run import Run
+from ablations.runner import work_off
+from ablations.store import Store
+from alexnet.config import Precision
+from alexnet.data.catalogue import read_manifest
+from alexnet.data.generated import GENERATED
+from reports.all_studies import shown
+from reports.request import Request, ready, worker_count
+
+PRECISION: Precision = "float32"
+FOLDER = "smoke"
+"""In the results folder: the records of the last smoke alone."""
+
+
+class Conditions(NamedTuple):
+    """What may differ between machines without being a change of ours."""
+
+    instructions: Instructions = "avx2"
+    threads: int = 1
+
+
+COMMON = Conditions()
+"""Of nearly every machine that CI runs on."""
+
+
+class Training(NamedTuple):
+    """One training of the smoke, and every arm that it stands for."""
+
+    run: Run
+    arms: tuple[str, ...]  # study/arm
+
+
+class Smoked(NamedTuple):
+    """What came of one training."""
+
+    training: Training
+    record: Record | None  # None if it failed, or was left out
+    reason: str = ""  # why it failed
+
+    @property
+    def left_out(self) -> bool:
+        """Whether it was not tried, or not to its end."""
+        return self.record is None and not self.reason
+
+    @property
+    def failure(self) -> str:
+        """Why it counts as failed; empty if it does not."""
+        if self.record is not None and self.record.status == "diverged":
+            return "its loss is not finite"
+        return self.reason
+
+
+def trainings(request: Request, console: Console) -> list[Training]:
+    """Return every different training of the smoke, in the order of the studies."""
+    manifest = read_manifest(request.dataset or GENERATED, request.data_dir)
+    found: dict[str, tuple[Run, list[str]]] = {}
+    for study in shown(manifest, console):
+        one = define(study, manifest.name, manifest, 1, PRECISION, smoke=True)
+        for arm, config in one.arms.items():
+            run = Run(
+                config=config,
+                seed=0,
+                dataset=one.dataset,
+                precision=one.precisions_of[arm],
+                edition=one.edition,
+            )
+            found.setdefault(run.id, (run, []))[1].append(f"{study.name}/{arm}")
+    return [Training(run, tuple(arms)) for run, arms in found.values()]
+
+
+class Smoke:
+    """One smoke: always trained anew, since code that has changed asks the same questions."""
+
+    def __init__(
+        self,
+        request: Request,
+        console: Console,
+        todo: Sequence[Training],
+        conditions: Conditions = COMMON,
+    ) -> None:
+        """Start the workers.
+
+        Args:
+            request: Says where, on which device and by how many workers.
+            console: Where warnings go.
+            todo: What to train.
+            conditions: Under which to train.
+        """
+        self._todo = {one.run.id: one for one in todo}
+        self._reasons: dict[str, str] = {}
+        folder = request.results / FOLDER
+        shutil.rmtree(folder, ignore_errors=True)
+        self._store = Store(folder)
+        self._store.ensure_writable()
+        place = Place(
+            folder.resolve(), request.data_dir.resolve(), request.device, conditions.threads,
+            request.command, conditions.instructions,
+        )  # fmt: skip
+        self._workers = LocalWorkers(worker_count(request, console, conditions.threads), place)
+
+    def start(self) -> Fingerprint:
+        """Wait until something can be trained; return what by."""
+        return ready(self._workers).fingerprint
+
+    def train(self) -> Iterator[Smoked]:
+        """Yield what came of each training, as they are done."""
+
+        def missing() -> list[Run]:
+            runs = [one.run for one in self._todo.values()]
+            return [run for run in runs if self._store.find(run) is None]
+
+        for event in work_off(missing, self._store, self._workers):
+            if isinstance(event, Failed) and event.run is not None:
+                self._reasons[event.run.id] = event.reason.splitlines()[0]
+            if isinstance(event, Failed | Finished) and event.run is not None:
+                yield self._smoked(self._todo[event.run.id])
+
+    def found(self) -> list[Smoked]:
+        """Return what has come of every training so far."""
+        return [self._smoked(one) for one in self._todo.values()]
+
+    def _smoked(self, one: Training) -> Smoked:
+        return Smoked(one, self._store.find(one.run), self._reasons.get(one.run.id, ""))
+
+    def close(self) -> None:
+        """End the workers."""
+        self._workers.close()

@@ -1,0 +1,61 @@
+"""Naming what all runs that changed have, and none that agrees."""
+
+from typing import Any
+
+from conftest import run_of
+
+from ablations.arms import NO_NORM
+from alexnet.config import Config, Tanh
+from reports.culprit import culprit
+
+TANH = {"network": {"parts": {"act": Tanh()}}}
+NO_FLIPS = {"inputs": {"flips": False}}
+
+
+def runs(config: Config, *changes: dict[str, Any]):
+    """Return a run of the config with each of these changes."""
+    return [run_of(config.but(**one)) for one in changes]
+
+
+def test_one_idea_is_named(config: Config) -> None:
+    """Three arms have the norm and changed; one has not, and agrees."""
+    changed, agreeing = runs(config, {}, TANH, NO_FLIPS), runs(config, NO_NORM)
+
+    assert culprit(changed, agreeing) == "every changed arm has LRN, no agreeing arm has it"
+
+
+def test_the_lack_of_one_is_too(config: Config) -> None:
+    """What only those without the norm show."""
+    changed, agreeing = runs(config, NO_NORM), runs(config, {}, TANH, NO_FLIPS)
+
+    assert "every changed arm has no LRN" in culprit(changed, agreeing)
+
+
+def test_a_value_is_named_where_having_one_is_not_enough(config: Config) -> None:
+    """Both have an activation."""
+    changed, agreeing = runs(config, TANH), runs(config, {}, NO_FLIPS)
+
+    assert "every changed arm has activation tanh" in culprit(changed, agreeing)
+
+
+def test_two_ideas_together_are_named(config: Config) -> None:
+    """The norm alone agrees, and so does mirroring alone."""
+    changed = runs(config, {}, TANH)
+    agreeing = runs(config, NO_NORM, NO_FLIPS, NO_FLIPS | TANH)
+
+    assert culprit(changed, agreeing) == (
+        "every changed arm has mirrored and LRN, no agreeing arm has both"
+    )
+
+
+def test_without_a_culprit_the_nearest_is_named(config: Config) -> None:
+    """The same config on both sides: nothing can set it apart."""
+    found = culprit(runs(config, {}, NO_FLIPS), runs(config, {}, NO_NORM))
+
+    assert found == "every changed arm has LRN, and so have 1 of the 2 trainings that agree"
+
+
+def test_all_or_none(config: Config) -> None:
+    """Nothing to tell apart."""
+    assert "every arm changed" in culprit(runs(config, {}, TANH), [])
+    assert culprit([], runs(config, {})) == ""

@@ -1,0 +1,274 @@
+"""The smoke of all studies: what it trains, what it is held against, and what it says of it."""
+
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from test_all_studies import ONE, POINT, TWO, made_up
+from test_cli import call
+
+from ablations.machine import CAPS, capped
+from ablations.store import Store
+from ablations.study import Arm, Contrast
+from alexnet.config import Config
+from reports import all_studies, smoke
+from reports.smoke_runs import COMMON, FOLDER
+
+SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Let two small studies that share an arm be all that there are, on one kind of machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(all_studies, "STUDIES", MappingProxyType({"norm": TWO, "pairs": ONE}))
+        patch.setattr(smoke, "ELSEWHERE", ())
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(few: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a baseline of them, just made."""
+    folder = tmp_path_factory.mktemp("made")
+    path = folder / "baseline.json"
+    code, output = call(
+        *SMOKE, "--results", folder, "--baseline", path, "--update-baseline", "--reason", "new"
+    )
+    assert code == 0, output
+    assert "2 trainings, the first one" in output
+    return path
+
+
+@pytest.fixture
+def baseline(made: Path, tmp_path: Path) -> Path:
+    """Return a copy of it, to be edited."""
+    return Path(shutil.copy(made, tmp_path))
+
+
+def edited(path: Path, number: int, **changes: Any) -> None:
+    """Change what a baseline expects of one training."""
+    content = json.loads(path.read_text())
+    content["trainings"][number] |= changes
+    path.write_text(json.dumps(content))
+
+
+def moved(path: Path, arm: str, by: float) -> None:
+    """Let a baseline expect another loss of an arm's third update."""
+    content = json.loads(path.read_text())
+    one = next(one for one in content["trainings"] if arm in one["arms"])
+    one["losses"][2] += by
+    path.write_text(json.dumps(content))
+
+
+def test_every_arm_is_smoked_once(tmp_path: Path) -> None:
+    """Two trainings of three arms, through one drop of the rate and one evaluation, in float32."""
+    code, output = call(*SMOKE, "--results", tmp_path)
+    records = Store(tmp_path / FOLDER).records()
+
+    assert code == 0, output
+    assert "3 of 3 arms trained" in output
+    assert len(records) == 2
+    for record in records:
+        config: Config = record.run.config
+        assert record.run.precision == "float32"
+        assert config.training.schedule.kind == "drops"
+        assert len(record.curve) == 2
+        assert record.measures is not None
+        assert record.measures.test is not None
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="knows no AVX2")
+def test_workers_use_one_thread_and_no_newer_instructions_than_avx2(tmp_path: Path) -> None:
+    """PyTorch's own kernels say so; oneDNN and MKL are told the same, before PyTorch is loaded."""
+    call(*SMOKE, "--results", tmp_path)
+
+    for record in Store(tmp_path / FOLDER).records():
+        assert record.fingerprint.capability in ("AVX2", "DEFAULT")  # an old processor has none
+        assert record.fingerprint.threads == COMMON.threads == 1
+    assert capped("avx2").keys() == capped("avx512").keys() == CAPS["avx2"].keys()
+    assert capped("native") == {}
+
+
+def test_a_smoke_always_trains_anew(tmp_path: Path) -> None:
+    """Code that has changed asks the same questions: a record of before would hide it."""
+    call(*SMOKE, "--results", tmp_path)
+    first = {r.run.id: r.provenance.at for r in Store(tmp_path / FOLDER).records()}
+    marks = tmp_path / FOLDER / "runs" / "mark"
+    marks.touch()
+
+    code, _ = call(*SMOKE, "--results", tmp_path)
+
+    assert code == 0
+    assert not marks.exists()
+    assert {r.run.id for r in Store(tmp_path / FOLDER).records()} == first.keys()
+
+
+def test_an_arm_that_diverges_fails_the_smoke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named with its study, exit code 1; the others are not stopped."""
+    wild = made_up(
+        "wild",
+        {"calm": Arm(), "wild": Arm(changes={"training": {"optimizer": {"rate": 1e30}}})},
+        Contrast(arm="wild", against="calm", **POINT),
+    )
+    monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"wild": wild}))
+
+    code, output = call(*SMOKE, "--results", tmp_path)
+
+    assert code == 1
+    assert "wild/wild: its loss is not finite" in output
+    assert "1 of 2 arms trained, 1 failed" in output
+
+
+def test_what_has_not_changed_agrees_with_its_baseline(tmp_path: Path, baseline: Path) -> None:
+    """Exit code 0; the file says what it was made with and why."""
+    code, output = call(*SMOKE, "--results", tmp_path, "--baseline", baseline)
+    made_with = json.loads(baseline.read_text())["made_with"]
+
+    assert code == 0, output
+    assert "3 of 3 arms agree" in output
+    assert made_with["reason"] == "new"
+    assert made_with["threads"] == 1
+    assert len(made_with["measured_over"]) == 1
+
+
+def test_an_arm_that_moved_is_named_with_what_sets_it_apart(tmp_path: Path, baseline: Path) -> None:
+    """Both arms with the norm share a training; its third loss is a thousandth off."""
+    moved(baseline, "norm/with", by=0.001)
+
+    code, output = call(*SMOKE, "--results", tmp_path, "--baseline", baseline)
+
+    assert code == 3
+    assert "1 of 3 arms agree, 2 changed in 2 studies" in output
+    assert "every changed arm has LRN, no agreeing arm has it" in output
+    assert "step 3:" in output
+    assert "--update-baseline --reason TEXT" in output
+    assert "::error" not in output  # which is GitHub's
+
+
+def test_a_new_baseline_makes_it_right_again(tmp_path: Path, baseline: Path) -> None:
+    """It says how much of the old one it does not keep."""
+    moved(baseline, "norm/with", by=0.001)
+
+    code, output = call(
+        *SMOKE, "--results", tmp_path, "--baseline", baseline, "--update-baseline", "--reason", "b"
+    )
+    again, _ = call(*SMOKE, "--results", tmp_path, "--baseline", baseline)
+
+    assert (code, again) == (0, 0)
+    assert "2 arms are not as before" in output
+    assert json.loads(baseline.read_text())["made_with"]["reason"] == "b"
+
+
+def test_arms_that_come_and_go_are_changes(tmp_path: Path, baseline: Path) -> None:
+    """So that a baseline never falls behind the studies in silence."""
+    edited(baseline, 0, arms=["norm/with", "old/arm"])
+
+    code, output = call(*SMOKE, "--results", tmp_path, "--baseline", baseline)
+
+    assert code == 3
+    assert "pairs/as it is, not in the baseline" in output
+    assert "old/arm, in the baseline, and no arm any more" in output
+
+
+def test_another_question_is_not_called_another_answer(tmp_path: Path, baseline: Path) -> None:
+    """An arm whose config has changed needs a new baseline, not a search for a mistake."""
+    edited(baseline, 1, run="0" * 12)
+
+    code, output = call(*SMOKE, "--results", tmp_path, "--baseline", baseline)
+
+    assert code == 3
+    assert "its config or images are others than the baseline's" in output
+
+
+def test_ci_gets_a_case_for_every_arm(tmp_path: Path, baseline: Path) -> None:
+    """With the failure's text, and the time that its training took."""
+    moved(baseline, "norm/without", by=-0.5)
+
+    call(*SMOKE, "--results", tmp_path, "--baseline", baseline, "--junit", tmp_path / "smoke.xml")
+    root = ElementTree.parse(tmp_path / "smoke.xml").getroot()
+    cases = {(c.get("classname"), c.get("name")): c for c in root.iter("testcase")}
+
+    assert cases.keys() == {("norm", "with"), ("norm", "without"), ("pairs", "as it is")}
+    assert [c.tag for c in cases["norm", "without"]] == ["failure"]
+    assert "step 3" in str(cases["norm", "without"][0].get("message"))
+    assert not list(cases["norm", "with"])
+    assert float(cases["norm", "with"].get("time", "0")) > 0
+
+
+def test_github_gets_error_lines_and_a_summary(
+    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them together, and the two arms; elsewhere nothing of it."""
+    moved(baseline, "norm/with", by=0.001)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+
+    _, output = call(*SMOKE, "--results", tmp_path, "--baseline", baseline)
+
+    assert output.count("::error") == 3
+    assert "no agreeing arm has it" in (tmp_path / "summary.md").read_text()
+
+
+def test_the_time_limit_stops_it_cleanly(tmp_path: Path) -> None:
+    """What was left out is named; exit code 4."""
+    code, output = call(*SMOKE, "--results", tmp_path, "--time-limit", "0.05s")
+
+    assert code == 4
+    assert "time limit" in output
+    assert "left out 3 arms: norm/with, pairs/as it is, norm/without" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--baseline", "no.json"], "there is no baseline no.json; make it with"),
+        (["--update-baseline", "--reason", "x"], "needs --baseline FILE"),
+        (["--baseline", "b.json", "--update-baseline"], "needs --reason TEXT"),
+        (["--reason", "x"], "add --update-baseline"),
+        (["--time-limit", "soon"], "'soon' is not a time; write for example 90s, 5m or 2h"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    """Before anything starts, in a sentence, exit code 2."""
+    code, output = call(*SMOKE, "--results", tmp_path, *arguments)
+
+    assert (code, message in output) == (2, True), output
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installed package is not the place for what somebody else's machine comes to."""
+    monkeypatch.setattr(smoke, "checkout", lambda: (None, None))
+    shipped = smoke.Check(baseline=Path(smoke.SHIPPED))
+
+    code, output = call(
+        *SMOKE, "--results", tmp_path, "--baseline", "shipped", "--update-baseline",
+        "--reason", "mine",
+    )  # fmt: skip
+
+    assert code == 2
+    assert "name a file of yours" in output
+    assert "--baseline baseline.json --update-baseline" in shipped.renewal
+    assert smoke.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
+
+
+def test_a_baseline_is_of_all_studies(tmp_path: Path) -> None:
+    """A single study has a plan, and its comparison."""
+    code, output = call(
+        "ablate", "--study", "dropout", "--smoke", "--baseline", "b.json", "--results", tmp_path
+    )
+
+    assert code == 2
+    assert "`--study all --smoke`" in output
