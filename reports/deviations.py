@@ -1,7 +1,9 @@
 """Every difference from the paper and its code that is in force, and what it is known to be worth.
 
-Read from the plans: the facets that all arms of a study share are its setting, and what differs
-between them is its question. A setting is held against the network of 2012 that it is nearest to.
+Read from the plans. A study's setting is that of its whole network, the arm that is nearest to the
+paper's: what one arm alone leaves out is in force in all others. It is held against the network of
+2012 that it is nearest to. Where arms differ is the question, and no deviation if the whole network
+has the paper's value.
 """
 
 from collections.abc import Sequence
@@ -17,6 +19,7 @@ from reports.facets import NONE, facets
 from reports.sections import Section, real
 
 TEXT, CODE = "paper", "source_2012"
+PRECISION = "float32"  # of both
 SMALL = (
     "cifar_80sec",
     "cifar_19pct",
@@ -78,32 +81,31 @@ class _Values(NamedTuple):
 
 def deviations(found: Sequence[Section]) -> list[Deviation]:
     """Return every difference in force, those of most studies first."""
-    where: dict[_Values, list[str]] = {}
+    where: dict[_Values, list[Section]] = {}
     for section in real(found):
         for values in (*_of_data(section), *_of_config(section)):
-            where.setdefault(values, []).append(section.name)
-    rows = [_deviation(values, names, found) for values, names in where.items()]
+            where.setdefault(values, []).append(section)
+    complete = [section for section in real(found) if not section.missing]
+    rows = [_deviation(values, of, complete) for values, of in where.items()]
     return sorted(rows, key=lambda row: -len(row.where))
 
 
-def _deviation(values: _Values, where: list[str], found: Sequence[Section]) -> Deviation:
+def _deviation(values: _Values, where: Sequence[Section], complete: Sequence[Section]) -> Deviation:
     studies = MEASURED_BY.get(values.what, ())
+    measuring = [s for s in complete if s.plan.definition.study in studies]
     # What a difference is worth in one network says nothing of another.
-    networks = {nearest(shared_facets(s)) for s in found if s.name in where}
-    done = [
-        s
-        for s in real(found)
-        if s.plan.definition.study in studies
-        and not s.missing
-        and nearest(shared_facets(s)) in networks
-    ]
+    networks = {nearest(setting(s)) for s in where} if measuring else set()
+    done = [s for s in measuring if nearest(setting(s)) in networks]
     worth = [
         f"{s.name}: {effect.contrast.between} {words.effect_sentence(effect)}"
         for s in done
         for effect in _varying(s, values.what)
     ]
     return Deviation(
-        **values._asdict(), where=tuple(where), measured_by=studies, worth="; ".join(worth)
+        **values._asdict(),
+        where=tuple(section.name for section in where),
+        measured_by=studies,
+        worth="; ".join(worth),
     )
 
 
@@ -122,24 +124,34 @@ def _varying(section: Section, what: str) -> list[Effect]:
 
 def _of_data(section: Section) -> list[_Values]:
     """Return the differences of arithmetic and images."""
-    one, about = section.plan.definition, section.plan.about
+    one = section.plan.definition
     rows = []
-    if one.precision != "float32":
-        rows.append(_Values("precision", f"{one.precision} in layers", "float32", "float32"))
-    if about.paper_dataset is None:
-        return rows
-    if one.setting not in ON_THE_PAPERS_DATA:
-        title = _title(about.paper_dataset)
-        rows.append(_Values("photographs", _title(one.dataset.name), title, title))
-    elif one.dataset.name != about.paper_dataset:
-        original = _title(about.paper_dataset)
-        rows.append(
-            _Values("copy of the photographs", _title(one.dataset.name), original, original)
-        )
-    published = "published validation images" if about.paper_dataset in ILSVRC else "not said"
+    precision = one.precisions_of[whole_network(section)]
+    if precision != PRECISION:
+        rows.append(_Values("precision", f"{precision} in layers", PRECISION, PRECISION))
+    if original := section.plan.about.paper_dataset:
+        rows += _of_photographs(section, original)
     here = "a tenth of the training images, at most 50,000"
+    published = _published(section)
     rows.append(_Values("held-out images", here, published, published))
     return rows
+
+
+def _of_photographs(section: Section, original: str) -> list[_Values]:
+    """Return what the images are, unless they are the paper's own."""
+    one, title = section.plan.definition, _title(original)
+    if one.setting not in ON_THE_PAPERS_DATA:
+        return [_Values("photographs", _title(one.dataset.name), title, title)]
+    if one.dataset.name != original:
+        return [_Values("copy of the photographs", _title(one.dataset.name), title, title)]
+    return []
+
+
+def _published(section: Section) -> str:
+    """Return which images the paper held out: of a question of our own, for the same network."""
+    original = section.plan.about.paper_dataset
+    of_ilsvrc = original in ILSVRC if original else nearest(setting(section)) not in SMALL
+    return "published validation images" if of_ilsvrc else "not said"
 
 
 def _title(dataset: str) -> str:
@@ -152,39 +164,58 @@ def _reference(name: str) -> dict[str, str]:
     return facets(preset(name))
 
 
-def nearest(shared: dict[str, str]) -> str:
+def nearest(found: dict[str, str]) -> str:
     """Return which network of 2012 differs in the fewest of some facets."""
 
     def differences(name: str) -> int:
-        return sum(_reference(name)[what] != value for what, value in shared.items())
+        return sum(_reference(name)[what] != value for what, value in found.items())
 
     return min((TEXT, CODE, *SMALL), key=differences)
 
 
-def shared_facets(section: Section) -> dict[str, str]:
-    """Return the facets that all arms of a study agree in, at the rates that they chose."""
-    plan = section.plan
-    first, *others = (
-        facets(plan.compared(arm) if arm in plan.choices else config)
-        for arm, config in plan.definition.arms.items()
-    )
-    return {what: v for what, v in first.items() if all(other[what] == v for other in others)}
+def whole_network(section: Section) -> str:
+    """Return the arm that is nearest to the network of the paper's text; of several, with most.
+
+    One that crops otherwise than the paper is nearer to it than one that does not crop.
+    """
+    one, text = section.plan.definition, _reference(TEXT) | {"precision": PRECISION}
+
+    def distance(arm: str) -> tuple[int, int]:
+        found = facets(one.arms[arm]) | {"precision": one.precisions_of[arm]}
+        differences = sum(text[what] != value for what, value in found.items())
+        return differences, sum(value == NONE for value in found.values())
+
+    return min(one.arms, key=distance)
+
+
+def setting(section: Section) -> dict[str, str]:
+    """Return the facets of a study's whole network, at the rate that it chose."""
+    plan, arm = section.plan, whole_network(section)
+    return facets(plan.compared(arm) if arm in plan.choices else plan.definition.arms[arm])
+
+
+def _asked(section: Section) -> set[str]:
+    """Return the facets in which arms differ, whatever rates they chose: the study's question."""
+    first, *others = map(facets, section.plan.definition.arms.values())
+    return {what for what, value in first.items() if any(o[what] != value for o in others)}
 
 
 def _of_config(section: Section) -> list[_Values]:
-    shared = shared_facets(section)
-    like = nearest(shared)
+    here, asked = setting(section), _asked(section)
+    like = nearest(here)
     text, code = (None, like) if like in SMALL else (TEXT, CODE)
     rows = []
-    for what, here in shared.items():
+    for what, value in here.items():
         printed = _reference(text)[what] if text else _said(section, what)
         ran = _reference(code)[what]
-        if here not in (printed, ran):
-            rows.append(_Values(what, here, printed, f"{ran} ({code})" if text is None else ran))
-        elif text and here != printed:
-            rows.append(_Values(what, here, printed, "the same"))
-        elif here != ran:
-            rows.append(_Values(what, here, "the same", ran if text else f"{ran} ({code})"))
+        if what in asked and value == (printed if text else ran):
+            continue
+        if value not in (printed, ran):
+            rows.append(_Values(what, value, printed, f"{ran} ({code})" if text is None else ran))
+        elif text and value != printed:
+            rows.append(_Values(what, value, printed, "the same"))
+        elif value != ran:
+            rows.append(_Values(what, value, "the same", ran if text else f"{ran} ({code})"))
     return rows
 
 
@@ -195,14 +226,3 @@ def _said(section: Section, what: str) -> str:
     """
     figure_1 = section.plan.definition.claim == "C09"
     return NONE if figure_1 and what in REGULARISATION else "not said"
-
-
-def whole_network(section: Section) -> str:
-    """Return the arm that is nearest to the network of the paper's text: with most of its ideas."""
-    text = _reference(TEXT)
-
-    def differences(arm: str) -> int:
-        found = facets(section.plan.definition.arms[arm])
-        return sum(text[what] != value for what, value in found.items())
-
-    return min(section.plan.definition.arms, key=differences)

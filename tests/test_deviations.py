@@ -10,7 +10,7 @@ from ablations.store import Store
 from ablations.study import Contrast
 from ablations.tuning import Choice, Trial
 from alexnet.presets import alexnet_cifar, cifar_80sec, paper, source_2012
-from reports.deviations import Deviation, deviations, nearest
+from reports.deviations import Deviation, deviations, nearest, whole_network
 from reports.facets import facets
 from reports.paper_tables import elsewhere_table, results, table_1, table_2
 from reports.provenance import provenance
@@ -69,6 +69,79 @@ def test_small_images_and_bfloat16_are_deviations_and_say_who_measures_them(resu
     assert (of(rows, "view").here, of(rows, "view").measured) == ("28 px", "not measured")
     assert of(rows, "precision").measured == "bfloat16"
     assert of(rows, "precision").where == ("relu_vs_tanh@fashion_mini",)
+
+
+def test_what_one_arm_leaves_out_is_in_force_in_the_others(results) -> None:
+    """Crops from anywhere are no crops from 32 x 32 places; a norm as printed is the question."""
+    whole = alexnet_cifar()
+    arms = {
+        "no crops": whole.but(inputs={"random_crops": False}),
+        "no LRN": whole.but(network={"parts": {"norm": None}}),
+        "as it is": whole,
+    }
+    section = section_of(whole, results, arms=arms)
+    rows = deviations([section])
+
+    assert whole_network(section) == "as it is"
+    assert (of(rows, "crops").here, of(rows, "crops").text) == ("anywhere", "32 x 32 places")
+    assert "LRN" not in {row.what for row in rows}
+    without = section_of(whole, results, arms={"no LRN": arms["no LRN"]})
+    assert of(deviations([without]), "LRN").here == "-"
+
+
+def test_the_rate_is_the_one_that_the_whole_network_chose(results) -> None:
+    """ReLU took 0.001 and tanh 0.003, by their choices; the paper prints 0.01."""
+    section = section_of(alexnet_cifar(), results)
+    rates = {"tanh": Choice(rate=0.003, trials=(), none_reached=False, edge=False),
+             "relu": Choice(rate=0.001, trials=(), none_reached=False, edge=False)}  # fmt: skip
+    tuned = section.model_copy(update={"plan": section.plan.model_copy(update={"choices": rates})})
+
+    assert of(deviations([tuned]), "rate").here.startswith("0.001, ")
+    assert of(deviations([tuned]), "rate").text.startswith("0.01, ")
+
+
+@pytest.mark.parametrize(
+    ("config", "asked_of", "published"),
+    [
+        (alexnet_cifar(), None, "published validation images"),
+        (cifar_80sec(), None, "not said"),
+        (alexnet_cifar(), "imagenet", "published validation images"),
+        (cifar_80sec(), "cifar10", "not said"),
+    ],
+)
+def test_held_out_images_are_of_every_study(config, asked_of, published, results) -> None:
+    """Of questions of one's own, too; they have no photographs to be held against."""
+    section = section_of(config, results)
+    about = section.plan.about.model_copy(update={"paper_dataset": asked_of})
+    rows = deviations(
+        [section.model_copy(update={"plan": section.plan.model_copy(update={"about": about})})]
+    )
+
+    assert of(rows, "held-out images").text == published
+    assert ("photographs" in {row.what for row in rows}) is (asked_of is not None)
+
+
+def test_the_question_of_precision_is_no_deviation_where_one_arm_has_the_papers(results) -> None:
+    """Of two arms that are alike, the whole network is the one that computes as the paper's."""
+    whole = alexnet_cifar()
+    arms = {"fast": whole, "slow": whole}
+    section = section_of(
+        whole, results, arms=arms, precision="bfloat16", precisions={"slow": "float32"}
+    )
+
+    assert whole_network(section) == "slow"
+    assert "precision" not in {row.what for row in deviations([section])}
+
+
+def test_images_that_no_catalogue_knows_go_by_their_name(results) -> None:
+    """As of a study of somebody else's."""
+    section = section_of(alexnet_cifar(), results)
+    about = section.plan.about.model_copy(update={"paper_dataset": "their_own"})
+    rows = deviations(
+        [section.model_copy(update={"plan": section.plan.model_copy(update={"about": about})})]
+    )
+
+    assert of(rows, "photographs").text == "their_own"
 
 
 def test_a_difference_of_two_studies_is_one_row(results) -> None:
