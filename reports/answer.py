@@ -91,10 +91,13 @@ def in_words(number: int) -> str:
 
 
 def counts(ledger: Sequence[Row]) -> str:
-    """Return how many claims there are, can be tested, and were, in one sentence."""
+    """Return how many claims there are, can be tested, and were, in one sentence.
+
+    A claim counts once: with several contrasts, under all words that they came to.
+    """
     testable = [row for row in ledger if row.claim.study]
     states = Counter(row.state for row in testable)
-    decided = Counter(f.verdict for row in testable if row.state == "decided" for f in row.own)
+    decided = Counter(row.word for row in testable if row.state == "decided")
     said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(decided.items()))
     own = f"{states['decided']} on the paper's own data" + (f" ({said})" if said else "")
     others: tuple[tuple[State, str], ...] = (
@@ -103,8 +106,10 @@ def counts(ledger: Sequence[Row]) -> str:
         ("not run", "not yet"),
     )
     rest = [f"{states[state]} {where}" for state, where in others if states[state]]
+    if waiting := sum(row.needs_imagenet for row in testable):
+        rest[-1] += f" ({waiting} for want of ImageNet)"
     counted = [row for row in ledger if row.claim.kind == "count"]
-    as_printed = sum(f.verdict == "as printed" for row in counted for f in row.own)
+    as_printed = sum(row.word == "as printed" for row in counted)
     untested = len(ledger) - len(testable) - len(counted)
     return (
         f"Of {len(CLAIMS)} claims, {len(testable)} can be tested by training: "

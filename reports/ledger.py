@@ -21,6 +21,9 @@ from reports.words import estimate, interval, named, unit
 State = Literal["decided", "elsewhere", "under way", "not run"]
 COUNTED = "counted"
 ORDER: tuple[State, ...] = ("decided", "elsewhere", "under way", "not run")
+UNDECIDED = ("not run", "incomplete", "shown")
+IMAGENET, NOT_YET = "Needs ImageNet", "Not run yet"
+NEVER = "Procedures, which nobody judges, and what nobody can measure any more"
 WHY_NOT = {
     "procedure": "what they did: shown, not judged",
     "result": "an absolute number; its images have not been trained on here",
@@ -55,6 +58,18 @@ class Row(Frozen):
         return any(finding.setting != COUNTED for finding in self.own)
 
     @property
+    def word(self) -> str:
+        """The verdict on the paper's data; where several contrasts decide, each word once."""
+        words = dict.fromkeys(f.verdict for f in self.own if f.verdict not in UNDECIDED)
+        return " and ".join(sorted(words))
+
+    @property
+    def needs_imagenet(self) -> bool:
+        """Whether nothing was trained for it, here or elsewhere, and a release would be needed."""
+        can_be = self.claim.study is not None and self.claim.is_of_imagenet
+        return can_be and self.state == "not run"
+
+    @property
     def state(self) -> State:
         """How far the claim has come."""
         if not self.why_none:
@@ -74,6 +89,19 @@ def ledger(studies: Sequence[tuple[Plan, Comparison]]) -> list[Row]:
         return ORDER.index(row.state), -surprise, row.claim.id
 
     return sorted(rows, key=place)
+
+
+def groups(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Return the rows with results, and with a title each, three groups to be folded away."""
+    found: dict[str, list[Row]] = {title: [] for title in ("", IMAGENET, NOT_YET, NEVER)}
+    for row in rows:
+        if row.state != "not run":
+            found[""].append(row)
+        elif row.needs_imagenet:
+            found[IMAGENET].append(row)
+        else:
+            found[NOT_YET if row.claim.study else NEVER].append(row)
+    return list(found.items())
 
 
 def _row(claim: Claim, studies: Sequence[tuple[Plan, Comparison]]) -> Row:
@@ -99,7 +127,7 @@ def _command(claim: Claim) -> str:
 
 def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
     words = {finding.verdict for finding in own}
-    if words - {"not run", "incomplete", "shown"}:
+    if words - set(UNDECIDED):
         return ""
     if words == {"shown"}:
         return "shown by a study without verdicts"

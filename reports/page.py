@@ -1,7 +1,7 @@
 """The page, and everything else that `invoke report` writes."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from reports.figures import draw
 from reports.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, draw_share, figure_1
 from reports.inside import inside_figures, shown_runs
-from reports.ledger import Row, ledger, ledger_table, numbers
+from reports.ledger import Row, groups, ledger, ledger_table, numbers
 from reports.network_figure import draw_network
 from reports.pictures import save
 from reports.provenance import Provenance, provenance
@@ -170,20 +170,11 @@ def _render(
         pictures=pictures,
         digest=content["digest"],
         store=store,
-        groups=_groups(report.claims),
+        groups=groups(report.claims),
         lead=figure_1(report.everything),
         inside=shown_runs(report.sections, store),
         trees=TREES,
     )
-
-
-def _groups(claims: Sequence[Row]) -> list[tuple[str, list[Row]]]:
-    """Return the ledger's rows: those with results, and two groups to be folded away."""
-    found = [row for row in claims if row.own or row.elsewhere]
-    others = [row for row in claims if not (row.own or row.elsewhere)]
-    run = [row for row in others if row.claim.study and not row.claim.needs]
-    never = [row for row in others if row not in run]
-    return [("", found), ("Not run yet", run), ("Needs what is not here, or is not judged", never)]
 
 
 def _inline(document: str, name: str) -> Markup:

@@ -7,7 +7,7 @@ from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
 from reports.comparison import Comparison, compare
 from reports.counts import Count
-from reports.ledger import Row, ledger, ledger_table
+from reports.ledger import NEVER, Row, groups, ledger, ledger_table
 
 
 def row_of(claim: str, rows: list[Row]) -> Row:
@@ -81,6 +81,38 @@ def test_the_papers_own_data_and_practice_data_stand_apart(results, tmp_path) ->
     assert [finding.setting for finding in row.own] == ["closest reading"]
     assert [finding.setting for finding in row.elsewhere] == ["stand-in"]
     assert row.state == "decided"
+
+
+def test_what_was_not_run_is_folded_by_what_it_needs(results) -> None:
+    """C14 is of CIFAR-10; 17 claims with a study are of ImageNet; 8 have none and are no count."""
+    empty = {title: [row.claim.id for row in rows] for title, rows in groups(ledger([]))}
+
+    assert list(empty) == ["", "Needs ImageNet", "Not run yet", NEVER]
+    assert empty[""] == [*COUNTED]
+    assert empty["Not run yet"] == ["C09", "C14"]
+    assert empty[NEVER] == ["C06", "C07", "C08", "C11", "C12", "C19", "C24", "C26"]
+    assert len(empty["Needs ImageNet"]) == 17
+    assert {"C01", "C13", "C27"} <= set(empty["Needs ImageNet"])
+
+    some = dict(groups(ledger([compared(results, "stand-in")])))
+    assert [row.claim.id for row in some["Not run yet"]] == ["C14"]
+    assert "C09" in {row.claim.id for row in some[""]}
+
+
+@pytest.mark.parametrize(
+    ("words", "word"),
+    [
+        (["weaker", "absent", "weaker"], "absent and weaker"),
+        (["shown", "holds", "incomplete"], "holds"),
+        (["shown"], ""),
+    ],
+)
+def test_a_claim_has_one_word_of_all_its_contrasts(words, word, results) -> None:
+    """Each decided word once; what is shown or under way says nothing."""
+    row = row_of("C09", ledger([compared(results, "closest reading")]))
+    several = tuple(row.own[0].model_copy(update={"verdict": one}) for one in words)
+
+    assert row.model_copy(update={"own": several}).word == word
 
 
 @pytest.mark.parametrize(
