@@ -35,6 +35,8 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
         for arm in dict.fromkeys((contrast.arm, contrast.against)):
             if arm in records and (diverged := _diverged(records[arm])):
                 return f"{_runs(diverged)} of {arm} diverged, and so cannot be said to overfit"
+    if _none_trained(contrast, records):
+        return "no pair has a run that trained, since all of them diverged"
     needed = contrast.precondition
     if needed is None:
         return None
@@ -65,6 +67,14 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
                 f"{arm}'s normalisation does next to nothing: alpha S / k is {median:.2g} in its "
                 f"most active layer, where {least:g} is needed"
             )
+
+
+def _none_trained(contrast: Contrast, records: Records) -> bool:
+    """Return whether all runs that are compared diverged: chance is equal to chance."""
+    named = (contrast.arm, contrast.against, *(contrast.minus or ()))
+    sides = [records[arm] for arm in named if arm in records]  # the paper's number has no runs
+    paired = set.intersection(*map(set, sides))
+    return bool(paired) and all(side[s].status == "diverged" for side in sides for s in paired)
 
 
 def _diverged(records: dict[int, Record]) -> int:

@@ -311,6 +311,27 @@ def test_a_diverged_arm_scores_chance_and_says_so(results) -> None:
     assert "6 runs of without diverged, counted as chance" in comparison.caveats
 
 
+@pytest.mark.parametrize(
+    ("trained", "verdict"), [(0, "open"), (1, "no effect")], ids=["none", "one pair"]
+)
+def test_chance_is_equal_to_chance_where_nothing_trained(trained, verdict, results) -> None:
+    """Both arms score 90 % in every pair, a difference of 0; one pair that trained tells more."""
+    plan = of_errors(HELPS)
+    seen = [measures_of(0.1, 0.2, 0.2)] * trained
+    store = with_measures(plan, results, {"with": seen, "without": seen})
+    for seed in range(trained, 6):
+        for arm in ("with", "without"):
+            store.add(record_of(plan.run(arm, seed), [0.9], status="diverged"))
+
+    comparison = compare(plan, store)
+    (effect,) = comparison.effects
+
+    assert effect.estimate == 0
+    assert effect.verdict == verdict
+    said = "no pair has a run that trained, since all of them diverged"
+    assert (said in verdict_line(effect, comparison)) is (trained == 0)
+
+
 def test_runs_recorded_before_a_measure_existed_are_missing_and_named(results) -> None:
     """No verdict on five pairs of six, whatever the sixth was trained for."""
     plan = of_errors(HELPS.but(metric=FinalError(views="ten")))
