@@ -53,9 +53,9 @@ def _errors(plan: Plan, store: Store, arm: str, metric: EnsembleError) -> Iterat
 def _scores(
     plan: Plan, store: Store, arm: str, seed: int
 ) -> tuple[Scores, NDArray[np.int64]] | None:
-    run = plan.run(arm, seed)
-    path = store.folder(run) / "scores.safetensors"
-    if store.find(run) is None or not path.exists():
+    record = store.find(plan.run(arm, seed))
+    path = None if record is None else store.find_file(record, "scores.safetensors")
+    if path is None:
         return None
     tensors = load_file(path)
     if not {"ten", "labels"} <= tensors.keys():

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from ablations.plan import Plan, PlanError, plan_name
 from ablations.record import Record, RecordError
 from ablations.run import Run
+from alexnet.data.digests import file_digest
 
 LARGEST_WEIGHTS = 64 * 2**20
 """Bytes; the weights of larger networks are not kept."""
@@ -91,6 +92,25 @@ class Store:
         if run.id not in self._records and (path := self.folder(run) / "record.json").exists():
             self._read(path)
         return self._records.get(run.id)
+
+    def find_file(self, record: Record, name: str) -> Path | None:
+        """Return a file that a run left beside its record, or None.
+
+        One that was cut short or edited is named in ``problems`` and treated as absent.
+        """
+        path, digest = self.folder(record.run) / name, record.files.get(name)
+        if digest is None or not path.exists():
+            return None
+        try:
+            if file_digest(path) == digest:
+                return path
+            what = "is not as its run left it"
+        except OSError as error:
+            what = f"cannot be read ({error.strerror})"
+        problem = f"{path} {what}; it is kept and treated as absent; delete it to silence this"
+        if problem not in self.problems:
+            self.problems.append(problem)
+        return None
 
     def records(self) -> list[Record]:
         """Return every record seen so far, in the order of their ids."""

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ablations.ensembles import with_ensembles
 from ablations.executors import LocalWorkers
 from ablations.in_process import ThisProcess, Workers
 from ablations.messages import Event, Failed, Finished, Place, Probe, Timed, TimeStep
@@ -138,7 +137,7 @@ def _work(
     progress = Progress(console, [plan], store, {plan.name: seeds})
     plan = _train(progress, console, plan, store, workers, seeds)
     say(console, "took", progress.summary(workers.count))
-    plan = with_ensembles(plan, store)
+    plan = narration.averaged(console, plan, store)
     if not progress.failures and not plan.timings:
         plan = _time_alone(workers, plan, probe)
     store.write_plan(plan)

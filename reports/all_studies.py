@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from ablations.ensembles import with_ensembles
 from ablations.executors import LocalWorkers
 from ablations.messages import Place
 from ablations.plan import Plan
@@ -17,6 +16,7 @@ from alexnet.data.catalogue import read_manifest
 from alexnet.data.manifest import DatasetError, Manifest
 from reports import effort, words
 from reports.comparison import compare
+from reports.narration import averaged
 from reports.readme import EVIDENCE
 from reports.request import (
     FAILED,
@@ -64,7 +64,7 @@ def run_all(request: Request, console: Console) -> int:
     if progress is None:
         return 0
     for plan in plans.values():
-        done = with_ensembles(plan, store)
+        done = averaged(console, plan, store)
         store.write_plan(done)
         _say_answer(console, done, store)
     say(console, "page", "invoke report")

@@ -31,17 +31,18 @@ def shown_runs(found: Sequence[Section], store: Store) -> list[Inside]:
     chosen: dict[str, Inside] = {}
     for section in real(found):
         plan, arm = section.plan, whole_network(section)
+        dataset = plan.definition.dataset.name
         for seed, record in find_records_of(plan, store, arm, plan.definition.seeds).items():
-            path = store.folder(record.run) / EXAMPLES
-            dataset = plan.definition.dataset.name
-            if EXAMPLES in record.files and path.exists():
-                chosen.setdefault(dataset, Inside(dataset, arm, seed, record.run.short, path))
+            if dataset in chosen:
+                break
+            if (path := store.find_file(record, EXAMPLES)) is not None:
+                chosen[dataset] = Inside(dataset, arm, seed, record.run.short, path)
     return list(chosen.values())
 
 
-def inside_figures(found: Sequence[Section], store: Store) -> Iterator[tuple[str, Figure]]:
+def inside_figures(shown: Sequence[Inside]) -> Iterator[tuple[str, Figure]]:
     """Yield Figures 3 and 4 of every dataset that has them, with the names of their files."""
-    for one in shown_runs(found, store):
+    for one in shown:
         for name, draw in (
             ("figure3", draw_kernels),
             ("figure4-predictions", draw_predictions),

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
+from ablations.ensembles import with_ensembles
 from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.registration import threads_of
@@ -47,6 +48,15 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
         say(console, "", f"The paper's own experiment, in one command{cost}:")
         say(console, "", f"    {own_experiment(study, paper)}")
         console.print()
+
+
+def averaged(console: Console, plan: Plan, store: Store) -> Plan:
+    """Return a plan with its averaged networks; say which scores are damaged and so left out."""
+    known = len(store.problems)
+    plan = with_ensembles(plan, store)
+    for problem in store.problems[known:]:
+        say(console, "set aside", problem)
+    return plan
 
 
 def say_what_can_be_shown(console: Console, plan: Plan) -> None:

@@ -17,7 +17,7 @@ from reports.deviations import Deviation, deviations
 from reports.figures import draw
 from reports.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, draw_share, figure_1
-from reports.inside import inside_figures, shown_runs
+from reports.inside import Inside, inside_figures, shown_runs
 from reports.ledger import Row, groups, ledger, ledger_table, numbers
 from reports.network_figure import draw_network
 from reports.pictures import save
@@ -55,6 +55,7 @@ class Report(NamedTuple):
     deviations: list[Deviation]
     provenance: Provenance
     results: list[paper_tables.Result]
+    inside: list[Inside]
     problems: list[str]
 
     @property
@@ -70,8 +71,10 @@ def gather(store: Store, study: str | None = None) -> Report:
     """Return all that a report on a results folder shows; with ``study``, its sections alone."""
     everything = sections(store)
     claims = ledger([(section.plan, section.comparison) for section in everything])
+    asked_for = [s for s in everything if study in (None, s.plan.definition.study)]
+    inside = shown_runs(asked_for, store)  # may find files that are damaged
     return Report(
-        sections=[s for s in everything if study in (None, s.plan.definition.study)],
+        sections=asked_for,
         everything=everything,
         claims=claims,
         front=answer(everything, claims),
@@ -80,6 +83,7 @@ def gather(store: Store, study: str | None = None) -> Report:
         deviations=deviations(everything),
         provenance=provenance(store, everything),
         results=paper_tables.results(everything, store),
+        inside=inside,
         problems=[*store.problems, *strangers(store, [s.plan for s in everything])],
     )
 
@@ -119,7 +123,7 @@ def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
         if figure is not None:
             yield "lead", figure
     yield "figure2", draw_network("paper")
-    yield from inside_figures(report.sections, store)
+    yield from inside_figures(report.inside)
     for section in report.sections:
         if (figure := draw(section.plan, store, comparison=section.comparison)) is not None:
             yield section.name, figure
@@ -172,7 +176,7 @@ def _render(
         store=store,
         groups=groups(report.claims),
         lead=figure_1(report.everything),
-        inside=shown_runs(report.sections, store),
+        inside=report.inside,
         trees=TREES,
     )
 

@@ -1,5 +1,6 @@
 """Small things that many tests share: a tiny config, images that exist nowhere else, records."""
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -113,6 +114,12 @@ def record_of(
         fingerprint=FINGERPRINT,
         provenance=PROVENANCE,
     )
+
+
+def leaving(record: Record, *paths: Path) -> Record:
+    """Return a record of a run that left these files beside it."""
+    digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return record.model_copy(update={"files": digests})
 
 
 def run_of(config: Config, seed: int = 0) -> Run:

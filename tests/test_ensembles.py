@@ -1,15 +1,17 @@
 """Errors of averaged networks, worked by hand, from scores as runs leave them on disk."""
 
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PROVENANCE, measures_of, record_of
+from conftest import PROVENANCE, leaving, measures_of, record_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from rich.console import Console
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 from test_plan import MANIFEST, chosen
@@ -21,6 +23,7 @@ from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny
 from reports.comparison import compare
+from reports.narration import averaged
 
 GROUP = 2
 """Seeds set aside for each value; of two, so that answers can be worked by hand."""
@@ -79,7 +82,8 @@ def leave(
         folder.mkdir(parents=True)
         tensors = {"ten": scores} if labels is None else {"ten": scores, "labels": labels}
         save_file(tensors, folder / "scores.safetensors")
-        store.add(record_of(run, [0.5], measures=measures_of(0.1, 0.2, 0.3)))
+        record = record_of(run, [0.5], measures=measures_of(0.1, 0.2, 0.3))
+        store.add(leaving(record, folder / "scores.safetensors"))
     return store
 
 
@@ -260,6 +264,24 @@ def test_scores_without_a_record_are_not_of_a_finished_run(results: Path) -> Non
     (store.folder(plan.run("with", 1)) / "record.json").unlink()
 
     assert with_ensembles(plan, Store(results)).ensembles == {}
+
+
+def test_cut_scores_are_named_and_of_no_run(results: Path) -> None:
+    """Half of a file: the group is not averaged, nothing falls over, the file is kept."""
+    plan = plan_of()
+    store = leave(plan, results, [erring(0)] * 2)
+    path = store.folder(plan.run("with", 1)) / "scores.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    shown = Console(file=StringIO())
+
+    assert averaged(shown, plan, store).ensembles == {}
+    assert store.problems == [
+        f"{path} is not as its run left it; it is kept and treated as absent; delete it to "
+        "silence this"
+    ]
+    assert store.problems[0] in shown.file.getvalue()  # type: ignore[attr-defined]
+    assert path.exists()
 
 
 def test_a_plan_keeps_its_numbers_when_scores_are_gone(results: Path) -> None:

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import leaving, record_of
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from test_network_figure import collisions, texts
+from test_plan import chosen, plan_of
 
+from ablations.store import Store
 from alexnet import evaluation
 from reports.examples_figure import draw_neighbours, draw_predictions, short
 from reports.kernels_figure import around_grey, draw_kernels, selectivity
+from reports.page import write_report
 from reports.pictures import save
 
 CLASSES = (
@@ -271,3 +275,41 @@ def test_figures_can_be_read_and_sent(draw: Draw, tmp_path: Path) -> None:
     assert [one.read_bytes() for one in first] == [one.read_bytes() for one in second]
     assert first[0].stat().st_size < 800_000  # photographs take two thirds of noise
     assert path.stat().st_size < 2_000_000
+
+
+# ---- of which run
+
+
+def test_a_cut_file_is_named_and_another_seeds_is_shown(results: Path) -> None:
+    """Two seeds kept examples and the first one's were cut: the second's are drawn."""
+    plan, store = chosen(plan_of(seeds=3)), Store(results)
+    runs = [plan.run("relu", seed) for seed in (0, 1)]
+    for run in runs:
+        store.folder(run).mkdir(parents=True)
+        path = written(store.folder(run))
+        store.add(leaving(record_of(run, [0.4, 0.0]), path))
+    store.write_plan(plan)
+    cut = store.folder(runs[0]) / "examples.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-100])
+
+    page, *_ = write_report(Store(results), results / "report")
+
+    assert f"seed 1, run <code>{runs[1].short}</code>" in page.read_text()
+    assert f"{cut} is not as its run left it" in page.read_text()
+    assert (results / "report" / "figures" / "figure3@fashion_mini.svg").exists()
+
+
+def test_without_a_whole_file_there_is_no_figure(results: Path) -> None:
+    """And the page is written all the same."""
+    plan, store = chosen(plan_of(seeds=3)), Store(results)
+    run = plan.run("relu", 0)
+    store.folder(run).mkdir(parents=True)
+    path = written(store.folder(run))
+    store.add(leaving(record_of(run, [0.4, 0.0]), path))
+    store.write_plan(plan)
+    path.write_bytes(b"")
+
+    page, *_ = write_report(Store(results), results / "report")
+
+    assert "no run here has kept examples" in page.read_text()
+    assert f"{path} is not as its run left it" in page.read_text()

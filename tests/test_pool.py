@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import PROVENANCE, measures_of, record_of
+from conftest import PROVENANCE, leaving, measures_of, record_of
 from safetensors.numpy import save_file
 from test_comparison import HELPS, of_errors
 from test_plan import chosen, plan_of
@@ -298,10 +298,12 @@ def test_networks_of_several_folders_are_averaged(tmp_path: Path) -> None:
     for seed, folder in enumerate(folders):
         store, run = Store(folder), plan.run("with", seed)
         store.write_plan(plan)
-        store.add(record_of(run, [0.2], measures=measures_of(0.1, 0.2, 0.5)))
         scores = sure if seed == 0 else sure[::-1, ::-1].copy()
-        tensors = {"ten": scores, "labels": np.array([0, 1])}
-        save_file(tensors, store.folder(run) / "scores.safetensors")
+        path = store.folder(run) / "scores.safetensors"
+        path.parent.mkdir(parents=True)
+        save_file({"ten": scores, "labels": np.array([0, 1])}, path)
+        record = record_of(run, [0.2], measures=measures_of(0.1, 0.2, 0.5))
+        store.add(leaving(record, path))
 
     alone, together = Store(folders[0]).plans()[0], Pool(folders).plans()[0]
 
