@@ -165,7 +165,8 @@ def draw_curves(
     if threshold is not None:
         _mark(axes, 100 * threshold, f"{100 * threshold:g} %", dashes=(1, 2))
     axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
-    highest = max(100 * curve.errors[0] for of in drawn.values() for curve in of.values())
+    starts = [curve.errors[0] for of_arm in drawn.values() for curve in of_arm.values()]
+    highest = 100 * max([threshold or 0.0, *starts])
     axes.set_ylim(None, min(100, highest + 3))
     axes.set_title(f"{one.dataset.name}: " + ("choosing the rates" if tuning else plan.about.title))
     if len(arms) <= MANY:

@@ -162,7 +162,7 @@ def _draw_map(axes: Axes, one: RateMap, paper: float | None) -> None:
             column + 0.5, row + 0.5, f"{sign}{value:.2g}", ha="center", va="center", fontsize=7,
             color="white" if dark else "0.15",
         )  # fmt: skip
-    if paper is not None and min(logs.shape) > 1 and np.nanmax(one.ratio) >= paper:
+    if paper is not None and min(logs.shape) > 1 and (one.ratio >= paper).any():
         x, y = (np.arange(count) + 0.5 for count in logs.shape[::-1])
         axes.contour(x, y, logs, levels=[math.log(paper)], colors="0.1", linewidths=1.2)
     axes.set_xticks(

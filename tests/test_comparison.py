@@ -27,6 +27,7 @@ from alexnet.measures import Measures
 from alexnet.presets import tiny
 from reports.comparison import compare, tuning_spread
 from reports.figures import draw, mean_curve
+from reports.page import write_report
 from reports.statistics import fewest_pairs
 from reports.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
 from reports.words import headline, verdict_line
@@ -100,6 +101,22 @@ def test_a_run_that_diverged_at_once_counts_as_the_horizon_and_still_draws(resul
     assert effect.at_thresholds == ()
     assert "1 run of tanh diverged, counted as the horizon" in comparison.caveats
     assert draw(plan, store) is not None
+
+
+@pytest.mark.parametrize("curve", [[], [0.1, 0.1]], ids=["diverged at once", "below it at once"])
+def test_a_page_is_written_whatever_the_curves(curve: list[float], results) -> None:
+    """Of runs without a single epoch there is no Figure 1; of runs that start at 10 %, there is."""
+    plan, store = chosen(plan_of(seeds=3)), Store(results)
+    store.write_plan(plan)
+    for seed in range(3):
+        for arm in plan.definition.arms:
+            status = "finished" if curve else "diverged"
+            store.add(record_of(plan.run(arm, seed), curve, status=status))
+
+    page, *_ = write_report(Store(results), results / "report")
+
+    assert page.exists()
+    assert (results / "report" / "figures" / "figure1.svg").exists() is bool(curve)
 
 
 def test_a_seed_with_one_arm_is_no_pair(results) -> None:
