@@ -1,5 +1,6 @@
 """The paper's figures, redrawn from plans and records."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,10 @@ MANY = 5
 """Arms up to which the legend fits beside their curves."""
 THIN = 40
 """Curves up to which each is drawn; of more, only their means can be told apart."""
-LONGEST = 34  # letters of a name, in a legend or a line beside the axes
+LONGEST = 34  # letters of a name in a legend
+ACROSS = 40  # of a line below them
+WIDEST = 26  # letters of a line beside the axes
+LINES_OF_A_NAME = 7
 POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
@@ -66,16 +70,15 @@ def draw(
     if not any(drawn.values()):
         return None
     called = {arm: (labels or {}).get(arm, arm) for arm in plan.definition.arms}
+    found = comparison or compare(plan, store)
+    effects = [_labelled(effect, called) for effect in found.effects]
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
-        rows = len(plan.definition.contrasts)
-        figure = Figure(figsize=(9, max(4.2, 1.2 + 0.6 * rows)), layout="constrained")
+        figure = Figure(figsize=(9, _height(effects)), layout="constrained")
         if tuning:
             draw_curves(figure.subplots(), plan, drawn, tuning, called)
         else:
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
             draw_curves(left, plan, drawn, tuning, called)
-            found = comparison or compare(plan, store)
-            effects = [_labelled(effect, called) for effect in found.effects]
             if isinstance(effects[0].metric, TimeTo):
                 by_label = {called[arm]: of_arm for arm, of_arm in records.items()}
                 draw_speed_ups(right, by_label, [e for e in effects if e.metric.is_ratio])
@@ -83,6 +86,12 @@ def draw(
                 _draw_contrasts(right, effects)
         sns.despine(figure)
     return figure
+
+
+def _height(effects: Sequence[Effect]) -> float:
+    """Return inches in which every contrast has room for the lines of its name."""
+    lines = max(_in_lines(named(effect, effects)).count("\n") for effect in effects) + 1
+    return max(4.2, 1.2 + len(effects) * max(0.6, 0.1 + 0.17 * lines))
 
 
 def _labelled(effect: Effect, called: Mapping[str, str]) -> Effect:
@@ -172,9 +181,7 @@ def draw_curves(
     if len(arms) <= MANY:
         axes.legend(frameon=False, loc="best")
     else:  # a long one would lie over the curves
-        axes.legend(
-            frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize=8
-        )
+        axes.figure.legend(frameon=False, loc="outside lower left", ncols=2, fontsize=8)
 
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:
@@ -282,13 +289,16 @@ def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
     axes.set_ylim(len(drawn) - 0.4, -0.6)
     # Rows of two metrics have both in their names.
     same = {(e.metric, e.contrast.against_metric) for e in drawn} == {(drawn[0].metric, None)}
-    axes.set_xlabel(f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}")
+    label = f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}"
+    # The layout keeps no room for what is wider than its axes; to the left there is some.
+    axes.set_xlabel(textwrap.fill(label, ACROSS), loc="right")
     axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
 
 
 def _in_lines(name: str) -> str:
     """Return a contrast's name broken where it reads well, and never wider than its axes."""
-    for place in (", ", " against", " over "):
+    for place in (", ", " against", " over ", " minus "):
         name = name.replace(place, f"\n{place.lstrip(', ')}")
-    lines = name.split("\n")
-    return "\n".join(short(line, LONGEST) for line in lines[:MANY])
+    lines = [line for part in name.split("\n") for line in textwrap.wrap(part, WIDEST)]
+    cut = len(lines) > LINES_OF_A_NAME
+    return "\n".join([*lines[: LINES_OF_A_NAME - 1], "…"] if cut else lines)
