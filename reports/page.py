@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ablations.pool import strangers
 from ablations.store import Store, write_atomically
-from reports import document, paper_tables, words
+from reports import captions, document, paper_tables, words
 from reports.answer import Answer, Fact, answer, facts
 from reports.deviations import Deviation, deviations
 from reports.figures import draw
@@ -158,6 +158,7 @@ def _render(
     )
     environment.globals |= {
         "words": words,
+        "captions": captions,
         "arms_table": arms_table,
         "certainty_table": certainty_table,
         "contrasts_table": contrasts_table,
