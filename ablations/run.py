@@ -14,6 +14,9 @@ from alexnet.data.order import OWN_NAME
 TUNING_SEEDS = (1000, 1001)
 """Seeds of the runs that choose a rate; they never see the test images."""
 
+SHORT = 12
+"""Digits of an id that people see."""
+
 
 class DatasetRef(Frozen):
     """A dataset by its content."""
@@ -47,7 +50,7 @@ class Run(Frozen):
     @property
     def short(self) -> str:
         """The twelve digits that people see and folders are called by."""
-        return self.id[:12]
+        return self.id[:SHORT]
 
     @property
     def sees_test(self) -> bool:

@@ -6,7 +6,7 @@ byte for byte, for equal runs.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from reports.deviations import Deviation
 from reports.forest import ForestRow
 from reports.ledger import Row
 from reports.provenance import Provenance
-from reports.sections import Section
+from reports.sections import OneRun, Section
 
 SCHEMA = 2
 
@@ -109,12 +109,15 @@ def _study(section: Section) -> dict[str, Any]:
         "choices": {
             arm: choice.model_dump(mode="json") for arm, choice in sorted(plan.choices.items())
         },
-        "runs": {
-            arm: [run.model_dump(mode="json") for run in runs] for arm, runs in section.runs.items()
-        },
+        "runs": _runs(section.runs),
         "comparison": _comparison(one),
         "second_look": _comparison(section.second_look) if section.second_look else None,
+        "later_runs": _runs(section.later_runs),
     }
+
+
+def _runs(by_arm: Mapping[str, Sequence[OneRun]]) -> dict[str, list[dict[str, Any]]]:
+    return {arm: [run.model_dump(mode="json") for run in runs] for arm, runs in by_arm.items()}
 
 
 DATED = ("older", "made_by", "since")

@@ -36,7 +36,8 @@ class Section(Frozen):
     second_look: Comparison | None
     headline: str
     differs: dict[str, dict[str, str]]  # by arm: what differs from the first contrast's reference
-    runs: dict[str, tuple[OneRun, ...]]  # by arm
+    runs: dict[str, tuple[OneRun, ...]]  # by arm, of the planned seeds
+    later_runs: dict[str, tuple[OneRun, ...]]  # by arm, of seeds added since; none without any
     first_run: datetime | None  # when the first run of any kind was finished
     seconds: dict[str, float]  # on the clock, by run, those that choose rates included
     tuning: tuple[str, ...]  # the ids of the runs that chose its rates
@@ -95,9 +96,12 @@ def sections(store: Store) -> list[Section]:
 def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
     comparison = compare(plan, store)
     found = find_records(plan, store, plan.definition.seeds)
+    added = plan.seeds[len(plan.definition.seeds) :]
+    later = find_records(plan, store, added) if added else {}
     tried = {run for one in plan.choices.values() for trial in one.trials for run in trial.runs}
     tuning = [by_id[run] for run in tried if run in by_id]
-    everything = [*tuning, *(record for of_arm in found.values() for record in of_arm.values())]
+    of_arms = (*found.values(), *later.values())
+    everything = [*tuning, *(record for of_arm in of_arms for record in of_arm.values())]
     return Section(
         plan=plan,
         comparison=comparison,
@@ -105,6 +109,7 @@ def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
         headline=words.headline(plan, comparison),
         differs=_differences(plan),
         runs=_runs(plan, found),
+        later_runs=_runs(plan, later),
         first_run=min((record.provenance.at for record in everything), default=None),
         seconds={r.run.id: r.seconds.training + r.seconds.evaluation for r in everything},
         tuning=tuple(sorted(record.run.id for record in tuning)),

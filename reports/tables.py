@@ -7,6 +7,7 @@ import pandas as pd
 from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.record import Record
+from ablations.run import SHORT
 from ablations.store import Store, write_atomically
 from ablations.study import Metric
 from ablations.tuning import Trial, held_out
@@ -141,7 +142,7 @@ def thresholds_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
-    """Return every rate that was tried, with what each tuning seed got and which was chosen."""
+    """Return every rate that was tried, what each tuning seed got, by which run, and the choice."""
     metric = held_out(plan.definition.metric)
     records = {record.run.id: record for record in store.records()}
     rows = []
@@ -150,9 +151,10 @@ def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
             pairs = zip(trial.runs, trial.outcomes, strict=True)
             got = [_got(records.get(run), outcome, trial, metric) for run, outcome in pairs]
             chosen = "chosen" if trial.rate == choice.rate else ""
-            rows.append([arm, f"{trial.rate:g}", trial.epochs, ", ".join(got), chosen])
+            ids = " ".join(run[:SHORT] for run in trial.runs)
+            rows.append([arm, f"{trial.rate:g}", chosen, trial.epochs, ", ".join(got), ids])
     by_seed = f"{metric_name(metric)}, by seed"
-    return pd.DataFrame(rows, columns=["arm", "rate", "epochs given", by_seed, ""])
+    return pd.DataFrame(rows, columns=["arm", "rate", "", "epochs given", by_seed, "runs"])
 
 
 def _got(record: Record | None, outcome: float, trial: Trial, metric: Metric) -> str:

@@ -1,18 +1,20 @@
 """A report as data: the same for equal runs, with a digest that anyone can compute."""
 
 import hashlib
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FINGERPRINT, PROVENANCE
+from conftest import FINGERPRINT, PROVENANCE, record_of
 from test_comparison import filled
 
-from ablations.plan import Timing
+from ablations.plan import SecondLook, Timing
 from ablations.record import Seconds
 from ablations.store import Store
+from ablations.tuning import Pending
 from reports.document import ReportError, read, to_json
 from reports.page import gather, write_report
 
@@ -52,6 +54,32 @@ def test_equal_runs_give_one_report_wherever_and_whenever_they_were_made(tmp_pat
     assert here.pop("measured") != there.pop("measured")
     assert here == there
     assert [of["relu_vs_tanh@fashion_mini"]["seconds"] for of in seconds] == [6.6, 648.0]
+
+
+def test_every_run_behind_a_number_is_named(results: Path) -> None:
+    """Those compared, those that chose a rate, and those of a seed added later, by their ids."""
+    plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
+    while isinstance(choice := plan.tuned("relu", store.find), Pending):
+        for run in choice.runs:
+            store.add(record_of(run, [0.5] * run.config.training.epochs))
+    plan = plan.model_copy(update={"choices": {**plan.choices, "relu": choice}})
+    for arm, seed in itertools.product(plan.choices, (0, 1, 2, 7)):
+        store.add(record_of(plan.run(arm, seed), [0.4, 0.0]))
+    look = SecondLook(at=datetime(2026, 3, 4, tzinfo=UTC), seeds=(7,))
+    plan = plan.model_copy(update={"second_looks": (look,)})
+    store.plan_path("relu_vs_tanh", "fashion_mini", smoke=False).write_text(plan.to_json())
+    tuning = [record.run for record in store.records() if not record.run.sees_test]
+    later = [plan.run(arm, 7) for arm in plan.choices]
+
+    page, data, *_ = write_report(Store(results), results / "report")
+
+    assert len(tuning) == 2 * len(plan.definition.rates)
+    for run in (*tuning, *later, plan.run("relu", 0), plan.run("tanh", 2)):
+        assert run.short in page.read_text(), run.seed
+        assert run.short in data.read_text(), run.seed
+    study = read(data)["studies"]["relu_vs_tanh@fashion_mini"]
+    assert [run["seed"] for run in study["runs"]["relu"]] == [0, 1, 2]
+    assert [run["id"] for run in study["later_runs"]["tanh"]] == [later[0].short]
 
 
 def test_another_outcome_is_another_digest(tmp_path: Path) -> None:
