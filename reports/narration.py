@@ -124,8 +124,11 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
 
 
 def tables(plan: Plan, comparison: Comparison, store: Store) -> list[pd.DataFrame]:
-    """Return what a comparison is read from: its arms, and what they alone do not say."""
-    found = [arms_table(plan, comparison)]
+    """Return what a comparison is read from: its arms, and what they alone do not say.
+
+    Verdicts have lines of their own below.
+    """
+    found = [arms_table(plan, comparison).drop(columns="verdict", errors="ignore")]
     if plan.about.shows == "readings":
         found.append(readings_table(comparison))
     elif plan.about.shows == "spread":

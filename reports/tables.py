@@ -31,7 +31,8 @@ from reports.words import (
 def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     """Return one row per arm by the primary metric, every cell as it is read.
 
-    Changes have columns where all are against one arm, which then changes by nothing.
+    Changes, and what follows from them, have columns where all are against one arm, which then
+    changes by nothing. The verdict comes first, where a narrow screen shows it.
     """
     metric = plan.definition.metric
     primary = [e for e in comparison.effects if e.metric == metric and e.contrast.is_simple]
@@ -53,7 +54,11 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
         "epochs" if metric.is_ratio else metric_name(metric),
     ]
     table = pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
-    return table if shown else table[columns]
+    if not shown:
+        return table[columns]
+    words = [shown[row.arm].verdict if row.arm in shown else "-" for row in comparison.rows]
+    table.insert(1, "verdict", words)
+    return table
 
 
 def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
@@ -64,12 +69,13 @@ def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
 
 
 def contrasts_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per contrast: what, how large, how sure, and the word for it."""
+    """Return one row per contrast: what, the word for it, how large and how sure."""
     rows = []
     for effect in comparison.effects:
         rows.append(
             [
                 effect.contrast.between,
+                effect.verdict,
                 measured(effect.contrast, effect.metric),
                 effect.pairs,
                 f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",
@@ -78,13 +84,12 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
                 margin(effect),
                 _p(effect.p_adjusted),
                 _p(effect.equivalence_p_adjusted),
-                effect.verdict,
             ]
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "by", "pairs", "effect", "95 % interval", "paper", "nothing within",
-                 "p (Holm)", "equivalence p (Holm)", "verdict"],
+        columns=["contrast", "verdict", "by", "pairs", "effect", "95 % interval", "paper",
+                 "nothing within", "p (Holm)", "equivalence p (Holm)"],
     )  # fmt: skip
 
 

@@ -231,7 +231,10 @@ def test_a_difference_of_errors_worked_by_hand(results) -> None:
     assert effect.p == pytest.approx(2 / 2**6)
     assert (effect.mean, effect.mean_against) == pytest.approx((0.2, 0.235))
     assert effect.verdict == "same way"
-    assert arms_table(plan, comparison)["change, points"].tolist() == ["-3.50", "0"]
+    arms = arms_table(plan, comparison)
+    assert arms["change, points"].tolist() == ["-3.50", "0"]
+    assert arms["verdict"].tolist() == ["same way", "-"]
+    assert [arms.columns[1], contrasts_table(comparison).columns[1]] == ["verdict", "verdict"]
     assert "changed the top-1 test error by -3.50 points" in headline(plan, comparison)
     assert draw(plan, store) is not None
 
