@@ -29,6 +29,8 @@ SEVERAL = 3  # contrasts with one reference, which then need not be said in each
 LONGEST = 38  # letters of a name
 LEFT, RIGHT = 2.75, 2.9  # inches, for the names and for sizes and verdicts
 ROW, HEADING = 0.27, 0.34  # inches
+NARROW, EDGE, NARROW_ROW = 4.2, 0.12, 0.62  # inches: as wide as a phone, at its letters' size
+NARROW_LONGEST = 40  # letters of a claim and a name
 SHOWN: tuple[Verdict, ...] = (*DECIDED, "open")
 
 
@@ -198,8 +200,7 @@ def _draw_heading(
             [-LEFT / inside, 1 + RIGHT / inside], [at + 0.14 * HEADING] * 2, color="0.75",
             linewidth=0.8, transform=axes.get_yaxis_transform(), clip_on=False,
         )  # fmt: skip
-    text = f"{dataset}, the paper's" if own else f"{dataset}: a direction, which settles no claim"
-    _write(axes, text, place, -LEFT + 0.05, right=False, **quiet)
+    _write(axes, _of_block(own, dataset), place, -LEFT + 0.05, right=False, **quiet)
     for head, inches in (
         ("ours: points or \u00d7 [95 %]", 0.12),
         ("paper", 1.7),
@@ -208,6 +209,10 @@ def _draw_heading(
         if rule_across is None:
             _write(axes, head, place, inches, right=True, **quiet)
     return at + HEADING
+
+
+def _of_block(own: bool, dataset: str) -> str:
+    return f"{dataset}, the paper's" if own else f"{dataset}: a direction, which settles no claim"
 
 
 def _write(axes: Axes, text: str, place: float, inches: float, right: bool, **look: Any) -> None:
@@ -219,7 +224,8 @@ def _write(axes: Axes, text: str, place: float, inches: float, right: bool, **lo
     )  # fmt: skip
 
 
-def _draw_axis(axes: Axes, rows: Sequence[ForestRow]) -> None:
+def _draw_scale(axes: Axes, rows: Sequence[ForestRow]) -> None:
+    """Draw the axis, wide enough for all that is drawn, and the band of nothing."""
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)
     seen = [v for row in rows for v in (row.at, row.low, row.high, row.paper) if v is not None]
     left, right = 1.3 * min(-1.6, *seen), 1.3 * max(1.6, *seen)
@@ -230,6 +236,10 @@ def _draw_axis(axes: Axes, rows: Sequence[ForestRow]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f"{tick:g}".replace("-", "\u2212") for tick in ticks], fontsize=8)
+
+
+def _draw_axis(axes: Axes, rows: Sequence[ForestRow]) -> None:
+    _draw_scale(axes, rows)
     axes.set_xlabel("effect, in margins of what counts as nothing", fontsize=8.5)
     for text, inches, end, side in (
         ("\u2190 against the prediction", -0.05, False, "right"),
@@ -242,6 +252,17 @@ def _draw_axis(axes: Axes, rows: Sequence[ForestRow]) -> None:
 
 
 def _draw_row(axes: Axes, place: float, row: ForestRow) -> None:
+    _draw_mark(axes, place, row)
+    _write(axes, row.claim or "", place, -LEFT + 0.05, right=False, fontsize=8, color="0.35")
+    _write(axes, short(row.label, LONGEST), place, -LEFT + 0.42, right=False, fontsize=9)
+    _write(axes, row.shown, place, 0.12, right=True, fontsize=8.5)
+    _write(axes, row.paper_shown, place, 1.7, right=True, fontsize=8.5)
+    weight = "bold" if row.own else "normal"
+    _write(axes, row.verdict, place, 2.15, right=True, fontsize=8.5, fontweight=weight)
+
+
+def _draw_mark(axes: Axes, place: float, row: ForestRow) -> None:
+    """Draw ours with its interval, and the paper's."""
     blue, orange = (sns.color_palette("colorblind")[i] for i in (0, 1))
     if row.low is not None and row.high is not None:
         axes.plot([row.low, row.high], [place, place], color=blue, linewidth=1.6, zorder=2)
@@ -250,9 +271,47 @@ def _draw_row(axes: Axes, place: float, row: ForestRow) -> None:
     axes.plot([row.at], [place], marker, color=blue, markerfacecolor=inside, markersize=6, zorder=4)
     if row.paper is not None:
         axes.plot([row.paper], [place], "D", color=orange, markersize=6, zorder=3)
-    _write(axes, row.claim or "", place, -LEFT + 0.05, right=False, fontsize=8, color="0.35")
-    _write(axes, short(row.label, LONGEST), place, -LEFT + 0.42, right=False, fontsize=9)
-    _write(axes, row.shown, place, 0.12, right=True, fontsize=8.5)
-    _write(axes, row.paper_shown, place, 1.7, right=True, fontsize=8.5)
+
+
+def draw_narrow_forest(rows: Sequence[ForestRow]) -> Figure | None:
+    """Draw the rows for a phone, names and verdicts above each, sizes below; None if none."""
+    if not rows:
+        return None
+    blocks = [(key, list(of)) for key, of in groupby(rows, key=lambda row: (row.own, row.dataset))]
+    height = 0.75 + NARROW_ROW * len(rows) + HEADING * len(blocks)
+    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+        figure = Figure(figsize=(NARROW, height))
+        axes = figure.add_axes(
+            (EDGE / NARROW, 0.6 / height, 1 - 2 * EDGE / NARROW, 1 - 0.65 / height)
+        )
+        axes.set_ylim(height - 0.65, 0)  # inches from the top
+        _draw_scale(axes, rows)
+        axes.set_xlabel("\u2190 against   in margins of nothing   as predicted \u2192", fontsize=9)
+        at = 0.0
+        for (own, dataset), of_block in blocks:
+            _write(
+                axes,
+                _of_block(own, dataset),
+                at + HEADING / 2,
+                0,
+                right=False,
+                color="0.35",
+                fontsize=9,
+            )
+            at += HEADING
+            for row in of_block:
+                _draw_narrow_row(axes, at, row)
+                at += NARROW_ROW
+        axes.set_yticks([])
+        sns.despine(ax=axes, left=True)
+    return figure
+
+
+def _draw_narrow_row(axes: Axes, top: float, row: ForestRow) -> None:
+    name = f"{row.claim} {row.label}" if row.claim else row.label
     weight = "bold" if row.own else "normal"
-    _write(axes, row.verdict, place, 2.15, right=True, fontsize=8.5, fontweight=weight)
+    _write(axes, short(name, NARROW_LONGEST), top + 0.12, 0, right=False, fontsize=10)
+    _write(axes, row.verdict, top + 0.12, 0, right=True, ha="right", fontsize=10, fontweight=weight)
+    _draw_mark(axes, top + 0.3, row)
+    paper = f"; the paper: {row.paper_shown}" if row.paper_shown else ""
+    _write(axes, f"{row.shown}{paper}", top + 0.47, 0, right=False, fontsize=9, color="0.35")

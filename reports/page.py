@@ -15,7 +15,7 @@ from reports import captions, document, paper_tables, words
 from reports.answer import Answer, Fact, answer, facts
 from reports.deviations import Deviation, deviations
 from reports.figures import draw
-from reports.forest import ForestRow, draw_forest, forest, one_a_claim
+from reports.forest import ForestRow, draw_forest, draw_narrow_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, draw_share, figure_1
 from reports.inside import Inside, inside_figures, shown_runs
 from reports.ledger import Row, groups, ledger, ledger_table, numbers
@@ -114,8 +114,10 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
 
 def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
     """Yield every figure with the name of its files, one at a time."""
-    if (trees := draw_forest(one_a_claim(report.forest, TREES))) is not None:
-        yield "forest", trees
+    trees = one_a_claim(report.forest, TREES)
+    for name, draw_trees in (("forest", draw_forest), ("forest-narrow", draw_narrow_forest)):
+        if (figure := draw_trees(trees)) is not None:
+            yield name, figure
     if (lead := figure_1(report.everything)) is not None:
         yield "figure1", draw_front_figure(lead, store)
     if not report.forest and lead is None and (leader := _leader(report)) is not None:

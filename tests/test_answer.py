@@ -13,7 +13,13 @@ from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Setting
 from reports.answer import answer, counts, facts, in_words
-from reports.forest import draw_forest, forest, in_margins, one_a_claim
+from reports.forest import (
+    draw_forest,
+    draw_narrow_forest,
+    forest,
+    in_margins,
+    one_a_claim,
+)
 from reports.ledger import groups, ledger
 from reports.sections import Section, sections
 
@@ -244,6 +250,34 @@ def test_the_small_picture_keeps_a_row_a_claim(results) -> None:
     assert [one.label for one in one_a_claim(rows, 3)] == ["a", "c", "d"]
     assert one_a_claim(rows, 6) == rows
     assert draw_forest([]) is None
+    assert draw_narrow_forest([]) is None
+
+
+def test_the_narrow_picture_says_what_the_wide_one_does(results, tmp_path) -> None:
+    """The same marks in the same places; names, sizes and verdicts in their own lines."""
+    own = sections(simulated(results, "closest reading", times=4.0))
+    other = sections(simulated(tmp_path / "other", "stand-in", times=2.0))
+    rows = forest([*own, *other])
+    wide, narrow = draw_forest(rows), draw_narrow_forest(rows)
+    assert wide is not None
+    assert narrow is not None
+
+    marks = [
+        [float(line.get_xdata()[0]) for line in figure.axes[0].lines if line.get_marker() in "oD"]
+        for figure in (wide, narrow)
+    ]
+    assert marks[0] == marks[1]
+    assert len(marks[0]) == 3
+    said = [text.get_text() for text in narrow.axes[0].texts]
+    assert said[:4] == [
+        "made_up, the paper's", "C09 relu against tanh", "weaker",
+        f"{rows[0].shown}; the paper: 6\u00d7",
+    ]  # fmt: skip
+    assert said[-1] == rows[1].shown
+    narrow.draw_without_rendering()
+    for text in narrow.axes[0].texts:
+        box = text.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= narrow.bbox.width, text.get_text()
 
 
 def test_a_run_of_another_study_does_not_count_as_ours(results) -> None:

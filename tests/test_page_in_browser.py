@@ -449,7 +449,7 @@ def test_the_page_is_never_wider_than_the_screen(width: int, opened: Page) -> No
 def test_the_answer_is_on_the_first_screen(opened: Page) -> None:
     """On 1280 pixels: the sentence, and with eleven judged effects both pictures."""
     headline = opened.locator("h1").bounding_box()
-    pictures = [one.bounding_box() for one in opened.locator("header .picture").all()]
+    pictures = [one.bounding_box() for one in opened.locator("header .picture:visible").all()]
 
     assert headline is not None
     assert headline["y"] + headline["height"] <= 300
@@ -458,6 +458,31 @@ def test_the_answer_is_on_the_first_screen(opened: Page) -> None:
         assert box is not None
         assert box["y"] <= 300
         assert box["y"] + box["height"] <= 900
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_the_forest_plot_fits_its_screen(width: int, opened: Page) -> None:
+    """Names and verdicts without a scroll; on a phone above the bars, and 10 pixels large."""
+    opened.set_viewport_size({"width": width, "height": 800})
+    shown = opened.locator("header figure:is(.desk, .phone):visible")
+    picture = shown.locator(".picture")
+    smallest = (
+        "(svg) => Math.min(...[...svg.querySelectorAll('text')].map("
+        "(one) => one.getBoundingClientRect().height))"
+    )
+
+    assert shown.count() == 1
+    assert picture.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
+    said = texts(picture.locator("svg text"))
+    assert "weaker" in said
+    assert any(text.endswith("relu against tanh") for text in said)
+    assert picture.locator("svg").evaluate(smallest) >= (10 if width == PHONE else 8)
+    assert ("goes on to the right" in before_of(shown.locator("figcaption"))) is False
+
+
+def before_of(element: Locator) -> str:
+    """Return what a style puts before an element."""
+    return str(element.evaluate("(one) => getComputedStyle(one, '::before').content"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -493,7 +518,7 @@ def test_paper_has_what_is_folded_and_leaves_out_what_is_clicked(opened: Page) -
 def test_the_first_page_on_paper_is_the_answer(opened: Page) -> None:
     """The sentence and both pictures on one A4 page; the ledger begins the second."""
     headline = opened.locator("h1").inner_text()
-    captions = texts(opened.locator("header figcaption"))
+    captions = texts(opened.locator("header figcaption:visible"))
 
     document = PdfReader(BytesIO(opened.pdf(prefer_css_page_size=True)))
     first, second = (letters(document.pages[number].extract_text()) for number in (0, 1))
