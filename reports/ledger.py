@@ -16,7 +16,7 @@ from alexnet.config import Frozen
 from reports import counts
 from reports.comparison import Comparison
 from reports.effect import ON_THE_PAPERS_DATA, Effect
-from reports.words import estimate, interval, named, unit
+from reports.words import counted_in, estimate, interval, named, unit
 
 State = Literal["decided", "elsewhere", "under way", "not run"]
 COUNTED = "counted"
@@ -169,11 +169,12 @@ def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | No
     if effect.estimate is None:
         return None
     bounds = f" [{interval(effect)}]" if interval(effect) != "-" else ""
+    pairs = f"{effect.pairs} {counted_in(effect)}"
     return Finding(
         dataset=comparison.dataset,
         setting=comparison.setting,
         compared=named(effect, comparison.effects),
-        ours=f"{estimate(effect)} {unit(effect.metric)}{bounds}, {effect.pairs} seeds",
+        ours=f"{estimate(effect)} {unit(effect.metric)}{bounds}, {pairs}",
         verdict=effect.verdict,
         command=plan.registered.command,
         surprise=surprise(effect),

@@ -188,7 +188,8 @@ def effect_sentence(effect: Effect) -> str:
     known = effect.low is not None and effect.bound == "none"
     low, high = change(effect.low, effect.metric), change(effect.high, effect.metric)
     bounds = f" [{low}, {high}]" if known else ""
-    pairs = "" if effect.pairs == effect.planned else f", {effect.pairs} of {effect.planned} seeds"
+    pairs = f", {effect.pairs} of {effect.planned} {counted_in(effect)}"
+    pairs = "" if effect.pairs == effect.planned else pairs
     return f"{estimate(effect)} {unit(effect.metric)}{bounds}{pairs}{paper}"
 
 
@@ -213,7 +214,7 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
         return f"{where} {arms} arms of {comparison.study} have {comparison.done} runs."
     text = f"{where} {_finding(effect)}"
     if effect.low is not None and effect.bound == "none":
-        text += f" (95 % interval {interval(effect)}, {_units(effect)})"
+        text += f" (95 % interval {interval(effect)}, {effect.pairs} {counted_in(effect)})"
     if comparison.done < comparison.planned:
         return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."
     if effect.contrast.paper is None:
@@ -240,9 +241,9 @@ def largest(comparison: Comparison) -> Effect:
     return max(comparison.effects, key=lambda effect: effect.estimate or 0.0)
 
 
-def _units(effect: Effect) -> str:
-    groups = isinstance(effect.metric, EnsembleError)
-    return f"{effect.pairs} groups of seeds" if groups else f"{effect.pairs} seeds"
+def counted_in(effect: Effect) -> str:
+    """Return what the pairs of an effect are: seeds, or groups of them."""
+    return "groups of seeds" if isinstance(effect.metric, EnsembleError) else "seeds"
 
 
 def _margins(effect: Effect) -> float:

@@ -5,9 +5,12 @@ from test_comparison import filled
 
 from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
+from ablations.store import Store
 from reports.comparison import Comparison, compare
 from reports.counts import Count
 from reports.ledger import NEVER, Row, groups, ledger, ledger_table
+from reports.readme import EVIDENCE
+from reports.sections import sections
 
 
 def row_of(claim: str, rows: list[Row]) -> Row:
@@ -69,6 +72,16 @@ def test_a_result_comes_first_with_its_setting(setting, seeds, state, why, resul
     assert finding.ours.startswith("2.00 times [")
     paper = "invoke ablate --study relu_vs_tanh --dataset paper"
     assert row.command == (paper if setting == "stand-in" else finding.command)
+
+
+def test_averaged_networks_are_counted_in_groups() -> None:
+    """Of the shipped evidence: ten seeds are two groups of five; of single networks, ten."""
+    found = sections(Store(EVIDENCE))
+    rows = ledger([(section.plan, section.comparison) for section in found])
+
+    averaged, single = row_of("C25", rows).elsewhere, row_of("C13", rows).elsewhere
+    assert {one.ours.rpartition(", ")[2] for one in averaged} == {"2 groups of seeds"}
+    assert {one.ours.rpartition(", ")[2] for one in single} == {"10 seeds"}
 
 
 def test_the_papers_own_data_and_practice_data_stand_apart(results, tmp_path) -> None:
