@@ -480,6 +480,24 @@ def test_the_forest_plot_fits_its_screen(width: int, opened: Page) -> None:
     assert ("goes on to the right" in before_of(shown.locator("figcaption"))) is False
 
 
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_verdicts_are_seen_without_scrolling(width: int, opened: Page) -> None:
+    """Beside names of any length, in tables of which the rest goes on to the right."""
+    opened.set_viewport_size({"width": width, "height": 800})
+    tables = opened.locator("article.study .scroll", has=opened.locator("table.judged"))
+
+    assert tables.count() == 4  # two of times, and of errors the arms and the contrasts
+    for one in tables.all():
+        frame = one.bounding_box()
+        for cell in one.locator("tbody td:nth-child(2)").all():
+            box = cell.evaluate(
+                "(one) => { const words = document.createRange(); words.selectNodeContents(one);"
+                " return words.getBoundingClientRect().right; }"
+            )
+            assert frame is not None
+            assert box <= frame["x"] + frame["width"]
+
+
 def before_of(element: Locator) -> str:
     """Return what a style puts before an element."""
     return str(element.evaluate("(one) => getComputedStyle(one, '::before').content"))
