@@ -35,7 +35,8 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
         for arm in dict.fromkeys((contrast.arm, contrast.against)):
             if arm in records and (diverged := _diverged(records[arm])):
                 return f"{_runs(diverged)} of {arm} diverged, and so cannot be said to overfit"
-    if _none_trained(contrast, records):
+    together, pairs = diverged_together(contrast, records)
+    if pairs and together == pairs:
         return "no pair has a run that trained, since all of them diverged"
     needed = contrast.precondition
     if needed is None:
@@ -69,12 +70,13 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
             )
 
 
-def _none_trained(contrast: Contrast, records: Records) -> bool:
-    """Return whether all runs that are compared diverged: chance is equal to chance."""
+def diverged_together(contrast: Contrast, records: Records) -> tuple[int, int]:
+    """Return in how many pairs every run diverged, of how many: chance is equal to chance."""
     named = (contrast.arm, contrast.against, *(contrast.minus or ()))
     sides = [records[arm] for arm in named if arm in records]  # the paper's number has no runs
     paired = set.intersection(*map(set, sides))
-    return bool(paired) and all(side[s].status == "diverged" for side in sides for s in paired)
+    together = [all(side[s].status == "diverged" for side in sides) for s in paired]
+    return sum(together), len(together)
 
 
 def _diverged(records: dict[int, Record]) -> int:

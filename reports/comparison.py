@@ -25,6 +25,7 @@ from reports.caveats import (
     ArmRow,
     Records,
     caveats_of_arms,
+    diverged_together,
     elsewhere,
     known_before,
     made_by,
@@ -201,7 +202,7 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         bound=bound,
         p=statistics.sign_flip_p(differences, np.random.default_rng(0)),
         equivalence_p=statistics.equivalence_p(differences, math.log(margin) if ratio else margin)
-        if bound == "none"
+        if bound == "none" and not diverged_together(contrast, records)[0]
         else None,
         pair_correlation=statistics.correlation(x, y),
         unmet=unmet(contrast, metric, records),
