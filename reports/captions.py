@@ -3,6 +3,7 @@
 from ablations.metrics import TimeTo
 from ablations.store import Store
 from reports import words
+from reports.effect import ON_THE_PAPERS_DATA
 from reports.figures import THIN
 from reports.sections import Section
 from reports.spread import spreads
@@ -81,6 +82,7 @@ def _of_contrasts(section: Section) -> str:
         return text + (f", with its {INTERVAL}" if interval else "")
     parts = ["paired differences, seeds as small points, their mean"]
     parts[0] += f" with its {INTERVAL}" if interval else ""
-    if any(effect.contrast.paper is not None for effect in effects):
+    own = section.comparison.setting in ON_THE_PAPERS_DATA
+    if own and any(effect.contrast.paper is not None for effect in effects):
         parts.append("the paper's number as a diamond")
     return ", ".join((*parts, "what counts as nothing in grey"))

@@ -17,7 +17,7 @@ from ablations.store import Store
 from alexnet.progress import Curve, running_curve
 from reports.caveats import Records
 from reports.comparison import Comparison, compare, find_records, speed_ups
-from reports.effect import Effect
+from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.pictures import LINES, STYLE, short
 from reports.readings import draw_readings
 from reports.spread import draw_spread, spreads
@@ -83,7 +83,7 @@ def draw(
                 by_label = {called[arm]: of_arm for arm, of_arm in records.items()}
                 draw_speed_ups(right, by_label, [e for e in effects if e.metric.is_ratio])
             else:
-                _draw_contrasts(right, effects)
+                _draw_contrasts(right, effects, found.setting in ON_THE_PAPERS_DATA)
         sns.despine(figure)
     return figure
 
@@ -254,10 +254,15 @@ def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> 
     return max((point.estimate for point in found), default=1.0)
 
 
-def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
+def _draw_contrasts(axes: Axes, effects: Sequence[Effect], own: bool) -> None:
     """Draw a row for each contrast: seeds as points, mean and interval, paper, margin.
 
     Contrasts in another unit than the first are left to the table.
+
+    Args:
+        axes: Where to.
+        effects: Of each contrast.
+        own: On the paper's data; its number has no place among those of others.
     """
     measured_in = unit(effects[0].metric)
     drawn = [effect for effect in effects if unit(effect.metric) == measured_in]
@@ -274,7 +279,7 @@ def _draw_contrasts(axes: Axes, effects: Sequence[Effect]) -> None:
         )
         differences = [scale * difference for difference in effect.by_seed]
         axes.plot(differences, [row + 0.18] * len(differences), "o", color="0.6", markersize=3)
-        if contrast.paper is not None:
+        if own and contrast.paper is not None:
             axes.plot([scale * contrast.paper], [row], "D", color="0.2", markersize=5)
         if effect.estimate is not None:
             spread = None
