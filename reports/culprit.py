@@ -30,7 +30,7 @@ class Trait(NamedTuple):
     def words(self) -> str:
         """What comes after "has"."""
         if self.value is None:
-            return self.facet
+            return self.facet.removesuffix(" in")  # "towers in" conv2, conv4
         return f"no {self.facet}" if self.value == NONE else f"{self.facet} {self.value}"
 
 

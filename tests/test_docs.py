@@ -13,13 +13,15 @@ from reports.readme import EVIDENCE, evidence_text, with_evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-COMMANDS = sorted(
-    set(re.findall(r"invoke (?:ablate|report|prepare|presets|datasets)[^`\n&|]*", README))
+WORKFLOW = (ROOT / ".github" / "workflows" / "ablations.yml").read_text()
+CALL = re.compile(
+    r"(?:invoke|alexnet-ablations) (?:ablate|report|compare|prepare|presets|datasets)[^`\n&|#]*"
 )
+COMMANDS = sorted(set(CALL.findall(README + WORKFLOW)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_in_the_readme_exists(command: str) -> None:
+def test_every_command_in_the_readme_and_the_workflow_exists(command: str) -> None:
     """Tasks, options and values; chained tasks too."""
     words = command.split()[1:]
     current: click.Command | None = None

@@ -1,0 +1,74 @@
+"""Holds the smoke against its baseline under other threads and instructions, and counts alarms.
+
+    python tests/smoke_conditions.py                # each condition once
+    python tests/smoke_conditions.py --repeat 20    # twenty in all, the conditions in turn
+    python tests/smoke_conditions.py --widen        # and widen the tolerances by what was seen
+
+The last is for a release of PyTorch that the baseline's tolerances were not measured over: to be
+run with that release installed, on the code that the baseline is of. What is expected stays.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from itertools import cycle, islice
+from pathlib import Path
+
+from rich.console import Console
+
+from alexnet.data.manifest import default_data_dir
+from reports.baseline import Baseline, by_run, held_against, said_of
+from reports.request import ALL, Request
+from reports.smoke import ELSEWHERE, SHIPPED, Check
+from reports.smoke_runs import COMMON, Conditions, Smoke, Smoked, trainings
+
+CONDITIONS = (COMMON, *ELSEWHERE)
+
+
+def smoked(conditions: Conditions, console: Console) -> tuple[str, list[Smoked]]:
+    """Return under what everything was trained, and what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        request = Request(
+            study=ALL, dataset=None, seeds=None, workers=None, device="cpu", precision="auto",
+            smoke=True, dry_run=False, results=Path(folder), data_dir=default_data_dir(),
+        )  # fmt: skip
+        smoke = Smoke(request, console, trainings(request, Console(quiet=True)), conditions)
+        try:
+            where = said_of(smoke.start())
+            for _ in smoke.train():
+                pass
+            return where, smoke.found()
+        finally:
+            smoke.close()
+
+
+def wrong_arms(baseline: Baseline, found: Sequence[Smoked]) -> list[str]:
+    """Return the arms that would have been called changed, or that failed."""
+    return [one.arm for one in held_against(baseline, found) if one.kind != "agrees"]
+
+
+def main() -> int:
+    """Return 1 if there was an alarm."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("baseline", nargs="?", type=Path, default=Path(SHIPPED))
+    parser.add_argument("--repeat", type=int, default=len(CONDITIONS), metavar="N")
+    parser.add_argument("--widen", action="store_true")
+    asked = parser.parse_args()
+    path = Check(baseline=asked.baseline).path or asked.baseline
+    baseline, console = Baseline.read(path), Console(highlight=False, soft_wrap=True)
+    wider, alarms = baseline, 0
+    for number, conditions in enumerate(islice(cycle(CONDITIONS), asked.repeat), start=1):
+        where, found = smoked(conditions, console)
+        wrong = wrong_arms(baseline, found)
+        alarms += bool(wrong)
+        capped = "" if conditions.instructions == "native" else ", capped"
+        console.print(f"{number:3}  {where}{capped}: {len(wrong)} arms {', '.join(wrong)}")
+        wider = wider.widened([by_run(found)], [where])
+    console.print(f"{alarms} alarms in {asked.repeat} repetitions")
+    if asked.widen:
+        wider.write(path)
+    return int(alarms > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
