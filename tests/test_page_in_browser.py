@@ -132,8 +132,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def chromium() -> str:
-    """Return where the system's Chromium is; none is ever fetched."""
-    found = shutil.which("chromium")
+    """Return where the system's Chromium or Chrome is; none is ever fetched."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         reason = "needs a browser: apt-get install chromium"
         (pytest.fail if os.environ.get("REQUIRE_BROWSER") else pytest.skip)(reason)
