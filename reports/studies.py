@@ -22,7 +22,7 @@ from reports.facets import facets
 from reports.request import PRACTICE
 from reports.terminal import say
 
-NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 17, 38
+NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 20, 35
 WIDTH, LABEL = 100, 16
 SMALL = "cifar10"
 LISTED = 12  # arms, or contrasts
@@ -117,12 +117,12 @@ def _paper(study: Study) -> str:
     if main.paper is None or main.claim != study.claim:
         return "no number"
     metric = main.metric or next(iter(study.bases.values())).metric
-    about = {"C30": "about ", "C20": "over "}.get(study.claim or "", "")
-    return f"{about}{words.paper_size(main, metric)} {words.unit(metric)}"
+    before, after = {"C30": ("about ", ""), "C20": ("", " or more")}.get(study.claim, ("", ""))
+    return f"{before}{words.paper_size(main, metric)} {words.unit(metric)}{after}"
 
 
 def _ours(study: Study, found: Sequence[Found]) -> str:
-    """Return what was found nearest to the paper, with the images it was found on."""
+    """Return what was found nearest to the paper, and on which images if they are the paper's."""
     if not found:
         known = describe(PRACTICE).has
         lacks = {need for arm in study.arms.values() for need in arm.needs} - known
@@ -135,8 +135,8 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
     if one.done < one.planned:
         return f"{one.done} of {one.planned} runs, {one.dataset}"
     shown = _said(words.speaks(one))
-    practice = "" if one.setting in ON_THE_PAPERS_DATA else "practice: "
-    return f"{practice}{shown}, {one.dataset}"
+    own = one.setting in ON_THE_PAPERS_DATA
+    return f"{shown}, {one.dataset}" if own else f"practice: {shown}"
 
 
 def _said(effect: Effect) -> str:
