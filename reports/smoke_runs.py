@@ -106,7 +106,8 @@ class Smoke:
         self._todo = {one.run.id: one for one in todo}
         self._reasons: dict[str, str] = {}
         folder = request.results / FOLDER
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():  # what cannot be deleted would be taken for what was trained now
+            shutil.rmtree(folder)
         self._store = Store(folder)
         self._store.ensure_writable()
         place = Place(
