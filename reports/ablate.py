@@ -16,10 +16,10 @@ from ablations.study import Study
 from alexnet.data.manifest import Manifest
 from reports import narration
 from reports.announcement import Announcement, announce, list_runs
+from reports.exit_codes import FAILED
 from reports.figures import draw
 from reports.pictures import save
 from reports.request import (
-    FAILED,
     Request,
     asked,
     keep_plan,

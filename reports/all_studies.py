@@ -16,10 +16,10 @@ from alexnet.data.catalogue import read_manifest
 from alexnet.data.manifest import DatasetError, Manifest
 from reports import effort, words
 from reports.comparison import compare
+from reports.exit_codes import FAILED
 from reports.narration import averaged
 from reports.readme import EVIDENCE
 from reports.request import (
-    FAILED,
     PRACTICE,
     Request,
     keep_plan,

@@ -18,6 +18,7 @@ from ablations.store import Store, StoreError
 from ablations.studies import StudyError
 from alexnet.data.manifest import DatasetError, default_data_dir
 from alexnet.presets import PresetError
+from reports.exit_codes import BAD_INPUT, CHANGED, INTERRUPTED
 from reports.request import RequestError
 from reports.terminal import as_typed, say
 
@@ -27,11 +28,10 @@ REFUSED = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerE
 class Refused(click.ClickException):
     """Bad input: one sentence, exit code 2."""
 
-    exit_code = 2
+    exit_code = BAD_INPUT
 
 
 P = ParamSpec("P")
-CHANGED, INTERRUPTED = 3, 130
 
 
 def refusing(command: Callable[P, int]) -> Callable[P, int]:

@@ -29,7 +29,6 @@ ALL = "all"
 """In place of a study's name: every study of the package."""
 PRACTICE = "fashion_mini"
 """The images that ship with the package."""
-FAILED, INTERRUPTED = 1, 130
 MOST_SEEDS = 1000
 """Seeds from there on are for choosing rates."""
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
