@@ -8,6 +8,7 @@ most differ by less than a millionth, and few mistakes are as small.
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -26,6 +27,9 @@ TIMES = 5
 """How many times as far as machines were seen to differ a loss may lie."""
 LEAST = 1e-6
 """Losses are kept to a millionth, and a machine that was not seen may round the other way."""
+OVERFLOW = 1e9
+"""How far a loss that is no number lies from one that is."""
+COUNT = re.compile(r", (\d+) of \d+ trainings$")
 EVALUATED = ("clean training", "valid", "test", "test by ten views")
 
 Losses = tuple[float | None, ...]
@@ -43,10 +47,17 @@ class MadeWith(Frozen):
 
     reason: str  # why it was made anew
     torch: str
+    processor: str
     capability: str
     threads: int
     edition: int
-    measured_over: tuple[str, ...]
+    measured_over: tuple[str, ...]  # in words; with of how many trainings, if not of all
+
+    @property
+    def text(self) -> str:
+        """Where and why, in words."""
+        where = in_words(self.torch, self.capability, self.threads)
+        return f"{where}, edition {self.edition}: {self.reason}"
 
 
 class Expected(Frozen):
@@ -81,7 +92,7 @@ class Outcome(NamedTuple):
         match self.kind:
             case "changed":
                 here, expected = map(_shown, (self.here, self.expected))
-                return f"{self.what}: {here}, baseline {expected} \u00b1 {self.tolerance:.1g}"
+                return f"{self.what}: {here}, baseline {expected} \u00b1 {self.tolerance:.2g}"
             case "asked otherwise":
                 return "its config or images are others than the baseline's"
             case "new":
@@ -125,8 +136,16 @@ def names_of(count: int) -> list[str]:
 
 def said_of(fingerprint: Fingerprint) -> str:
     """Return under which conditions something was trained, in words."""
-    threads = "1 thread" if fingerprint.threads == 1 else f"{fingerprint.threads} threads"
-    return f"torch {fingerprint.torch}, {fingerprint.capability}, {threads}"
+    return in_words(fingerprint.torch, fingerprint.capability, fingerprint.threads)
+
+
+def in_words(torch: str, capability: str, threads: int) -> str:
+    """Return a release, a set of instructions and a number of threads.
+
+    >>> in_words("2.14.1", "AVX2", 1)
+    'torch 2.14.1, AVX2, 1 thread'
+    """
+    return f"torch {torch}, {capability}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
 class Baseline(Frozen):
@@ -145,10 +164,12 @@ class Baseline(Frozen):
         """
         try:
             return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
+        except FileNotFoundError as error:
             raise BaselineError(
                 f"there is no baseline {path}; make it with --update-baseline --reason TEXT"
             ) from error
+        except OSError as error:
+            raise BaselineError(f"{path} cannot be read ({error.strerror})") from error
         except ValueError as error:
             raise BaselineError(
                 f"{path} is not a baseline of this version; make it anew with --update-baseline"
@@ -193,19 +214,35 @@ class Baseline(Frozen):
     def kept(self, before: Self) -> Self:
         """Return it with the tolerances of an older one for what has not changed since.
 
-        An older baseline may have seen releases that are not here.
+        An older baseline may have seen releases that are not here; of how many trainings they
+        still say something is kept with them.
         """
         known = {one.run: one for one in before.trainings}
+        same = {
+            one.run
+            for one in self.trainings
+            if one.run in known and furthest(one.losses, known[one.run]) is None
+        }
         trainings = [
             one.but(tolerances=wider(one.tolerances, known[one.run].tolerances))
-            if one.run in known and furthest(one.losses, known[one.run]) is None
+            if one.run in same
             else one
             for one in self.trainings
         ]
-        unchanged = before.made_with.edition == self.made_with.edition
-        older = before.made_with.measured_over if unchanged else ()
-        over = tuple(dict.fromkeys((*self.made_with.measured_over, *older)))
-        return self.but(made_with={"measured_over": over}, trainings=trainings)
+        here = self.made_with.measured_over
+        older = [
+            _counted(where, len(same), len(trainings))
+            for where in before.made_with.measured_over
+            if same and COUNT.sub("", where) not in here
+        ]
+        return self.but(made_with={"measured_over": (*here, *older)}, trainings=trainings)
+
+
+def _counted(where: str, still: int, most: int) -> str:
+    """Return older conditions with of how many trainings they still say something, at most."""
+    before = COUNT.search(where)
+    count = min(still, int(before[1])) if before else still
+    return COUNT.sub("", where) + ("" if count == most else f", {count} of {most} trainings")
 
 
 def make(reason: str, found: Sequence[tuple[Fingerprint, Sequence[Smoked]]]) -> Baseline:
@@ -215,10 +252,8 @@ def make(reason: str, found: Sequence[tuple[Fingerprint, Sequence[Smoked]]]) -> 
         BaselineError: If a training failed under some of them.
     """
     (fingerprint, first), *others = found
-    for one in (one for _, smoked in found for one in smoked):
-        if one.record is None or one.failure:
-            why = one.failure or "it was left out"
-            raise BaselineError(f"{one.training.arms[0]} has no losses to keep: {why}")
+    for _, smoked in found:
+        refuse_failures(smoked)
     trainings = tuple(
         Expected(
             run=one.training.run.short,
@@ -232,6 +267,7 @@ def make(reason: str, found: Sequence[tuple[Fingerprint, Sequence[Smoked]]]) -> 
     made_with = MadeWith(
         reason=reason,
         torch=fingerprint.torch,
+        processor=fingerprint.processor,
         capability=fingerprint.capability,
         threads=fingerprint.threads,
         edition=EDITION,
@@ -239,6 +275,18 @@ def make(reason: str, found: Sequence[tuple[Fingerprint, Sequence[Smoked]]]) -> 
     )
     whole = Baseline(made_with=made_with, trainings=trainings)
     return whole.widened([by_run(s) for _, s in others], [said_of(f) for f, _ in others])
+
+
+def refuse_failures(smoked: Iterable[Smoked]) -> None:
+    """Refuse what failed: a baseline of it would call it right.
+
+    Raises:
+        BaselineError: Naming the first.
+    """
+    for one in smoked:
+        if one.record is None or one.failure:
+            why = one.failure or "it was left out"
+            raise BaselineError(f"{one.training.arms[0]} has no losses to keep: {why}")
 
 
 def by_run(smoked: Iterable[Smoked]) -> dict[str, Losses]:
@@ -260,21 +308,20 @@ def tolerances(expected: Losses, others: Sequence[Losses]) -> tuple[float, ...]:
 
 def _rounded_up(value: float) -> float:
     """Return the next number of two digits, which is shorter to read."""
-    if not math.isfinite(value):
-        return value
     unit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return float(f"{math.ceil(round(value / unit, 6)) * unit:.2g}")
 
 
 def _apart(losses: Losses, expected: Losses) -> NDArray[np.float64]:
-    """Return by how much losses differ; one that is no number on one side alone, by infinity."""
+    """Return by how much losses differ; one that is no number on one side alone, by a lot."""
     pairs = zip(losses, expected, strict=True)
-    return np.array(
-        [
-            0.0 if one is other else np.inf if one is None or other is None else abs(one - other)
-            for one, other in pairs
-        ]
-    )
+    return np.array([_distance(one, other) for one, other in pairs])
+
+
+def _distance(one: float | None, other: float | None) -> float:
+    if one is None or other is None:
+        return 0.0 if one is other else OVERFLOW
+    return abs(one - other)
 
 
 def wider(one: Sequence[float], other: Sequence[float]) -> tuple[float, ...]:
@@ -294,9 +341,14 @@ def furthest(losses: Losses, expected: Expected) -> int | None:
 def held_against(baseline: Baseline, smoked: Sequence[Smoked]) -> list[Outcome]:
     """Return what became of every arm, those that are gone last."""
     expected = baseline.by_arm
-    found = [_outcome(arm, one, expected.get(arm)) for one in smoked for arm in one.training.arms]
+    found = [outcome for one in smoked for outcome in outcomes_of(one, expected)]
     here = {outcome.arm for outcome in found}
     return [*found, *(Outcome(arm, "gone") for arm in expected if arm not in here)]
+
+
+def outcomes_of(one: Smoked, expected: Mapping[str, Expected]) -> list[Outcome]:
+    """Return what became of each arm that a training stands for."""
+    return [_outcome(arm, one, expected.get(arm)) for arm in one.training.arms]
 
 
 def alone(smoked: Sequence[Smoked]) -> list[Outcome]:

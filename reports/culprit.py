@@ -34,31 +34,47 @@ class Trait(NamedTuple):
         return f"no {self.facet}" if self.value == NONE else f"{self.facet} {self.value}"
 
 
-def culprit(changed: Sequence[Run], agreeing: Sequence[Run]) -> str:
+def culprit(changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed") -> str:
     """Return in a sentence what sets the runs that changed apart from those that agree.
 
-    One trait if one will do, else two together, else the one that fewest of the others share.
+    One trait if one will do, else two together, else what fewest of the others share: some arms
+    amplify rounding so much that they agree whatever happens.
+
+    Args:
+        changed: Or failed.
+        agreeing: Those that did not.
+        how: Whether they changed or failed.
     """
     if not changed:
         return ""
     if not agreeing:
-        return "every arm changed: look at what all of them share"
+        return f"none that was compared agrees with what is {how}: look at what all arms share"
     moved, stayed = [[_seen(run) for run in runs] for runs in (changed, agreeing)]
     common = list(_common(moved))
     shared = {trait: sum(map(trait.is_of, stayed)) for trait in common}
     only = [trait for trait, count in shared.items() if not count]
     if only:
-        return f"every changed arm has {_any_of(only)}, no agreeing arm has it"
-    for one, other in combinations(sorted(common, key=lambda trait: shared[trait]), 2):
-        if not any(one.is_of(seen) and other.is_of(seen) for seen in stayed):
-            return f"every changed arm has {one.words} and {other.words}, no agreeing arm has both"
+        return f"every {how} arm has {_any_of(only)}, no agreeing arm has it"
     if not common:
-        return "the changed arms have nothing in common"
-    nearest = min(common, key=lambda trait: shared[trait])
-    return (
-        f"every changed arm has {nearest.words}, and so have {shared[nearest]} of the "
-        f"{len(stayed)} trainings that agree"
-    )
+        return f"the {how} arms have nothing in common"
+    nearest = _nearest(sorted(common, key=lambda trait: shared[trait]), stayed)
+    every = f"every {how} arm has {' and '.join(trait.words for trait in nearest)}"
+    count = _count(nearest, stayed)
+    if not count:
+        return f"{every}, no agreeing arm has both"
+    have = "has" if count == 1 else "have"
+    return f"{every}, and so {have} {count} of the {len(stayed)} trainings that agree"
+
+
+def _nearest(common: Sequence[Trait], stayed: Sequence[dict[str, str]]) -> tuple[Trait, ...]:
+    """Return the trait that fewest of the others have, or the two if fewer have both."""
+    several: list[tuple[Trait, ...]] = [(one,) for one in common]
+    several += combinations(common, 2)
+    return min(several, key=lambda traits: _count(traits, stayed))  # the first of equals: one
+
+
+def _count(traits: Sequence[Trait], stayed: Sequence[dict[str, str]]) -> int:
+    return sum(all(trait.is_of(seen) for trait in traits) for seen in stayed)
 
 
 def _any_of(traits: Sequence[Trait]) -> str:

@@ -27,7 +27,7 @@ def tell(console: Console, outcomes: Sequence[Outcome], headline: str, why: str)
         why: What they have in common; empty if there is nothing to say.
     """
     wrong = [one for one in outcomes if one.kind in MOVED or one.kind == "failed"]
-    if wrong:
+    if wrong or any(one.kind == "left out" for one in outcomes):
         for line in error_lines(wrong, f"{headline} {why}".strip()):
             console.print(line, soft_wrap=True, markup=False)
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -65,4 +65,4 @@ def summary(wrong: Sequence[Outcome], headline: str, why: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return " ".join(text.replace("|", "\\|").split())

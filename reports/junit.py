@@ -1,5 +1,6 @@
 """The smoke as a JUnit file, which every CI shows: one case an arm, one suite a study."""
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -7,6 +8,9 @@ from xml.etree import ElementTree
 
 from ablations.store import write_atomically
 from reports.baseline import MOVED, Outcome
+
+FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""What XML cannot hold in any way of writing it, such as a terminal's colours."""
 
 
 def write_junit(path: Path, outcomes: Sequence[Outcome], seconds: Mapping[str, float]) -> None:
@@ -43,10 +47,11 @@ def _counts(cases: Sequence[Outcome], seconds: Mapping[str, float]) -> dict[str,
 def _case(study: str, one: Outcome, seconds: float) -> ElementTree.Element:
     arm = one.arm.partition("/")[2]
     case = ElementTree.Element("testcase", classname=study, name=arm, time=f"{seconds:.3f}")
+    text = FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", one.text)
     if one.kind in MOVED:
-        ElementTree.SubElement(case, "failure", message=one.text, type=one.kind)
+        ElementTree.SubElement(case, "failure", message=text, type=one.kind)
     elif one.kind == "failed":
-        ElementTree.SubElement(case, "error", message=one.text, type=one.kind)
+        ElementTree.SubElement(case, "error", message=text, type=one.kind)
     elif one.kind == "left out":
-        ElementTree.SubElement(case, "skipped", message=one.text)
+        ElementTree.SubElement(case, "skipped", message=text)
     return case

@@ -1,5 +1,6 @@
 """`ablate --study all --smoke`: what has moved, and what has all of it in common?"""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,37 +9,45 @@ from pathlib import Path
 from rich.console import Console
 
 from ablations.machine import Fingerprint, checkout
+from alexnet.data.generated import GENERATED
 from reports import github, words
 from reports.baseline import (
     MOVED,
     Baseline,
+    BaselineError,
+    Kind,
     Outcome,
     alone,
     held_against,
     make,
+    outcomes_of,
+    refuse_failures,
     said_of,
 )
 from reports.culprit import culprit
+from reports.exit_codes import CHANGED, FAILED, INTERRUPTED, TIME_LIMIT
 from reports.junit import write_junit
-from reports.request import FAILED, Request, RequestError
-from reports.smoke_runs import COMMON, PRECISION, Conditions, Smoke, Smoked, Training, trainings
+from reports.request import Request, RequestError
+from reports.smoke_runs import (
+    COMMON,
+    NATIVE,
+    PRECISION,
+    Conditions,
+    Smoke,
+    Smoked,
+    Training,
+    device_of,
+    elsewhere,
+    trainings,
+)
 from reports.terminal import say
 from reports.time_limit import TimeLimit
 
-CHANGED = 3
 PER_LINE = 64
 NAMED = 8
 """Arms that are named each; of more, the number and the furthest are enough to read."""
 SHIPPED = "shipped"
 """In place of a baseline's path: the one that comes with the package."""
-ELSEWHERE = (
-    Conditions("avx2", 2),
-    Conditions("avx512", 1),
-    Conditions("avx512", 2),
-    Conditions("native", 1),
-    Conditions("native", 2),
-)
-"""What a baseline's tolerances are measured over, beside the conditions of every check."""
 UPDATE = "invoke ablate --study all --smoke --baseline {} --update-baseline --reason TEXT"
 
 
@@ -79,11 +88,40 @@ class Check:
         """The baseline's file."""
         return Path(__file__).with_name("baseline.json") if self._is_shipped else self.baseline
 
+    def refuse(self, request: Request) -> None:
+        """Refuse what a smoke of all studies would not do, before anything starts.
+
+        Raises:
+            RequestError: With the option.
+        """
+        if request.seeds is not None or request.precision != "auto":
+            raise RequestError(
+                f"a smoke of all studies trains each arm once, in {PRECISION}; leave out --seeds "
+                "and --precision"
+            )
+        if self.baseline is not None and request.dataset not in (None, GENERATED):
+            raise RequestError("a baseline is of the generated images; leave out --dataset")
+        if self.baseline is not None and device_of(request) != "cpu":
+            raise RequestError("a baseline is of CPUs, which every machine has; leave out --device")
+        for path in (self.junit, self.path if self.update else None):
+            if path is not None:
+                _refuse_unwritable(path)
+
     @property
     def renewal(self) -> str:
         """The command that makes a baseline of what is there now."""
         elsewhere = self._is_shipped and checkout() == (None, None)
         return UPDATE.format("baseline.json" if elsewhere else self.baseline)
+
+
+def _refuse_unwritable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writable = os.access(path.parent, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        raise RequestError(f"cannot write {path}; name a file in a folder that can be written")
 
 
 def smoke_all(request: Request, console: Console, check: Check) -> int:
@@ -92,14 +130,16 @@ def smoke_all(request: Request, console: Console, check: Check) -> int:
     0: all trained and, with a baseline, agree; 1: some failed; 3: some differ; 4: the time limit
     was reached before all were trained.
     """
+    check.refuse(request)
     baseline = Baseline.read(check.path) if check.path and not check.update else None
     todo = trainings(request, console)
     arms = sum(len(one.arms) for one in todo)
+    images = "generated colour images" if request.dataset is None else request.dataset
     say(
         console,
         "smoke",
-        f"{arms} arms of all that it can show, {len(todo)} different trainings; generated colour "
-        f"images, {PRECISION}",
+        f"{arms} arms of all that it can show, {len(todo)} different trainings; {images}, "
+        f"{PRECISION}",
     )
     if request.dry_run:
         say(console, "dry run", "nothing was written and nothing trained")
@@ -121,34 +161,44 @@ def smoke_all(request: Request, console: Console, check: Check) -> int:
         smoke.close()
     found = smoke.found()
     outcomes = held_against(baseline, found) if baseline else alone(found)
+    _conclude(console, outcomes, found, check, time.monotonic() - start)
     if check.junit:
         write_junit(check.junit, outcomes, _seconds(found))
-    _conclude(console, outcomes, found, check, time.monotonic() - start)
+    return _code(outcomes, code)
+
+
+def _code(outcomes: Sequence[Outcome], stopped: int) -> int:
+    """Return the exit code: what is wrong before what is missing, but for Ctrl-C."""
     kinds = {one.kind for one in outcomes}
+    if stopped == INTERRUPTED:
+        return INTERRUPTED
     if "failed" in kinds:
         return FAILED
-    return CHANGED if kinds & set(MOVED) else code
+    if kinds & set(MOVED):
+        return CHANGED
+    return TIME_LIMIT if "left out" in kinds else 0
 
 
 def _introduce(console: Console, fingerprint: Fingerprint, baseline: Baseline | None) -> None:
     say(console, "here", said_of(fingerprint))
-    if baseline is not None:
-        made = baseline.made_with
-        threads = "1 thread" if made.threads == 1 else f"{made.threads} threads"
+    if baseline is None:
+        return
+    made = baseline.made_with
+    say(console, "baseline", made.text)
+    if not any(f", {fingerprint.capability}," in where for where in made.measured_over):
         say(
             console,
-            "baseline",
-            f"torch {made.torch}, {made.capability}, {threads}, edition {made.edition}: "
-            f"{made.reason}",
+            "warning",
+            f"its tolerances were not measured over {fingerprint.capability} instructions",
         )
 
 
 def _train(smoke: Smoke, console: Console, baseline: Baseline | None) -> None:
     """Train all, a mark for each."""
+    expected = baseline.by_arm if baseline else {}
     for number, one in enumerate(smoke.train(), start=1):
-        outcomes = held_against(baseline, [one]) if baseline else alone([one])
-        mine = [o for o in outcomes if o.arm in one.training.arms]
-        right = all(outcome.kind == "agrees" for outcome in mine)
+        outcomes = outcomes_of(one, expected) if baseline else alone([one])
+        right = all(outcome.kind == "agrees" for outcome in outcomes)
         console.print("." if right else "F", end="\n" if number % PER_LINE == 0 else "")
     console.print()
 
@@ -169,8 +219,9 @@ def _conclude(
     moved = github.furthest_first([one for one in outcomes if one.kind in MOVED])
     if moved:
         say(console, "CHANGED", headline)
-        if why:
-            say(console, "", why)
+    if why:
+        say(console, "", why)
+    if moved:
         for number, one in enumerate(moved[:NAMED]):
             say(console, "furthest" if number == 0 else "", f"{one.arm}, {one.text}")
         say(console, "intended?", check.renewal)
@@ -200,13 +251,14 @@ def _headline(outcomes: Sequence[Outcome], is_compared: bool) -> str:
 
 
 def _culprit(outcomes: Sequence[Outcome], found: Sequence[Smoked]) -> str:
-    """Return what sets the trainings that changed or failed apart from those that agree."""
+    """Return what sets the trainings that changed, else those that failed, apart from the rest."""
     runs = {arm: one.training.run for one in found for arm in one.training.arms}
-    sides = [
-        {runs[o.arm].id: runs[o.arm] for o in outcomes if o.kind in kinds and o.arm in runs}
-        for kinds in (("changed", "failed"), ("agrees",))
-    ]
-    return culprit(*(list(side.values()) for side in sides))
+    kinds: tuple[Kind, ...] = ("agrees", "changed", "failed")
+    agreeing, changed, failed = (
+        list({runs[o.arm].id: runs[o.arm] for o in outcomes if o.kind == kind}.values())
+        for kind in kinds
+    )
+    return culprit(changed, agreeing) or culprit(failed, agreeing, "failed")
 
 
 def _seconds(found: Sequence[Smoked]) -> dict[str, float]:
@@ -222,21 +274,16 @@ def _update(
     request: Request, console: Console, path: Path, reason: str, todo: Sequence[Training]
 ) -> int:
     """Train under all conditions that this machine has, and write what that came to."""
-    before = Baseline.read(path) if path.exists() else None
-    several = (COMMON, *ELSEWHERE)
+    before = _before(path, console)
     limit = TimeLimit(request.time_limit)
     found: list[tuple[Fingerprint, list[Smoked]]] = []
     try:
         with limit:
-            for number, conditions in enumerate(several, start=1):
-                smoke = Smoke(request, console, todo, conditions)
-                try:
-                    fingerprint = smoke.start()
-                    say(console, f"{number} of {len(several)}", said_of(fingerprint))
-                    _train(smoke, console, None)
-                    found.append((fingerprint, smoke.found()))
-                finally:
-                    smoke.close()
+            for conditions in (COMMON, *NATIVE):
+                found.append(_under(conditions, request, console, todo))
+            native = found[-1][0].capability
+            for conditions in elsewhere(native):
+                found.append(_under(conditions, request, console, todo))
     except KeyboardInterrupt:
         console.print()
         return limit.stopped(console, f"{path} is as it was")
@@ -250,3 +297,35 @@ def _update(
     changed = f"{len(moved)} arms are not as before" if before else "the first one"
     say(console, "written", f"{path}: {len(made.trainings)} trainings, {changed}")
     return 0
+
+
+def _before(path: Path, console: Console) -> Baseline | None:
+    """Return the baseline of before, or None: of what cannot be read, nothing can be kept."""
+    if not path.exists():
+        return None
+    try:
+        return Baseline.read(path)
+    except BaselineError as error:
+        say(console, "set aside", f"{error}; nothing of it is kept")
+        return None
+
+
+def _under(
+    conditions: Conditions, request: Request, console: Console, todo: Sequence[Training]
+) -> tuple[Fingerprint, list[Smoked]]:
+    """Train everything under some conditions; return by what, and what came of it.
+
+    Raises:
+        BaselineError: If some of it failed.
+    """
+    smoke = Smoke(request, console, todo, conditions)
+    try:
+        fingerprint = smoke.start()
+        capped = "" if conditions in NATIVE else ", capped"
+        say(console, "under", f"{said_of(fingerprint)}{capped}")
+        _train(smoke, console, None)
+        found = smoke.found()
+    finally:
+        smoke.close()
+    refuse_failures(found)
+    return fingerprint, found

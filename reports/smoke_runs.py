@@ -4,8 +4,10 @@ On generated colour images, in float32 but for arms that are of another precisio
 of the rate and one evaluation, with one thread and no newer instructions than most machines have.
 """
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
@@ -17,7 +19,7 @@ from ablations.record import Record
 from ablations.registration import define
 from ablations.run import Run
 from ablations.runner import work_off
-from ablations.store import Store
+from ablations.store import Store, StoreError
 from alexnet.config import Precision
 from alexnet.data.catalogue import read_manifest
 from alexnet.data.generated import GENERATED
@@ -27,6 +29,7 @@ from reports.request import Request, ready, worker_count
 PRECISION: Precision = "float32"
 FOLDER = "smoke"
 """In the results folder: the records of the last smoke alone."""
+RUN = re.compile("[0-9a-f]{12}")
 
 
 class Conditions(NamedTuple):
@@ -38,6 +41,17 @@ class Conditions(NamedTuple):
 
 COMMON = Conditions()
 """Of nearly every machine that CI runs on."""
+NATIVE = (Conditions("native", 1), Conditions("native", 2))
+"""Whatever the processor has."""
+
+
+def elsewhere(capability: str) -> tuple[Conditions, ...]:
+    """Return what else a machine can train under, by the instructions that it has natively.
+
+    PyTorch takes a cap for a choice: told AVX-512, it uses it whether it is there or not.
+    """
+    avx512 = (Conditions("avx512", 1), Conditions("avx512", 2))
+    return (Conditions("avx2", 2), *(avx512 if capability.startswith("AVX512") else ()))
 
 
 class Training(NamedTuple):
@@ -76,13 +90,39 @@ def trainings(request: Request, console: Console) -> list[Training]:
         for arm, config in one.arms.items():
             run = Run(
                 config=config,
-                seed=0,
+                # A pinned stream is that of seed 0: there nothing would show that it is pinned.
+                seed=1 if config.pinned else 0,
                 dataset=one.dataset,
                 precision=one.precisions_of[arm],
                 edition=one.edition,
             )
             found.setdefault(run.id, (run, []))[1].append(f"{study.name}/{arm}")
     return [Training(run, tuple(arms)) for run, arms in found.values()]
+
+
+def device_of(request: Request) -> str:
+    """Return where a smoke trains: on the CPU, which every machine has, unless told otherwise."""
+    return "cpu" if request.device == "auto" else request.device
+
+
+def delete_last(folder: Path) -> None:
+    """Delete the records of the last smoke, which would be taken for what is trained now.
+
+    Raises:
+        StoreError: If anything else lies there, which is then left alone.
+    """
+    if not folder.exists():
+        return
+    runs = folder / "runs"
+    others = [path for path in folder.iterdir() if path != runs]
+    if runs.is_dir():
+        others += [path for path in runs.iterdir() if not RUN.fullmatch(path.name)]
+    if others or folder.is_symlink():
+        raise StoreError(
+            f"a smoke deletes what the last one left in {folder}, and this has other files in it; "
+            "choose another folder with --results PATH"
+        )
+    shutil.rmtree(folder)
 
 
 class Smoke:
@@ -106,12 +146,11 @@ class Smoke:
         self._todo = {one.run.id: one for one in todo}
         self._reasons: dict[str, str] = {}
         folder = request.results / FOLDER
-        if folder.exists():  # what cannot be deleted would be taken for what was trained now
-            shutil.rmtree(folder)
+        delete_last(folder)
         self._store = Store(folder)
         self._store.ensure_writable()
         place = Place(
-            folder.resolve(), request.data_dir.resolve(), request.device, conditions.threads,
+            folder.resolve(), request.data_dir.resolve(), device_of(request), conditions.threads,
             request.command, conditions.instructions,
         )  # fmt: skip
         self._workers = LocalWorkers(worker_count(request, console, conditions.threads), place)

@@ -33,6 +33,13 @@ PROVENANCE = Provenance(
 )
 
 
+@pytest.fixture(autouse=True)
+def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test tell the CI that runs it of failures that were made up."""
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def images() -> Dataset:
     """Return 200 colour images of 16 pixels in ten classes that a network can tell apart."""

@@ -21,6 +21,12 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("alexnet", "ablations", "reports")
 FAILED, CHANGED = 1, 3
+START_NO_MORE = ("floor for ceil pooling",)
+"""Bugs with which layers no longer fit together, so that no network can be made at all."""
+CI = ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
+"""What would have planted bugs reported as found ones."""
+
+NO_START = "does not start"
 
 
 class Edit(NamedTuple):
@@ -32,7 +38,7 @@ class Edit(NamedTuple):
 
 
 BUGS: dict[str, tuple[Edit, ...]] = {
-    "LRN window off by one": (
+    "LRN window off by one": (  # a strip has one dimension, so that rolling it moves the channels
         Edit(
             "alexnet/norms.py",
             "through = window_sums(other.whole, size)",
@@ -167,7 +173,7 @@ def smoked(copy: Path) -> Caught:
     done = subprocess.run(
         [sys.executable, "-c", code, *command],
         cwd=copy,
-        env=os.environ | {"PYTHONPATH": str(copy)},
+        env={k: v for k, v in os.environ.items() if k not in CI} | {"PYTHONPATH": str(copy)},
         capture_output=True,
         text=True,
         check=False,
@@ -175,7 +181,7 @@ def smoked(copy: Path) -> Caught:
     found = re.search(r"took +\S+ (.*)", done.stdout)
     why = re.search(r"(every (?:changed )?arm .*|the changed arms .*)", done.stdout)
     errors = [line for line in done.stderr.splitlines() if line and not line.startswith(" ")]
-    said = found[1] if found else f"does not start: {errors[-1] if errors else 'no reason'}"
+    said = found[1] if found else f"{NO_START}: {errors[-1] if errors else 'no reason'}"
     return Caught(done.returncode, said, why[1] if why else "", time.monotonic() - start)
 
 
@@ -195,6 +201,12 @@ def tried(name: str, edits: tuple[Edit, ...]) -> Caught:
     return caught
 
 
+def is_caught(name: str, seen: Caught) -> bool:
+    """Whether the smoke noticed a bug; a copy that does not start may only be a bad plant."""
+    starts = not seen.changed.startswith(NO_START)
+    return seen.code in (FAILED, CHANGED) and (starts or name in START_NO_MORE)
+
+
 def main() -> int:
     """Try bugs; return 1 if a copy without any fails, or a bug is missed; one of all may be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -204,7 +216,7 @@ def main() -> int:
         parser.error(f"there is no bug {unknown[0]!r}; there are: {', '.join(BUGS)}")
     if tried("no bug", ()).code != 0:
         return 1
-    caught = [name for name in names if tried(name, BUGS[name]).code in (FAILED, CHANGED)]
+    caught = [name for name in names if is_caught(name, tried(name, BUGS[name]))]
     missed = [name for name in names if name not in caught]
     print(f"{len(caught)} of {len(names)} caught")
     if missed:

@@ -24,7 +24,7 @@ from reports.baseline import (
 from reports.smoke_runs import Smoked, Training
 
 MADE_WITH = MadeWith(
-    reason="made up", torch="2.9.9", capability="beads", threads=1, edition=1,
+    reason="made up", torch="2.9.9", processor="abacus", capability="beads", threads=1, edition=1,
     measured_over=("beads",),
 )  # fmt: skip
 
@@ -59,8 +59,14 @@ def test_a_tolerance_is_five_times_what_was_seen_and_grows_with_the_updates() ->
 
 def test_a_loss_that_overflows_on_one_machine_alone_can_be_anything() -> None:
     """And one that overflows on all of them is expected to."""
-    assert tolerances((1.0, None), [(1.0, 2.0)])[1] == float("inf")
-    assert tolerances((1.0, None), [(1.0, None)])[1] == pytest.approx(5e-6)
+    wide, tight = (tolerances((1.0, None), [(1.0, other)]) for other in (2.0, None))
+
+    both = [Expected(run="r", arms=("a/b",), losses=(1.0, None), tolerances=t)
+            for t in (wide, tight)]  # fmt: skip
+
+    assert [furthest((1.0, 2.0), one) for one in both] == [None, 1]
+    assert [furthest((1.0, None), one) for one in both] == [None, None]
+    assert furthest((1.1, 2.0), both[0]) == 0
 
 
 def test_the_loss_furthest_off_in_tolerances_speaks() -> None:
@@ -142,12 +148,16 @@ def test_tolerances_of_before_stay_where_nothing_changed() -> None:
         Expected(run="one", arms=("one",), losses=(1.2,), tolerances=(0.1,)),
         Expected(run="two", arms=("two",), losses=(1.6,), tolerances=(0.1,)),
     ]
-    before = baseline_of(*wide).but(made_with={"measured_over": ("abacus",)})
+    before = baseline_of(*wide).but(made_with={"measured_over": ("abacus", "beads")})
 
     kept = baseline_of(*now).kept(before)
+    again = baseline_of(*now).kept(kept)
+    all_moved = baseline_of(now[1]).kept(before)
 
     assert [one.tolerances for one in kept.trainings] == [(0.5,), (0.1,)]
-    assert kept.made_with.measured_over == ("beads", "abacus")
+    assert kept.made_with.measured_over == ("beads", "abacus, 1 of 2 trainings")
+    assert again.made_with.measured_over == kept.made_with.measured_over  # of "two", still not
+    assert all_moved.made_with.measured_over == ("beads",)
 
 
 def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_a_suite_counts_its_cases(tmp_path: Path) -> None:
         [
             Outcome("one/agrees", "agrees"),
             CHANGED,
-            Outcome("one/fails", "failed", "out of memory"),
+            Outcome("one/fails", "failed", "\x1b[31mout of\x00 memory"),
             Outcome("study/late", "left out"),
             Outcome("one/gone", "gone"),
         ],
@@ -63,4 +63,5 @@ def test_the_summary_is_a_table() -> None:
 
     assert "1 changed in 1 study\nevery changed arm has LRN" in text
     assert text.count("\\|") == 1
+    assert "| a b \\| c | failed |" in summary([Outcome("a\nb | c", "failed", "x")], "", "")
     assert "| changed | step 2: 1.500000" in text

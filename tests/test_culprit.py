@@ -5,6 +5,7 @@ from typing import Any
 from conftest import run_of
 
 from ablations.arms import NO_NORM
+from ablations.run import Run
 from alexnet.config import Config, Tanh
 from reports.culprit import culprit
 
@@ -12,7 +13,7 @@ TANH = {"network": {"parts": {"act": Tanh()}}}
 NO_FLIPS = {"inputs": {"flips": False}}
 
 
-def runs(config: Config, *changes: dict[str, Any]):
+def runs(config: Config, *changes: dict[str, Any]) -> list[Run]:
     """Return a run of the config with each of these changes."""
     return [run_of(config.but(**one)) for one in changes]
 
@@ -52,10 +53,21 @@ def test_without_a_culprit_the_nearest_is_named(config: Config) -> None:
     """The same config on both sides: nothing can set it apart."""
     found = culprit(runs(config, {}, NO_FLIPS), runs(config, {}, NO_NORM))
 
-    assert found == "every changed arm has LRN, and so have 1 of the 2 trainings that agree"
+    assert found == "every changed arm has LRN, and so has 1 of the 2 trainings that agree"
+
+
+def test_an_arm_that_agrees_whatever_happens_hides_no_pair(config: Config) -> None:
+    """Two without the norm agree and two without flips, and one that has all that changed."""
+    changed = runs(config, {}, TANH)
+    agreeing = runs(config, {}, NO_FLIPS, NO_NORM, NO_FLIPS | TANH, NO_NORM)
+
+    assert culprit(changed, agreeing) == (
+        "every changed arm has LRN and mirrored, and so has 1 of the 5 trainings that agree"
+    )
 
 
 def test_all_or_none(config: Config) -> None:
     """Nothing to tell apart."""
-    assert "every arm changed" in culprit(runs(config, {}, TANH), [])
+    assert "none that was compared agrees" in culprit(runs(config, {}, TANH), [])
+    assert "every failed arm has LRN" in culprit(runs(config, {}), runs(config, NO_NORM), "failed")
     assert culprit([], runs(config, {})) == ""

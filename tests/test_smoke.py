@@ -1,9 +1,11 @@
 """The smoke of all studies: what it trains, what it is held against, and what it says of it."""
 
 import json
+import os
 import platform
 import shutil
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,12 +15,12 @@ import pytest
 from test_all_studies import ONE, POINT, TWO, made_up
 from test_cli import call
 
-from ablations.machine import CAPS, capped
+from ablations.machine import CAPS
 from ablations.store import Store
 from ablations.study import Arm, Contrast
 from alexnet.config import Config
 from reports import all_studies, smoke
-from reports.smoke_runs import COMMON, FOLDER
+from reports.smoke_runs import COMMON, FOLDER, elsewhere
 
 SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
 
@@ -28,7 +30,8 @@ def few() -> Iterator[None]:
     """Let two small studies that share an arm be all that there are, on one kind of machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(all_studies, "STUDIES", MappingProxyType({"norm": TWO, "pairs": ONE}))
-        patch.setattr(smoke, "ELSEWHERE", ())
+        patch.setattr(smoke, "NATIVE", ())
+        patch.setattr(smoke, "elsewhere", lambda capability: ())
         yield
 
 
@@ -84,29 +87,66 @@ def test_every_arm_is_smoked_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="knows no AVX2")
-def test_workers_use_one_thread_and_no_newer_instructions_than_avx2(tmp_path: Path) -> None:
+def test_workers_use_one_thread_and_no_newer_instructions_than_avx2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """PyTorch's own kernels say so; oneDNN and MKL are told the same, before PyTorch is loaded."""
+    told: list[dict[str, str]] = []
+    started = BaseProcess.start
+
+    def start(process: BaseProcess) -> None:
+        told.append(dict(os.environ))
+        started(process)
+
+    monkeypatch.setattr(BaseProcess, "start", start)
     call(*SMOKE, "--results", tmp_path)
 
-    for record in Store(tmp_path / FOLDER).records():
-        assert record.fingerprint.capability in ("AVX2", "DEFAULT")  # an old processor has none
-        assert record.fingerprint.threads == COMMON.threads == 1
-    assert capped("avx2").keys() == capped("avx512").keys() == CAPS["avx2"].keys()
-    assert capped("native") == {}
+    records = Store(tmp_path / FOLDER).records()
+    assert {record.fingerprint.capability for record in records} == {"AVX2"}
+    assert len(told) == 1
+    assert told[0]["OMP_NUM_THREADS"] == str(COMMON.threads) == "1"
+    assert {name: told[0].get(name) for name in CAPS["avx2"]} == {
+        "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    }  # fmt: skip
+    assert "ATEN_CPU_CAPABILITY" not in os.environ
+
+
+def test_avx512_is_asked_of_no_processor_that_lacks_it() -> None:
+    """PyTorch would use it all the same, and the worker end there."""
+    assert {one.instructions for one in elsewhere("AVX2")} == {"avx2"}
+    assert {one.threads for one in elsewhere("AVX512_VNNI") if one.instructions == "avx512"} == {
+        1, 2,
+    }  # fmt: skip
 
 
 def test_a_smoke_always_trains_anew(tmp_path: Path) -> None:
     """Code that has changed asks the same questions: a record of before would hide it."""
     call(*SMOKE, "--results", tmp_path)
-    first = {r.run.id: r.provenance.at for r in Store(tmp_path / FOLDER).records()}
-    marks = tmp_path / FOLDER / "runs" / "mark"
-    marks.touch()
+    records = Store(tmp_path / FOLDER).records()
+    marks = [tmp_path / FOLDER / "runs" / record.run.short / "mark" for record in records]
+    for mark in marks:
+        mark.touch()
 
     code, _ = call(*SMOKE, "--results", tmp_path)
 
     assert code == 0
-    assert not marks.exists()
-    assert {r.run.id for r in Store(tmp_path / FOLDER).records()} == first.keys()
+    assert not any(mark.exists() for mark in marks)
+    again = Store(tmp_path / FOLDER).records()
+    assert [one.run.id for one in again] == [one.run.id for one in records]
+
+
+def test_a_smoke_deletes_nothing_that_is_not_a_smokes(tmp_path: Path) -> None:
+    """Somebody's folder may be called so too: it is refused, and left as it is."""
+    mine = tmp_path / FOLDER / "runs" / "mine.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("precious")
+
+    code, output = call(*SMOKE, "--results", tmp_path)
+
+    assert code == 2
+    assert "choose another folder with --results PATH" in output
+    assert mine.read_text() == "precious"
 
 
 def test_an_arm_that_diverges_fails_the_smoke(
@@ -165,6 +205,36 @@ def test_a_new_baseline_makes_it_right_again(tmp_path: Path, baseline: Path) -> 
     assert (code, again) == (0, 0)
     assert "2 arms are not as before" in output
     assert json.loads(baseline.read_text())["made_with"]["reason"] == "b"
+
+
+def test_a_baseline_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
+    """Such as one with a merge's marks in it; it says that nothing of it is kept."""
+    path = tmp_path / "b.json"
+    path.write_text("<<<<<<< ours")
+
+    code, output = call(
+        *SMOKE, "--results", tmp_path, "--baseline", path, "--update-baseline", "--reason", "b"
+    )
+
+    assert code == 0, output
+    assert "nothing of it is kept" in output
+    assert json.loads(path.read_text())["made_with"]["reason"] == "b"
+
+
+def test_pinned_streams_would_be_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pinned stream is that of seed 0, so that an arm with one is smoked with another seed."""
+    pinned = made_up(
+        "pinned",
+        {"free": Arm(), "one order": Arm(changes={"pinned": ("order",)})},
+        Contrast(arm="one order", against="free", **POINT),
+    )
+    monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"pinned": pinned}))
+
+    call(*SMOKE, "--results", tmp_path)
+    losses = {r.run.seed: r.curve[0].losses for r in Store(tmp_path / FOLDER).records()}
+
+    assert losses.keys() == {0, 1}
+    assert losses[0] != losses[1]
 
 
 def test_arms_that_come_and_go_are_changes(tmp_path: Path, baseline: Path) -> None:
@@ -233,6 +303,11 @@ def test_the_time_limit_stops_it_cleanly(tmp_path: Path) -> None:
         (["--update-baseline", "--reason", "x"], "needs --baseline FILE"),
         (["--baseline", "b.json", "--update-baseline"], "needs --reason TEXT"),
         (["--reason", "x"], "add --update-baseline"),
+        (["--seeds", "3"], "leave out --seeds and --precision"),
+        (["--precision", "bfloat16"], "each arm once, in float32"),
+        (["--baseline", "b.json", "--dataset", "fashion_mini"], "leave out --dataset"),
+        (["--baseline", "b.json", "--device", "cuda"], "leave out --device"),
+        (["--junit", "/proc/nowhere/smoke.xml"], "cannot write /proc/nowhere/smoke.xml"),
         (["--time-limit", "soon"], "'soon' is not a time; write for example 90s, 5m or 2h"),
     ],
 )
