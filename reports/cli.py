@@ -143,8 +143,9 @@ def ablate(
     """Run what a study still lacks, and print what it comes to."""
     from reports.ablate import run
     from reports.all_studies import run_all
+    from reports.check import Check
     from reports.request import ALL, Request
-    from reports.smoke import Check, smoke_all
+    from reports.smoke import smoke_all
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
     request, console = Request(**options), Console(highlight=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports.baseline import MOVED, Outcome
+from reports.outcomes import MOVED, Outcome
 
 MOST = 10
 """Error lines; GitHub shows no more of a step."""

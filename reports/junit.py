@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from ablations.store import write_atomically
-from reports.baseline import MOVED, Outcome
+from reports.outcomes import MOVED, Outcome
 
 FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 """What XML cannot hold in any way of writing it, such as a terminal's colours."""

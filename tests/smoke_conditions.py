@@ -17,9 +17,10 @@ from rich.console import Console
 
 from ablations.machine import Fingerprint
 from alexnet.data.manifest import default_data_dir
-from reports.baseline import Baseline, by_run, held_against, said_of
+from reports.baseline import Baseline, by_run, said_of
+from reports.check import SHIPPED, Check
+from reports.outcomes import held_against
 from reports.request import ALL, Request
-from reports.smoke import SHIPPED, Check
 from reports.smoke_runs import (
     COMMON,
     NATIVE,

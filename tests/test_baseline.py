@@ -12,15 +12,14 @@ from reports.baseline import (
     BaselineError,
     Expected,
     MadeWith,
-    Outcome,
     by_run,
     furthest,
-    held_against,
     losses_of,
     make,
     names_of,
     tolerances,
 )
+from reports.outcomes import Outcome, held_against
 from reports.smoke_runs import Smoked, Training
 
 MADE_WITH = MadeWith(

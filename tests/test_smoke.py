@@ -19,7 +19,7 @@ from ablations.machine import CAPS
 from ablations.store import Store
 from ablations.study import Arm, Contrast
 from alexnet.config import Config
-from reports import all_studies, smoke
+from reports import all_studies, check, smoke
 from reports.smoke_runs import COMMON, FOLDER, elsewhere
 
 SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
@@ -325,8 +325,8 @@ def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An installed package is not the place for what somebody else's machine comes to."""
-    monkeypatch.setattr(smoke, "checkout", lambda: (None, None))
-    shipped = smoke.Check(baseline=Path(smoke.SHIPPED))
+    monkeypatch.setattr(check, "checkout", lambda: (None, None))
+    shipped = check.Check(baseline=Path(check.SHIPPED))
 
     code, output = call(
         *SMOKE, "--results", tmp_path, "--baseline", "shipped", "--update-baseline",
@@ -336,7 +336,7 @@ def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
     assert code == 2
     assert "name a file of yours" in output
     assert "--baseline baseline.json --update-baseline" in shipped.renewal
-    assert smoke.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
+    assert check.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
 
 
 def test_a_baseline_is_of_all_studies(tmp_path: Path) -> None:
