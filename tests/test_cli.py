@@ -39,7 +39,9 @@ def call(*arguments: str | Path) -> tuple[int, str]:
 
 def start(results: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start a command as a process of its own, in its own group."""
-    code = "from reports.cli import main; main()"
+    # Started in the background of a script, the tests ignore Ctrl-C, and what they start would too.
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heeds}; from reports.cli import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments, "--results", str(results)],
         stdout=subprocess.PIPE,
