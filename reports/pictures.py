@@ -26,6 +26,7 @@ STYLE: dict[Any, Any] = {
 }
 LINES = ("solid", "dashed", "dashdot", "dotted")
 DPI = 200  # of PNG files, for print
+COMPRESS = 3  # of 9: a tenth larger files than by 6, in half of the time
 LONG = re.compile(r"(\d\.\d\d)\d+")
 """A coordinate with more than a hundredth of a point, which no eye sees."""
 
@@ -61,7 +62,9 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
             svg, metadata={"Date": None}
         )
         figure.set_dpi(DPI)
-        FigureCanvasAgg(figure).print_png(png, metadata={})  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(figure).print_png(  # type: ignore[no-untyped-call]
+            png, metadata={}, pil_kwargs={"compress_level": COMPRESS}
+        )
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     write_atomically(paths[0], _shorter(svg.getvalue()).encode())
     write_atomically(paths[1], png.getvalue())
