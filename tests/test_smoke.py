@@ -339,6 +339,16 @@ def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
     assert check.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
 
 
+def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
+    """Not even the one that a JUnit file would lie in."""
+    code, output = call(
+        *SMOKE, "--results", tmp_path / "a", "--junit", tmp_path / "b" / "smoke.xml", "--dry-run"
+    )
+
+    assert code == 0, output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_baseline_is_of_all_studies(tmp_path: Path) -> None:
     """A single study has a plan, and its comparison."""
     code, output = call(
