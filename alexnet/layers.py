@@ -20,6 +20,7 @@ from alexnet.config import (
     Tanh,
 )
 from alexnet.norms import local_response_norm, map_response_norm
+from alexnet.unshared import unshared_convolution
 
 
 def dropout(activations: Tensor, keep: Tensor, rate: float, scale: str) -> Tensor:
@@ -53,30 +54,6 @@ class Convolution(nn.Conv2d):
         if self.overhang:
             images = functional.pad(images, (0, self.overhang, 0, self.overhang))
         return super().forward(images)
-
-
-def unshared_convolution(
-    images: Tensor, weight: Tensor, bias: Tensor, size: int, stride: int, padding: int
-) -> Tensor:
-    """Convolve with kernels and biases that differ from place to place.
-
-    Args:
-        images: Shape (n, c, h, w).
-        weight: Shape (places, maps, c * size * size), places in rows of the output.
-        bias: Shape (maps, h', w').
-        size: Side of the kernels, pixels.
-        stride: Pixels.
-        padding: Zeros on every side, pixels.
-
-    Returns:
-        Shape (n, maps, h', w').
-
-    Source:
-        cuda-convnet's ``local`` layer, whose biases are unshared too.
-    """
-    patches = functional.unfold(images, size, padding=padding, stride=stride)
-    out = torch.matmul(patches.permute(2, 0, 1), weight.transpose(1, 2))  # (places, n, maps)
-    return out.permute(1, 2, 0).reshape(len(images), *bias.shape) + bias
 
 
 class UnsharedConvolution(nn.Module):

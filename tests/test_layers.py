@@ -31,9 +31,9 @@ from alexnet.layers import (
     build_part,
     dropout,
     fan_in,
-    unshared_convolution,
 )
 from alexnet.norms import local_response_norm, map_response_norm
+from alexnet.unshared import unshared_convolution
 
 INIT = Normal(std=0.1)
 
@@ -123,6 +123,32 @@ def test_unshared_weights_that_are_equal_everywhere_are_a_convolution() -> None:
     images = noise(2, 3, 6, 6)
 
     torch.testing.assert_close(layer(images), functional.conv2d(images, kernels, biases, padding=1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("size", "stride", "padding"), [(3, 1, 1), (3, 2, 0), (2, 3, 1)])
+def test_an_unshared_convolution_has_the_bits_of_one_with_unfold(
+    size: int, stride: int, padding: int, layout: torch.memory_format, dtype: torch.dtype
+) -> None:
+    """PyTorch's own unfold and its gradients; images that are not square as well."""
+
+    def learned(convolve) -> list[Tensor]:
+        down, across = (windows(side, size, stride, padding, "floor") for side in (8, 6))
+        images = noise(5, 4, 8, 6).to(dtype).contiguous(memory_format=layout).requires_grad_()
+        weight = noise(down * across, 3, 4 * size**2).to(dtype).requires_grad_()
+        bias = noise(3, down, across).to(dtype).requires_grad_()
+        out = convolve(images, weight, bias, size, stride, padding)
+        out.backward(noise(*out.shape).to(dtype))
+        return [out, images.grad, weight.grad, bias.grad]
+
+    def with_unfold(images, weight, bias, size, stride, padding) -> Tensor:
+        patches = functional.unfold(images, size, padding=padding, stride=stride)
+        out = patches.permute(2, 0, 1) @ weight.transpose(1, 2)
+        return out.permute(1, 2, 0).reshape(len(images), *bias.shape) + bias
+
+    for ours, expected in zip(learned(unshared_convolution), learned(with_unfold), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=0)
 
 
 def test_towers_of_fully_connected_layers_do_not_meet() -> None:

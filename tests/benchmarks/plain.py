@@ -45,6 +45,13 @@ def tutorial() -> nn.Module:
     )  # fmt: skip
 
 
+def unshared(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return a convolution of 3 by 3 with weights of its own at every place, by unfold."""
+    patches = functional.unfold(images, 3, padding=1).permute(2, 0, 1)
+    out = torch.matmul(patches, weight.transpose(1, 2)).permute(1, 2, 0)
+    return out.reshape(len(images), *bias.shape) + bias
+
+
 def step(
     network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> Callable[[], float]:

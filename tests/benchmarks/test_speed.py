@@ -26,6 +26,7 @@ from alexnet.norms import local_response_norm
 from alexnet.optim import optimizer_for
 from alexnet.presets import preset
 from alexnet.training import step
+from alexnet.unshared import unshared_convolution
 from reports.comparison import compare
 
 HERE = Path(__file__).parent
@@ -164,6 +165,28 @@ def test_response_norm(benchmark: BenchmarkFixture, how: str) -> None:
         norm(images.detach().requires_grad_()).backward(above)
 
     benchmark.pedantic(both, rounds=12, warmup_rounds=3)
+
+
+@pytest.mark.parametrize("how", ["ours", "PyTorch's unfold"])
+def test_unshared_convolution(benchmark: BenchmarkFixture, how: str) -> None:
+    """One thread, forward and backward on (128, 64, 6, 6): local3 of cuda-convnet's networks."""
+    as_it_comes(threads=1)
+    benchmark.group = "unshared convolution, forward and backward"
+    stream = torch.Generator().manual_seed(0)
+    images, weight, bias = (
+        torch.randn(shape, generator=stream).requires_grad_()
+        for shape in ((128, 64, 6, 6), (36, 32, 64 * 9), (32, 6, 6))
+    )
+
+    def both() -> None:
+        seen = images.contiguous(memory_format=torch.channels_last)
+        if how == "ours":
+            out = unshared_convolution(seen, weight, bias, size=3, stride=1, padding=1)
+        else:
+            out = plain.unshared(seen, weight, bias)
+        out.sum().backward()
+
+    benchmark.pedantic(both, rounds=ROUNDS, warmup_rounds=3)
 
 
 @pytest.mark.parametrize("what", ["import torch", "a report of a study that is done"])
