@@ -22,7 +22,7 @@ class Chosen(NamedTuple):
 class Work(NamedTuple):
     """What the records in a store leave to be done."""
 
-    choices: dict[str, Choice]  # of every arm whose tuning is complete
+    plan: Plan  # with the rate of every arm whose tuning is complete, registered or not
     runs: list[Run]  # that can start now, the most urgent first
     untried: float  # the fraction of all arms' rates that is not tried yet
 
@@ -50,7 +50,7 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
         missing = [run for run in compared if store.find(run) is None]
         for run in (*sorted(waited_for, key=lambda run: run.seed), *missing):
             runs.setdefault(run.id, run)
-    return Work(choices, list(runs.values()), untried)
+    return Work(chosen, list(runs.values()), untried)
 
 
 def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:
@@ -89,7 +89,7 @@ def run_studies(
         after: list[Run] = []
         for name, plan in known.items():
             work = remaining(plan, store, seeds[name])
-            for arm, choice in work.choices.items():
+            for arm, choice in work.plan.choices.items():
                 if arm not in plan.choices:
                     plan = plan.model_copy(update={"choices": plan.choices | {arm: choice}})
                     store.write_plan(plan)

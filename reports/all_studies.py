@@ -8,7 +8,7 @@ from ablations.executors import LocalWorkers
 from ablations.messages import Place
 from ablations.plan import Plan
 from ablations.registration import threads_of
-from ablations.runner import Chosen, counts, run_studies
+from ablations.runner import Chosen, counts, remaining, run_studies
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Study
@@ -136,8 +136,7 @@ def _announce(
     store: Store,
 ) -> None:
     here, total = (
-        sum(column)
-        for column in zip(*(counts(p, store, p.definition.seeds) for p in plans), strict=True)
+        sum(column) for column in zip(*(_counts(plan, store) for plan in plans), strict=True)
     )
     one = effort.shared(studies, manifest.name)
     say(console, "plan", f"{len(studies)} studies on {manifest.name}, {total} runs to compare")
@@ -150,6 +149,15 @@ def _announce(
         say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
     say(console, "order", "rates first, then seed by seed: balanced whenever it stops")
     console.print()
+
+
+def _counts(plan: Plan, store: Store) -> tuple[int, int]:
+    """Return how many comparison runs are here, other studies' among them, and how many there are.
+
+    A plan that was not registered before has no rates yet, but records may decide them.
+    """
+    seeds = plan.definition.seeds
+    return counts(remaining(plan, store, seeds).plan, store, seeds)
 
 
 def _say_answer(console: Console, plan: Plan, store: Store) -> None:

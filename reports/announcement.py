@@ -7,7 +7,7 @@ from rich.console import Console
 
 from ablations.messages import Probe, Timed
 from ablations.plan import Plan
-from ablations.runner import counts, remaining
+from ablations.runner import Work, counts, remaining
 from ablations.store import LARGEST_WEIGHTS, Store
 from ablations.study import Study, TimeTo
 from alexnet.data.catalogue import Description, describe
@@ -38,22 +38,37 @@ class Announcement:
     step: dict[str, Timed]  # by arm
 
     @cached_property
-    def untried(self) -> float:
-        """The fraction of all tuning that is still to do."""
-        return remaining(self.plan, self.store, self.seeds).untried
+    def work(self) -> Work:
+        """What is still to do; other studies may have trained some of a new plan's runs."""
+        return remaining(self.plan, self.store, self.seeds)
 
     @cached_property
+    def here(self) -> int:
+        """How many comparison runs have a record, of arms whose rates are known."""
+        return counts(self.work.plan, self.store, self.seeds)[0]
+
+    @property
     def compared(self) -> float:
         """The fraction of all comparison runs that is still to do."""
         one = self.plan.definition
-        here, total = counts(self.plan, self.store, self.seeds)
-        return (total - here) / (len(one.arms) * len(one.seeds))
+        return (len(one.arms) * len(self.seeds) - self.here) / (len(one.arms) * len(one.seeds))
+
+    @property
+    def tuned_arms(self) -> int:
+        """How many arms' rates are chosen: none if there is one rate; some take another arm's."""
+        one = self.plan.definition
+        return len(one.arms) - len(one.tuned_as) if len(one.rates) > 1 else 0
+
+    @property
+    def all_tuning_runs(self) -> int:
+        """How many tuning runs there are, if every rate is tried."""
+        one = self.plan.definition
+        return self.tuned_arms * len(one.rates) * len(one.tuning_seeds)
 
     @property
     def tuning_runs(self) -> float:
-        """How many tuning runs are still to do, if every rate is tried."""
-        one = self.plan.definition
-        return len(one.arms) * len(one.rates) * len(one.tuning_seeds) * self.untried
+        """How many of them are still to do."""
+        return self.all_tuning_runs * self.work.untried
 
     @property
     def comparison_runs(self) -> float:
@@ -84,14 +99,14 @@ class Announcement:
 def announce(console: Console, a: Announcement) -> None:
     """Say what will be done and how long it should take, before it is done."""
     one, plan, store = a.plan.definition, a.plan, a.store
-    here, total = counts(plan, store, a.seeds)
+    total = len(one.arms) * len(a.seeds)
     horizon = max(config.training.epochs for config in one.arms.values())
     until = (
         f"until {words.percent(one.metric.training_error)} training error or {horizon} epochs"
         if isinstance(one.metric, TimeTo)
         else f"{horizon} epochs each"
     )
-    there = f", {here} of them here" if here else ""
+    there = f", {a.here} of them here" if a.here else ""
     say(
         console,
         "plan",
@@ -109,8 +124,7 @@ def announce(console: Console, a: Announcement) -> None:
         )
     if len(a.seeds) < len(plan.seeds):
         say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
-    tuning = f"{len(one.arms)} arms x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
-    say(console, "before that", f"{tuning}, to choose each arm's rate")
+    say(console, *_tuning(a))
     new = (
         "new"
         if store.read_plan(one.study, one.dataset.name, one.smoke) is None
@@ -131,6 +145,17 @@ def announce(console: Console, a: Announcement) -> None:
     console.print()
 
 
+def _tuning(a: Announcement) -> tuple[str, str]:
+    """Say how rates are chosen, and how much of that is done."""
+    one, total = a.plan.definition, a.all_tuning_runs
+    if not total:
+        return "rate", f"{one.rates[0]:g} in every arm; none is chosen here"
+    here = total - round(a.tuning_runs)
+    there = f", {here} of them here" if here else ""
+    grid = f"{a.tuned_arms} arms x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
+    return "before that", f"{grid} = {total} runs{there}, to choose each arm's rate"
+
+
 def _say_what_is_reused(console: Console, a: Announcement) -> None:
     """Say which records here were made otherwise than this machine would make them."""
     records = [
@@ -145,12 +170,14 @@ def _say_what_is_reused(console: Console, a: Announcement) -> None:
 
 def _time(a: Announcement) -> str:
     """Estimate from steps timed here and the passes that the whole study took before."""
+    if not a.work.runs:
+        return "none: there is nothing to train"
     one = a.plan.definition
     runs = a.tuning_runs + a.comparison_runs
     if a.plan.about.passes is None or one.smoke:
         passes = runs * next(iter(one.arms.values())).training.epochs
     else:
-        share = TUNING_SHARE * a.untried + (1 - TUNING_SHARE) * a.compared
+        share = TUNING_SHARE * a.work.untried + (1 - TUNING_SHARE) * a.compared
         passes = a.plan.about.passes * share
     seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
     text = f"about {words.duration(seconds)}"
@@ -174,13 +201,13 @@ def _disk(a: Announcement) -> str:
 
 def list_runs(console: Console, a: Announcement) -> None:
     """Name the runs that can start now; the others' ids follow from rates not chosen yet."""
-    runs = remaining(a.plan, a.store, a.seeds).runs
+    runs = a.work.runs
     for run in runs[:LISTED]:
         rate = run.config.training.optimizer.rate
         say(console, run.short, f"{', '.join(a.plan.arms_of(run))}, rate {rate:g}, seed {run.seed}")
     if len(runs) > LISTED:
         say(console, "", f"and {len(runs) - LISTED} more")
-    if len(a.plan.choices) < len(a.plan.definition.arms):
+    if len(a.work.plan.choices) < len(a.plan.definition.arms):
         say(console, "", "the ids after these depend on what these will show")
 
 

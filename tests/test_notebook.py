@@ -48,13 +48,13 @@ def populated(results: Path, smoke: bool) -> tuple[Plan, Store]:
     study, manifest = asked(request)
     plan, store = new_plan(request, study, manifest, "float32"), Store(results)
     while runs := (work := remaining(plan, store, range(3))).runs:
-        plan = plan.model_copy(update={"choices": work.choices})
+        plan = work.plan
         for run in runs:
             (arm,) = plan.arms_of(run)
             store.add(record_of(run, [error - 0.01 * (run.seed % 10) for error in CURVES[arm]]))
     timing = Timing(seconds_per_step=0.01, batch=128, fingerprint=FINGERPRINT)
     plan = plan.model_copy(
-        update={"choices": work.choices, "timings": dict.fromkeys(CURVES, timing)}
+        update={"choices": work.plan.choices, "timings": dict.fromkeys(CURVES, timing)}
     )
     store.write_plan(plan)
     return plan, store

@@ -90,7 +90,7 @@ def run_all(plan: Plan, store: Memory) -> tuple[Plan, list[str]]:
     done = []
     while True:
         work = remaining(plan, store, plan.seeds)
-        plan = plan.model_copy(update={"choices": plan.choices | work.choices})
+        plan = plan.model_copy(update={"choices": plan.choices | work.plan.choices})
         if not work.runs:
             return plan, done
         done += labelled(plan, work.runs[:1])
@@ -242,7 +242,7 @@ def test_the_rate_taken_is_the_one_that_suits_the_leader(best: float) -> None:
 
     assert isinstance(found, Choice)
     assert found.rate == best
-    choices = remaining(plan, store, plan.seeds).choices
+    choices = remaining(plan, store, plan.seeds).plan.choices
     plan = plan.model_copy(update={"choices": choices})
     assert {plan.run(arm, 0).config.training.optimizer.rate for arm in ("base", "a")} == {best}
 
@@ -353,10 +353,10 @@ def test_a_study_of_one_rate_starts_with_its_comparison_runs() -> None:
     """At that rate."""
     plan = plan_of(rates=(0.02,), seeds=1)
     work = remaining(plan, Memory(), plan.seeds)
-    plan = plan.model_copy(update={"choices": work.choices})
+    plan = work.plan
 
     assert work.untried == 0
-    assert work.choices.keys() == ARMS.keys()
+    assert work.plan.choices.keys() == ARMS.keys()
     assert labelled(plan, work.runs) == ["base 0", "a 0", "b 0", "c 0"]
     assert {run.config.training.optimizer.rate for run in work.runs} == {0.02}
     assert counts(plan, Memory(), plan.seeds) == (0, 4)

@@ -1,0 +1,92 @@
+"""What a study says it will do, worked out by hand for runs that are here and runs that are not."""
+
+import io
+
+import pytest
+from conftest import FINGERPRINT
+from rich.console import Console
+from simulation import Memory
+from test_plan import MANIFEST
+from test_runner_order import ARMS, FOLLOWS, against, finish, plan_of, run_all
+from test_study import example
+
+from ablations.messages import Probe, Timed
+from ablations.plan import Plan
+from ablations.runner import remaining
+from reports.announcement import Announcement, announce, list_runs
+
+
+class Unregistered(Memory):
+    """Records of other studies, and no plan of this one."""
+
+    def read_plan(self, *_: object) -> None:
+        """Return that there is none."""
+
+
+def announced(plan: Plan, store: Unregistered, seconds: float = 0.01) -> dict[str, str]:
+    """Return what is said of a plan, by what stands before it; a step takes so many seconds."""
+    a = Announcement(
+        study=example(),
+        plan=plan,
+        store=store,  # type: ignore[arg-type]
+        manifest=MANIFEST,
+        seeds=plan.seeds,
+        probe=Probe("float32", FINGERPRINT),
+        workers=1,
+        step=dict.fromkeys(plan.definition.arms, Timed(seconds, parameters=1000)),
+    )
+    console = Console(file=io.StringIO(), width=200)
+    announce(console, a)
+    list_runs(console, a)
+    assert isinstance(console.file, io.StringIO)
+    lines = [line.partition("  ") for line in console.file.getvalue().splitlines()]
+    return {name or text.strip()[:19]: text.strip() for name, _, text in lines}
+
+
+def test_a_new_plan_counts_the_runs_that_another_study_trained() -> None:
+    """Two of its three arms are another's: their rates are known though none is registered."""
+    other = plan_of({name: ARMS[name] for name in ("base", "a")}, [against("a")])
+    store = Unregistered()
+    run_all(other, store)
+
+    said = announced(plan_of({n: ARMS[n] for n in ("base", "a", "b")}, [against("b")]), store)
+
+    assert said["plan"].startswith("3 arms x 3 seeds = 9 runs, 6 of them here")
+    assert said["before that"].startswith("3 arms x 2 rates x 2 seeds = 12 runs, 8 of them here")
+    assert "the ids after these" in said
+
+
+def test_a_new_plan_all_of_whose_runs_are_here_takes_no_time() -> None:
+    """Which is said."""
+    store = Unregistered()
+    run_all(plan_of(), store)
+
+    said = announced(plan_of({name: ARMS[name] for name in ("base", "a")}, [against("a")]), store)
+
+    assert said["plan"].startswith("2 arms x 3 seeds = 6 runs, 6 of them here")
+    assert said["time"] == "none: there is nothing to train"
+    assert "the ids after these" not in said
+
+
+def test_one_rate_is_not_chosen() -> None:
+    """So nothing goes before the comparison, and all ids are known."""
+    said = announced(plan_of(rates=(0.02,)), Unregistered())
+
+    assert said["plan"].startswith("4 arms x 3 seeds = 12 runs, 2 epochs")
+    assert said["rate"] == "0.02 in every arm; none is chosen here"
+    assert "before that" not in said
+    assert "the ids after these" not in said
+
+
+@pytest.mark.parametrize("done", [0, 4])
+def test_an_arm_that_takes_anothers_rate_is_not_tuned(done: int) -> None:
+    """Three arms, one of which follows: two are tuned, eight runs, some of which may be here."""
+    plan = plan_of({**{n: ARMS[n] for n in ("base", "b")}, "a": FOLLOWS}, [against("a")])
+    store = Unregistered()
+    for _ in range(done // 4):  # one rate of both arms, two seeds each
+        finish(store, remaining(plan, store, plan.seeds).runs[:4])
+
+    said = announced(plan, store)
+
+    there = ", 4 of them here" if done else ""
+    assert said["before that"].startswith(f"2 arms x 2 rates x 2 seeds = 8 runs{there}, to choose")
