@@ -22,7 +22,7 @@ from reports.facets import facets
 from reports.request import PRACTICE
 from reports.terminal import say
 
-NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 20, 35
+NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 20, 37
 WIDTH, LABEL = 100, 16
 SMALL = "cifar10"
 LISTED = 12  # arms, or contrasts
@@ -130,6 +130,8 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         needs = ", ".join(NEEDED[need] for need in sorted(lacks))
         return f"needs {needs}" if alone else "not run"
     one = found[0].comparison
+    if found[0].plan.about.shows == "readings" and words.largest(one).estimate is not None:
+        return _readings(one)
     if found[0].plan.about.shows == "spread" and one.done == one.planned:
         return f"shown, {one.dataset}"
     if one.done < one.planned:
@@ -137,6 +139,13 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
     shown = _said(words.speaks(one))
     own = one.setting in ON_THE_PAPERS_DATA
     return f"{shown}, {one.dataset}" if own else f"practice: {shown}"
+
+
+def _readings(one: Comparison) -> str:
+    """Return how many readings are complete, and the largest ratio so far."""
+    done = sum(effect.pairs == effect.planned for effect in one.effects)
+    top = words.largest(one)
+    return f"{done} of {len(one.effects)} readings: {words.estimate(top)} {words.unit(top.metric)}"
 
 
 def _said(effect: Effect) -> str:

@@ -1,5 +1,6 @@
 """All studies at once: listed, explained, run in step, and every arm for a few updates."""
 
+import io
 import re
 import subprocess
 import sys
@@ -7,7 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from rich.console import Console
 from test_cli import call
+from test_comparison import filled
 
 from ablations import studies
 from ablations.arms import NO_NORM
@@ -20,6 +23,7 @@ from alexnet.data.generated import GENERATED
 from alexnet.presets import PRESETS, preset, tiny
 from reports import all_studies, effort
 from reports.comparison import compare
+from reports.studies import catalogue
 
 SEEDS = 4
 POINT = {"direction": "higher", "margin": 0.05, "margin_reason": "made up"}
@@ -74,6 +78,21 @@ def test_the_list_has_every_study_once_with_what_was_found() -> None:
         assert title.upper() in output
     assert "weaker 3.54 times, cifar10_jpeg" in output
     assert "-1.4 points" in output
+
+
+def test_a_study_of_readings_is_listed_by_how_many_are_complete(results: Path) -> None:
+    """A reading counts with all its seeds; the largest ratio is said, of a bound as one."""
+    for seeds, said in (
+        (2, "0 of 1 readings: at least 16.0 times"),
+        (3, "1 of 1 readings: at least 16.0 times"),
+    ):
+        plan, _ = filled(results, seeds, tanh=[0.6, 0.3, 0.3], relu=[0.4, 0.0])
+        shown = plan.model_copy(update={"about": plan.about.but(shows="readings")})
+        (results / "plans" / f"{plan.name}.json").write_text(shown.to_json())
+
+        console = Console(file=io.StringIO(), width=200)
+        catalogue(console, [Store(results)])
+        assert said in console.file.getvalue()
 
 
 def test_listing_loads_no_pytorch() -> None:
