@@ -134,7 +134,7 @@ class Shared(NamedTuple):
 
 def shared(studies: Iterable[Study], dataset: str) -> Shared:
     """Return what studies have in common on a dataset: equal configs at the same rates to try."""
-    known: dict[str, str] = {}  # a training, and the first study that has it
+    known: dict[str, Study] = {}  # a training, and the first study that has it
     arms, free = 0, {}
     for study in studies:
         shown = _shown(study, dataset)
@@ -142,9 +142,13 @@ def shared(studies: Iterable[Study], dataset: str) -> Shared:
             continue
         trainings = [_training(shown, dataset, name) for name in shown.arms]
         arms += len(trainings)
-        owners = {known[training] for training in trainings if training in known}
-        if all(training in known for training in trainings) and len(owners) == 1:
+        owners = {known[training].name for training in trainings if training in known}
+        seeds = study.seeds_on(dataset)
+        if len(owners) == 1 and all(
+            training in known and known[training].seeds_on(dataset) >= seeds
+            for training in trainings
+        ):
             free[study.name] = owners.pop()
         for training in trainings:
-            known.setdefault(training, study.name)
+            known.setdefault(training, shown)
     return Shared(arms, len(known), free)

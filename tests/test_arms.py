@@ -20,16 +20,19 @@ from ablations.arms import (
     one_wide_tower,
     without_convolution,
 )
+from ablations.studies import STUDIES
 from alexnet.config import Config, Network
 from alexnet.model import build, layer_of, skeleton
 from alexnet.presets import (
     alexnet_cifar,
+    caffe_alexnet,
     no_communication_2012,
     one_gpu_2012,
     paper,
     source_2012,
     tiny,
 )
+from alexnet.schedules import factors
 
 
 def sides(network: Network) -> dict[str, list[int]]:
@@ -248,6 +251,68 @@ def test_pooling_2_2_leaves_maps_as_large_as_3_2() -> None:
         for module in skeleton(network).modules()
         if isinstance(module, torch.nn.MaxPool2d)
     )
+
+
+def test_pooling_2_2_of_small_images_leaves_no_place_of_the_last_map_out() -> None:
+    """What follows conv5 reads all nine places, as with 3/2; with 2/2 on a map of 3, four."""
+    study, base = STUDIES["overlapping_pooling"], alexnet_cifar()
+
+    def places(config: Config) -> int:
+        network = build(config, 0)
+        seen = torch.rand(64, 64, 3, 3, generator=torch.Generator().manual_seed(0))
+        seen.requires_grad_()
+        after = [
+            m for name, m in network.features.named_children() if name.startswith("conv5_pool")
+        ]
+        after[0](seen).sum().backward()
+        return int((seen.grad.abs().sum((0, 1)) > 0).sum())
+
+    equal = study.config("cifar10", "2/2, equal maps")
+    assert places(base) == places(equal) == 9
+    assert places(base.but(**POOL_2_2)) == 4
+    assert sides(equal.network) == sides(base.network)
+    assert study.config("imagenet", "2/2, equal maps") == study.bases["imagenet"].config.but(
+        **POOL_2_2
+    )
+
+
+def test_the_codes_ends_come_where_the_codes_did() -> None:
+    """Biases fall with the first drop of the weights; the rest between the second and the third.
+
+    Drops after 26, 32 and 35 of 36 epochs: 32 + 3 x (67 - 51) / 27 = 33.8, with 72 34.3.
+    """
+    study = STUDIES["code_vs_paper"]
+    base = study.bases["cifar10"].config.training
+    biases, frozen, noise = (
+        study.config("cifar10", arm)
+        for arm in (
+            "biases at twice the rate, lowered once",
+            "conv1 frozen near the end",
+            "colour noise off near the end",
+        )
+    )
+
+    for epoch, weights, of_biases in ((0, 1, 2), (25, 1, 2), (26, 0.1, 0.2), (35, 0.001, 0.2)):
+        rates = factors(biases.training, [None] * epoch, epoch * 100, 100)
+        doubled = rates.biases * biases.training.optimizer.bias_rate
+        assert (rates.weights, doubled) == pytest.approx((weights, of_biases))
+    assert base.schedule.after == (26, 32, 35)
+    assert [rate.after for rate in frozen.training.layer_rates] == [33, 34]
+    assert noise.inputs.colour.last_epoch == 33
+
+
+def test_what_the_code_starts_from_is_the_network_of_the_other_studies() -> None:
+    """Whose conv3 to conv5 start as the code's do, so it is trained once."""
+    study = STUDIES["code_vs_paper"]
+
+    assert study.config("cifar10", "deviations of 0.03 in conv3 to conv5") == alexnet_cifar()
+
+
+def test_caffes_normalisation_is_caffes() -> None:
+    """Over all maps, not within towers: what its preset has."""
+    norm = STUDIES["response_norm"].config("imagenet", "Caffe's").network.parts["norm"]
+
+    assert norm == caffe_alexnet().network.parts["norm"]
 
 
 def test_biases_of_zero_start_at_zero_and_weights_as_before() -> None:

@@ -29,13 +29,13 @@ def second_norm(config: Config) -> Changes:
     }
 
 
-def deviations(config: Config, times: float) -> Changes:
-    """Return the change by which conv3 to conv5 start so many times as large.
+def deviations(config: Config, times: float = 1, over: float = 1) -> Changes:
+    """Return the change by which conv3 to conv5 start so many times as large, or as small.
 
     0.01 in the text, as in every layer; 0.03 in the code.
     """
     later = {
-        conv.name: {"init": {"std": times * conv.init.std}}
+        conv.name: {"init": {"std": conv.init.std * times / over}}
         for conv in config.network.convolutions[2:]
         if isinstance(conv.init, Normal)
     }
@@ -43,21 +43,34 @@ def deviations(config: Config, times: float) -> Changes:
 
 
 def as_late(config: Config, epoch: int) -> int:
-    """Return the epoch that is as far on as ``epoch`` was of the code's 92."""
-    return round(config.training.epochs * epoch / 92)
+    """Return the epoch that is as far on as ``epoch`` was of the code's 92.
+
+    It lies between the same two drops of the rate, the second and the third, at 51 and 78 there;
+    where drops wait for a plateau, it is the same part of the whole.
+    """
+    schedule, epochs = config.training.schedule, config.training.epochs
+    if not isinstance(schedule, Drops):
+        return round(epochs * epoch / 92)
+    _, second, third, *_ = (*schedule.after, epochs)
+    return int(second + (third - second) * (epoch - 51) / (78 - 51))
 
 
 def biases_drop_once(config: Config) -> Changes:
-    """Return the change by which biases have twice the rate, lowered to a tenth once only."""
-    first = Drops(after=(as_late(config, 23),))
-    return {"training": {"optimizer": {"bias_rate": 2.0}, "bias_schedule": first.model_dump()}}
+    """Return the change by which biases have twice the rate, lowered with the weights' but once."""
+    schedule = config.training.schedule
+    if isinstance(schedule, Drops):
+        once = schedule.model_dump() | {"after": schedule.after[:1]}
+    else:
+        once = schedule.model_dump() | {"drops": 1}
+    return {"training": {"optimizer": {"bias_rate": 2.0}, "bias_schedule": once}}
 
 
 def conv1_frozen(config: Config) -> Changes:
     """Return the change by which conv1 is slowed after epoch 67 of 92, and frozen after 72."""
     first = config.network.convolutions[0].name
-    slowed = LayerRate(layer=first, of="weights", after=as_late(config, 67), factor=0.1)
-    frozen = LayerRate(layer=first, after=as_late(config, 72), factor=0)
+    slow, freeze = as_late(config, 67), as_late(config, 72)
+    slowed = LayerRate(layer=first, of="weights", after=min(slow, freeze - 1), factor=0.1)
+    frozen = LayerRate(layer=first, after=freeze, factor=0)
     return {"training": {"layer_rates": (slowed, frozen)}}
 
 
@@ -102,5 +115,5 @@ STUDY = Study(
         if arm != TEXT
     ),
     # `alexnet_cifar` starts these layers as the code does.
-    bases=bases(small=deviations(alexnet_cifar(), times=1 / 3), claims=False),
+    bases=bases(small=deviations(alexnet_cifar(), over=3), claims=False),
 )

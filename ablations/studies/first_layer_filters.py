@@ -17,12 +17,12 @@ STUDY = Study(
     "difference of the towers' means is compared with that of the same kernels dealt to two towers "
     "by chance",
     would_change="a measure that sees hue rather than energy",
-    paper_dataset="imagenet",
+    paper_dataset="imagenet_2010",
     arms={"as it is": Arm(needs=("colour",))},
     contrasts=(
         Contrast(arm="as it is", against="as it is", claim="C28", direction="higher", margin=0.05,
                  margin_reason="a twentieth of the whole range would not be seen in a picture",
                  metric=TowerDifference(), against_metric=TowerDifference(kernels="shuffled")),
     ),
-    bases=bases(),
+    bases=bases(made_on="imagenet_2010"),
 )  # fmt: skip

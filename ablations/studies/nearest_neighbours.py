@@ -15,12 +15,12 @@ STUDY = Study(
     we_chose="how many of a test image's six nearest training images are of its class, by distance "
     "in the last hidden layer against distance in pixels",
     would_change="alike in another sense than of one class",
-    paper_dataset="imagenet",
+    paper_dataset="imagenet_2010",
     arms={"as it is": Arm(needs=("colour",))},
     contrasts=(
         Contrast(arm="as it is", against="as it is", claim="C29", direction="higher", margin=0.02,
                  margin_reason="two in a hundred neighbours more would not be noticed",
                  metric=SameClass(by="hidden"), against_metric=SameClass(by="pixels")),
     ),
-    bases=bases(),
+    bases=bases(made_on="imagenet_2010"),
 )  # fmt: skip

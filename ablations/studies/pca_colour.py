@@ -23,7 +23,8 @@ STUDY = Study(
     leaves_open="whether pixels reach from 0 to 1 or to 255, where the printed formula is noise of "
     "1,483 grey levels; no log was released",
     we_chose="the printed formula on pixels of 0 to 1 (unit), and what the code did: the root of "
-    "the eigenvalue, then divided by 1.1 (source), about twice as strong",
+    "the eigenvalue, then divided by 1.1 (source), twice as strong in brightness and six to twelve "
+    "times in hue",
     would_change="images whose light varies less, or more, than in photographs of the web",
     paper_dataset="imagenet",
     arms={"off": NO_COLOUR_NOISE, "unit": noise("unit"), "source": noise("source")},

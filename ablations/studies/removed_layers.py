@@ -17,7 +17,8 @@ STUDY = Study(
     paper_says="removing any of the middle layers costs about 2 % top-1, though each has no more "
     "than 1 % of the parameters",
     leaves_open="which layers are in the middle, and what becomes of a removed layer's norm and "
-    "pooling; no configuration and no log was released",
+    "pooling; no configuration and no log was released. By count, conv3 has 1.45 % of the "
+    "parameters and conv4 1.09 %",
     we_chose="conv2 to conv5, one at a time; norm and pooling stay, after the layer before",
     would_change="taking the pooling away too, which would change the size of all later maps; and "
     "towers, which no longer meet without conv3",

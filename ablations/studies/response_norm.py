@@ -8,11 +8,6 @@ from alexnet.config import BatchNorm
 POINT = {"margin": 0.007, "margin_reason": "half of what the paper says of its own"}
 
 
-def lrn(alpha: float, k: float) -> dict[str, object]:
-    """Return the change to a normalisation over five channels with these numbers."""
-    return {"network": {"parts": {"norm": {"alpha": alpha, "k": k}}}}
-
-
 STUDY = Study(
     name="response_norm",
     title="Local response normalisation",
@@ -24,16 +19,16 @@ STUDY = Study(
     leaves_open="the code divides alpha by the five channels, so what ran is not what is printed; "
     "its network without norms also lost a second one, within maps (#148)",
     we_chose="the printed constants as the network has them, and beside them those that ran "
-    "(alpha 2e-5), Caffe's (k of 1), none, and batch normalisation, which is three years younger "
-    "and outside the claim",
-    would_change="inputs that are scaled, on which alpha S / k is next to nothing and the claim "
-    "cannot be judged",
+    "(alpha 2e-5), Caffe's (k of 1, over all maps), none, and batch normalisation, which is three "
+    "years younger and outside the claim",
+    would_change="smaller activations: of scaled inputs, or of small images with alpha as it ran, "
+    "alpha S / k is next to nothing and the claim cannot be judged, which is measured",
     paper_dataset="imagenet",
     arms={
         "none": NO_NORM,
         "as printed": {},
-        "as released": lrn(alpha=2e-5, k=2.0),
-        "Caffe's": lrn(alpha=2e-5, k=1.0),
+        "as released": {"network": {"parts": {"norm": {"alpha": 2e-5}}}},
+        "Caffe's": {"network": {"parts": {"norm": {"alpha": 2e-5, "k": 1.0, "groups": 1}}}},
         "batch normalisation": Arm(changes={"network": {"parts": {"norm": BatchNorm()}}}),
     },
     contrasts=(

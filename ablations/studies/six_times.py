@@ -86,9 +86,10 @@ STUDY = Study(
     paper_says="a four-layer network with ReLU reaches 25 % training error on CIFAR-10 six times "
     "faster than the same network with tanh",
     leaves_open="the network, the scale of its inputs, its initial weights and its rates",
-    we_chose="three networks of cuda-convnet without decay, raw and scaled inputs, initial weights "
-    "as released and by the number of inputs, each activation at its best rate and both at "
-    "ReLU's: 24 readings, three seeds each, ranked and not judged",
+    we_chose="three networks of cuda-convnet without decay; inputs raw, or scaled by channel (mean "
+    "and deviation of each, no mean image); initial weights as released, or weights and biases by "
+    "the number of inputs; each activation at its best rate and both at ReLU's: 24 readings, three "
+    "seeds each, ranked and not judged",
     would_change="a reading that is not among them",
     paper_dataset="cifar10",
     arms=arms(),

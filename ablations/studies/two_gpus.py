@@ -15,7 +15,8 @@ STUDY = Study(
     paper_says="two towers lower the top-1 error by 1.7 points against a network with half as many "
     "kernels in each convolution, trained on one GPU",
     leaves_open="the one-GPU network has half the kernels, so towers and width are confounded; a "
-    "single tower of full width was not compared",
+    "single tower of full width was not compared. Its last convolution and its fully connected "
+    "layers keep their size, which favours one GPU (footnote 2)",
     we_chose="half the kernels on one GPU, as the code had it; beside it one wide tower, in which "
     "every kernel sees all maps, and the code's towers that never communicate (#150)",
     would_change="the same number of parameters in every arm, which no arm here has",
