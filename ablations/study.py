@@ -104,6 +104,8 @@ class Study(Frozen):
     shows: Shows = "effects"
     one_by_one: bool = False  # contrast after contrast, not all arms together
     source: str = ""  # the file it is written in, filled in by whoever reads it
+    # Arms that the images at hand cannot show, and what these lack; filled in by `on`:
+    left_out: dict[str, tuple[Quality, ...]] = Field(default_factory=dict)
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -138,12 +140,15 @@ class Study(Frozen):
             ValueError: If nothing is left to compare; says what the images lack.
         """
         arms = self._having(has)
+        lacks = {name: set(arm.needs) - has for name, arm in self.arms.items() if name not in arms}
+        left_out = {name: tuple(sorted(needs)) for name, needs in lacks.items()}
         contrasts = tuple(c for c in self.contrasts if set(c.arms) <= arms.keys())
         if not contrasts:
             needed = {need for arm in self.arms.values() for need in arm.needs} - has
             what = " and ".join(NEEDED[need] for need in sorted(needed))
             raise ValueError(f"{self.name} needs {what}, and {dataset} has none")
-        return self.model_copy(update={"arms": arms, "contrasts": contrasts})
+        shown = {"arms": arms, "contrasts": contrasts, "left_out": left_out}
+        return self.model_copy(update=shown)
 
     def config(self, dataset: str, arm: str) -> Config:
         """Return the whole config of an arm on a dataset."""

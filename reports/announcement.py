@@ -110,7 +110,7 @@ def announce(console: Console, a: Announcement) -> None:
     say(
         console,
         "plan",
-        f"{len(one.arms)} arms x {len(a.seeds)} seeds = {total} runs{there}, {until}",
+        f"{_arms(len(one.arms))} x {len(a.seeds)} seeds = {total} runs{there}, {until}",
     )
     for contrast in one.contrasts:
         metric = contrast.metric or one.metric
@@ -122,6 +122,8 @@ def announce(console: Console, a: Announcement) -> None:
             f"{contrast.between}, {words.measured(contrast, metric)}: {way} expected, nothing "
             f"within {nothing}",
         )
+    if not (one.judged or one.smoke):
+        say(console, "", "shown without a verdict")
     if len(a.seeds) < len(plan.seeds):
         say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
     say(console, *_tuning(a))
@@ -145,6 +147,10 @@ def announce(console: Console, a: Announcement) -> None:
     console.print()
 
 
+def _arms(count: int) -> str:
+    return f"{count} {'arm' if count == 1 else 'arms'}"
+
+
 def _tuning(a: Announcement) -> tuple[str, str]:
     """Say how rates are chosen, and how much of that is done."""
     one, total = a.plan.definition, a.all_tuning_runs
@@ -152,7 +158,7 @@ def _tuning(a: Announcement) -> tuple[str, str]:
         return "rate", f"{one.rates[0]:g} in every arm; none is chosen here"
     here = total - round(a.tuning_runs)
     there = f", {here} of them here" if here else ""
-    grid = f"{a.tuned_arms} arms x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
+    grid = f"{_arms(a.tuned_arms)} x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
     return "before that", f"{grid} = {total} runs{there}, to choose each arm's rate"
 
 

@@ -11,7 +11,7 @@ from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.registration import threads_of
 from ablations.store import Store
-from ablations.study import ALPHA, Study
+from ablations.study import ALPHA, NEEDED, Study
 from alexnet.data.catalogue import describe
 from alexnet.data.manifest import Manifest
 from reports import statistics, words
@@ -36,6 +36,7 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
     if smoke:
         say(console, "SMOKE RUN", f"{manifest.title or manifest.name}; a few updates a run.")
         say(console, "", "It shows that all works; its numbers mean nothing.")
+        _say_what_is_left_out(console, study)
         console.print()
         return
     if study.bases[manifest.name].setting == "stand-in" and study.paper_dataset:
@@ -47,7 +48,14 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
         cost = f" ({paper.cost})" if paper.cost else ""
         say(console, "", f"The paper's own experiment, in one command{cost}:")
         say(console, "", f"    {own_experiment(study, paper)}")
+        _say_what_is_left_out(console, study)
         console.print()
+
+
+def _say_what_is_left_out(console: Console, study: Study) -> None:
+    for arm, needs in study.left_out.items():
+        lacking = " and ".join(NEEDED[need] for need in needs) or "the arm whose rate it takes"
+        say(console, "left out", f"{arm}, which needs {lacking}")
 
 
 def averaged(console: Console, plan: Plan, store: Store) -> Plan:

@@ -1,6 +1,7 @@
 """What `invoke studies` prints: all studies in groups, or one of them explained on a screen."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,17 +13,18 @@ from ablations.plan import Plan
 from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES, find_study
 from ablations.study import NEEDED, Base, Study
-from alexnet.config import Config
+from alexnet.config import Config, Conv, Dense
 from alexnet.cost import size_of
 from alexnet.data.catalogue import describe
 from reports import effort, words
 from reports.comparison import Comparison, compare
-from reports.effect import ON_THE_PAPERS_DATA, Effect
+from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
 from reports.facets import facets
 from reports.request import PRACTICE
 from reports.terminal import say
 
-NAME, ASKS, SECTION, PAPER, FOUND = 20, 32, 17, 20, 37
+NAME, ASKS, SECTION, PAPER, FOUND = 19, 30, 8, 17, 42
+ONE_LINE = 140  # columns that a study's line needs; a narrower terminal gets two
 WIDTH, LABEL = 100, 16
 SMALL = "cifar10"
 LISTED = 12  # arms, or contrasts
@@ -63,21 +65,28 @@ def _distance(found: Found) -> tuple[bool, bool, float]:
 
 
 def catalogue(console: Console, stores: Sequence[Store]) -> None:
-    """Print a line a study, in groups: question, section, the paper's number, ours, time here."""
+    """Print a line a study, in groups: question, section, the paper's number, ours, time here.
+
+    On a narrow terminal what was found and the time have a line of their own.
+    """
     found, pace = everything(stores), effort.speed(stores)
     shared = {d: effort.shared(STUDIES.values(), d) for d in (PRACTICE, SMALL)}
     free = {dataset: one.free for dataset, one in shared.items()}
     _print(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
     if pace:
-        _print(console, f"time: {pace.where}; on practice images / CIFAR-10 / ImageNet")
+        where = f"on {PRACTICE} / {SMALL}, or on ImageNet"
+        _print(console, f"time: {pace.where}; {where}")
     _print(console)
-    _print(console, _row("", "", "section", "the paper", "found", "time"))
+    narrow = console.is_terminal and console.width < ONE_LINE
+    _print(console, _row("", "", "section", "the paper", "found", "time", narrow))
     for title, studies in GROUPS.items():
         _print(console, title.upper())
         for study in studies:
             when = _times(study, pace, free)
             ours = _ours(study, found.get(study.name, []))
-            _print(console, _row(study.name, study.asks, study.section, _paper(study), ours, when))
+            section = study.section.split(",")[0]
+            row = (study.name, study.asks, section, _paper(study), ours, when)
+            _print(console, _row(*row, narrow))
         _print(console)
     for dataset, one in shared.items():
         _print(
@@ -89,9 +98,10 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
     say(console, "explained", "invoke studies --name NAME")
 
 
-def _row(name: str, asks: str, section: str, paper: str, ours: str, when: str) -> str:
-    cells = ((name, NAME), (asks, ASKS), (section, SECTION), (paper, PAPER), (ours, FOUND))
-    return "  " + " ".join(f"{text:<{width}}" for text, width in cells) + " " + when
+def _row(name: str, asks: str, section: str, paper: str, ours: str, when: str, narrow: bool) -> str:
+    asked = f"  {name:<{NAME}} {asks:<{ASKS}} {section:<{SECTION}} {paper:<{PAPER}}"
+    between = "\n" + " " * (NAME + 3) if narrow else " "
+    return f"{asked}{between}{ours:<{FOUND}} {when}"
 
 
 def _print(console: Console, text: str = "") -> None:
@@ -118,7 +128,9 @@ def _paper(study: Study) -> str:
         return "no number"
     metric = main.metric or next(iter(study.bases.values())).metric
     before, after = {"C30": ("about ", ""), "C20": ("", " or more")}.get(study.claim, ("", ""))
-    return f"{before}{words.paper_size(main, metric)} {words.unit(metric)}{after}"
+    size, unit = words.paper_size(main, metric), words.unit(metric)
+    unit = unit.removesuffix("s") if size == "-1" else unit
+    return f"{before}{size} {unit}{after}"
 
 
 def _ours(study: Study, found: Sequence[Found]) -> str:
@@ -136,9 +148,22 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         return f"shown, {one.dataset}"
     if one.done < one.planned:
         return f"{one.done} of {one.planned} runs, {one.dataset}"
-    shown = _said(words.speaks(one))
-    own = one.setting in ON_THE_PAPERS_DATA
-    return f"{shown}, {one.dataset}" if own else f"practice: {shown}"
+    judged = [effect for effect in one.effects if effect.contrast.judged]
+    if study.claim is None and len(judged) > 1:
+        said = Counter(effect.verdict for effect in judged)
+        sure = [f"{count} {word}" for word, count in said.most_common() if word in DECIDED]
+        shown = ", ".join(sure) or "none decided"
+        return f"{shown} of {len(judged)}, {one.dataset}"
+    main = _main(study)
+    claimed = (effect for effect in one.effects if _same(effect.contrast, main))
+    effect = next(claimed, one.effects[0])
+    return f"{_said(effect)}, {one.dataset}"
+
+
+def _same(registered: Contrast, written: Contrast) -> bool:
+    """Return whether they compare the same; a plan has margins filled in, and may be older."""
+    asked = ("arm", "against", "metric", "against_metric", "minus")
+    return all(getattr(registered, name) == getattr(written, name) for name in asked)
 
 
 def _readings(one: Comparison) -> str:
@@ -153,15 +178,17 @@ def _said(effect: Effect) -> str:
 
 
 def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, str]]) -> str:
-    """Return the time on practice images, on CIFAR-10 and on ImageNet."""
+    """Return the time on practice images and on CIFAR-10; on ImageNet if it takes no others."""
     shown = []
-    papers = study.paper_dataset or ""
-    large = papers if papers.startswith("imagenet") else "imagenet"
-    for dataset in (PRACTICE, SMALL, large):
+    for dataset in (PRACTICE, SMALL):
         took = pace and effort.seconds(study, dataset, pace)
         owner = free.get(dataset, {}).get(study.name)
         shown.append(f"free: {owner}" if owner else words.duration(took) if took else "-")
-    return " / ".join(shown)
+    if shown == ["-", "-"] and pace:
+        large = next(name for name in study.bases if name.startswith("imagenet"))
+        took = effort.seconds(study, large, pace)
+        return f"{words.duration(took)}, ImageNet" if took else "-"
+    return " / ".join(dict.fromkeys(shown))
 
 
 def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
@@ -252,11 +279,18 @@ def _arms(study: Study, dataset: str) -> Iterator[str]:
 def _differs(config: Config, start: Config) -> list[str]:
     """Return in words what a config has that another has not."""
     there = {layer.name for layer in config.network.layers}
-    removed = [layer.name for layer in start.network.layers if layer.name not in there]
+    removed = [layer for layer in start.network.layers if layer.name not in there]
     if removed and there < {layer.name for layer in start.network.layers}:
-        return [f"no {name}; its norm and pooling stay" for name in removed]
+        return [_without(layer) for layer in removed]
     base = facets(start)
     return [f"{facet} {value}" for facet, value in facets(config).items() if value != base[facet]]
+
+
+def _without(layer: Conv | Dense) -> str:
+    """Return what becomes of a removed layer's parts; its activation goes with it."""
+    stay = [part for part in layer.then if part != "act"]
+    follow = f"{' and '.join(stay)} follow{'s' if len(stay) == 1 else ''} the layer before"
+    return f"no {layer.name}{f'; its {follow}' if stay else ''}"
 
 
 def _contrasts(study: Study, dataset: str) -> Iterator[str]:

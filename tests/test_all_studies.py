@@ -4,13 +4,16 @@ import io
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
+from conftest import measures_of
 from rich.console import Console
 from test_cli import call
-from test_comparison import filled
+from test_comparison import HELPS, filled, of_errors, with_measures
 
 from ablations import studies
 from ablations.arms import NO_NORM
@@ -19,10 +22,15 @@ from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import Arm, Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.cost import costs, size_of
+from alexnet.data.catalogue import read_manifest
 from alexnet.data.generated import GENERATED
+from alexnet.data.manifest import default_data_dir
 from alexnet.presets import PRESETS, preset, tiny
 from reports import all_studies, effort
+from reports import studies as studies_list
 from reports.comparison import compare
+from reports.narration import introduce
+from reports.request import shown_on
 from reports.studies import catalogue
 
 SEEDS = 4
@@ -61,6 +69,14 @@ ONE = made_up(
 )  # fmt: skip
 
 
+def printed(what: Callable[..., None], *about: Any, **options: Any) -> str:
+    """Return what is printed of something, unwrapped."""
+    console = Console(file=io.StringIO(), width=200)
+    what(console, *about, **options)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two small studies that share an arm be all that there are."""
@@ -90,9 +106,51 @@ def test_a_study_of_readings_is_listed_by_how_many_are_complete(results: Path) -
         shown = plan.model_copy(update={"about": plan.about.but(shows="readings")})
         (results / "plans" / f"{plan.name}.json").write_text(shown.to_json())
 
-        console = Console(file=io.StringIO(), width=200)
-        catalogue(console, [Store(results)])
-        assert said in console.file.getvalue()
+        assert said in printed(catalogue, [Store(results)])
+
+
+def test_a_study_is_listed_by_the_contrast_that_the_papers_number_is_of(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not by the largest effect: batch normalisation may do more than what the claim is about."""
+    of_training = HELPS.but(metric=FinalError(part="train"))
+    claimed = Contrast(arm="with", against="without", claim="C13", paper=-0.014)
+    plan = of_errors(of_training, claimed, seeds=7)
+    without = [measures_of(0.5, 0.2, 0.21 + seed / 1000) for seed in range(7)]
+    alike = {"with": [measures_of(0.1, 0.2, 0.2)] * 7, "without": without}
+    store = with_measures(plan, results, alike)
+    store.write_plan(plan)
+    response_norm = STUDIES["response_norm"]
+    study = response_norm.model_copy(
+        update={"name": "norm", "contrasts": (of_training, claimed), "claim": "C13"}
+    )
+    monkeypatch.setattr(studies_list, "GROUPS", {"Made up": (study,)})
+    monkeypatch.setattr(studies_list, "STUDIES", {"norm": study})
+
+    listed = printed(catalogue, [store])
+
+    assert re.search(r"-1\.4 points +same way -1\.30 points, fashion_mini", listed), listed
+
+
+def test_what_all_studies_plan_is_what_the_list_counts() -> None:
+    """On the practice images, which do not show everything."""
+    manifest = read_manifest("fashion_mini", default_data_dir())
+    shown = list(all_studies.shown(manifest, Console(quiet=True)))
+
+    arms = effort.shared(STUDIES.values(), "fashion_mini").arms
+    assert arms == sum(len(study.arms) for study in shown)
+
+
+def test_what_images_cannot_show_is_left_out_and_said() -> None:
+    """Grey ones have no colour noise."""
+    manifest = read_manifest("fashion_mini", default_data_dir())
+    study = shown_on(STUDIES["one_removed"], manifest)
+
+    said = printed(introduce, study, manifest, smoke=False)
+
+    assert "left out no colour noise, which needs colour images" in re.sub(" +", " ", said)
+    assert "no colour noise" not in study.arms
+    assert set(study.left_out) == {"no colour noise"}
 
 
 def test_listing_loads_no_pytorch() -> None:
