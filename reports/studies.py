@@ -3,12 +3,14 @@
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from rich.console import Console
 
 from ablations.claims import CLAIMS
 from ablations.contrast import Contrast, Overfits
+from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES, find_study
@@ -28,6 +30,7 @@ ONE_LINE = 140  # columns that a study's line needs; a narrower terminal gets tw
 WIDTH, LABEL = 100, 16
 SMALL = "cifar10"
 LISTED = 12  # arms, or contrasts
+ALIKE = 3  # contrasts in a row that share what they are compared with are listed by arm
 SHARED = (
     "all else; of a seed, initial weights, order, crops, flips, colour noise and dropout wherever "
     "shapes agree"
@@ -222,16 +225,28 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
         _paragraph(console, "" if number else "images", _images(study, where, base, pace))
     _print(console)
     found = everything(stores).get(study.name, [])
-    for one in found:
-        if one.plan.about.shows != "effects":
-            _paragraph(console, "found", words.headline(one.plan, one.comparison))
-            continue
-        for effect in one.comparison.effects:
-            verdict = words.verdict_line(effect, one.comparison)
-            _paragraph(console, "found", f"{one.comparison.dataset}: {verdict}")
-    if not found:
-        _paragraph(console, "found", "nothing yet")
+    lines = [line for one in found for line in _came_to(one)]
+    for number, line in enumerate(lines or ["nothing yet"]):
+        _paragraph(console, "" if number else "found", line)
     say(console, "run it", f"invoke ablate --study {name}")
+
+
+def _came_to(found: Found) -> Iterator[str]:
+    """Yield what a plan has come to: a sentence each, or of many contrasts a line a verdict."""
+    one = found.comparison
+    if found.plan.about.shows != "effects":
+        yield words.headline(found.plan, one)
+    elif len(one.effects) <= ALIKE or one.done < one.planned:
+        for line in dict.fromkeys(words.verdict_line(effect, one) for effect in one.effects):
+            yield f"{one.dataset}: {line}"
+    else:
+        for verdict in dict.fromkeys(effect.verdict for effect in one.effects):
+            those = [effect for effect in one.effects if effect.verdict == verdict]
+            sizes = (
+                f"{effect.contrast.arm} {words.estimate(effect)} {words.unit(effect.metric)}"
+                for effect in those
+            )
+            yield f"{one.dataset}: {verdict}: {'; '.join(sizes)}"
 
 
 def _held_fixed(study: Study, dataset: str) -> str:
@@ -259,7 +274,7 @@ def _arms(study: Study, dataset: str) -> Iterator[str]:
     start = study.bases[dataset].config
     size = size_of(start.network).parameters
     if len(study.arms) > LISTED:
-        yield f"{len(study.arms)}: {'; '.join(study.arms)}"
+        yield f"{len(study.arms)}: {_listed(list(study.arms))}"
         return
     for name, arm in study.arms.items():
         config = study.config(dataset, name)
@@ -274,6 +289,15 @@ def _arms(study: Study, dataset: str) -> Iterator[str]:
             differs.append(f"at the rate of {arm.tuned_as}")
         needs = "".join(f"; needs {NEEDED[need]}" for need in arm.needs)
         yield f"{name}: {'; '.join(differs) or 'the base'}{needs}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return many names in a line; of every combination of two lists, the lists."""
+    halves = [name.partition(": ")[::2] for name in names]
+    firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*halves, strict=True))
+    if all(seconds) and len(firsts) * len(seconds) == len(names):
+        return f"{', '.join(seconds)}; each in {'; '.join(firsts)}"
+    return "; ".join(names)
 
 
 def _differs(config: Config, start: Config) -> list[str]:
@@ -299,23 +323,33 @@ def _contrasts(study: Study, dataset: str) -> Iterator[str]:
     if len(shown) > LISTED:
         yield f"{len(shown)} contrasts, such as"
         shown = shown[:1]
-    before = ""
-    for contrast in shown:
-        metric = contrast.metric or primary
-        by = words.measured(contrast, metric)
-        says = f"{contrast.between}{'' if by == before else f', {by}'}: "
-        before = by
-        way = contrast.predicts(metric)
-        says += "no difference expected" if way == "equal" else f"{way} expected"
-        if contrast.paper is not None:
-            says += f", the paper {words.paper_size(contrast, metric)} {words.unit(metric)}"
-        says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
-        if not contrast.judged:
-            says += "; shown, not judged"
-        if needed := contrast.precondition:
-            what = "overfits" if isinstance(needed, Overfits) else "has an active norm"
-            says += f"; presupposes that {needed.arm} {what}"
-        yield says
+    for (against, by), several in groupby(shown, lambda c: _compared_by(c, primary)):
+        group = list(several)
+        alike = len(group) >= ALIKE and all(contrast.is_simple for contrast in group)
+        if alike:
+            yield f"each against {against}, {by}:"
+        for contrast in group:
+            start = contrast.arm if alike else f"{contrast.between}, {by}"
+            yield f"{start}: {_expected(contrast, contrast.metric or primary)}"
+
+
+def _compared_by(contrast: Contrast, primary: Metric) -> tuple[str, str]:
+    return contrast.against, words.measured(contrast, contrast.metric or primary)
+
+
+def _expected(contrast: Contrast, metric: Metric) -> str:
+    """Return what is said of a contrast beforehand."""
+    way = contrast.predicts(metric)
+    says = "no difference expected" if way == "equal" else f"{way} expected"
+    if contrast.paper is not None:
+        says += f", the paper {words.paper_size(contrast, metric)} {words.unit(metric)}"
+    says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
+    if not contrast.judged:
+        says += "; shown, not judged"
+    if needed := contrast.precondition:
+        what = "overfits" if isinstance(needed, Overfits) else "has an active norm"
+        says += f"; presupposes that {needed.arm} {what}"
+    return says
 
 
 def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -> str:

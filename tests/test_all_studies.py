@@ -30,8 +30,9 @@ from reports import all_studies, effort
 from reports import studies as studies_list
 from reports.comparison import compare
 from reports.narration import introduce
+from reports.readme import EVIDENCE
 from reports.request import shown_on
-from reports.studies import catalogue
+from reports.studies import catalogue, explain
 
 SEEDS = 4
 POINT = {"direction": "higher", "margin": 0.05, "margin_reason": "made up"}
@@ -178,9 +179,22 @@ def test_every_study_is_explained_on_a_screen(name: str) -> None:
     assert result.exit_code == 0, output
     for label in ("the paper says", "it leaves open", "we chose", "would change it", "arms"):
         assert f"\n{label}" in output, label
-    assert len(output.splitlines()) <= 66
+    assert len(output.splitlines()) <= 58
     assert max(map(len, output.splitlines())) <= 100
     assert f"invoke ablate --study {name}" in output
+
+
+def test_what_many_contrasts_came_to_is_a_line_a_verdict() -> None:
+    """And what they share is said once: nine of `one_removed`, by the evidence that ships."""
+    screen = printed(explain, "one_removed", [Store(EVIDENCE)])
+
+    assert "found cifar10_jpeg: same way: no LRN +2.25 points; no crops or flips +1.56" in " ".join(
+        screen.split()
+    )
+    assert screen.count("no crops or flips: higher expected") == 1
+    assert "36: relu, tanh, tanh at ReLU's rate; each in 80sec, raw" in printed(
+        explain, "six_times", [Store(EVIDENCE)]
+    )
 
 
 def test_a_study_that_is_not_there_is_refused_with_the_nearest() -> None:
