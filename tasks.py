@@ -6,7 +6,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
-CHECKS = ("ruff format --check .", "ruff check .", "mypy", "pytest -q")
+CHECKS = ("ruff format --check .", "ruff check .", "mypy", "pytest -q -n auto --dist loadfile")
 
 
 def call(command: str, **options: str | bool | Sequence[str] | None) -> None:

@@ -1,6 +1,7 @@
 """Small things that many tests share: a tiny config, images that exist nowhere else, records."""
 
 import hashlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,10 @@ from alexnet.data.statistics import statistics
 from alexnet.measures import Measure, Measures
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
+
+if several := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    # Processes that each take every core are slower than one that does.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(several)))
 
 REF = DatasetRef(name="made_up", digest="d" * 64, split="e" * 64)
 FINGERPRINT = Fingerprint(
