@@ -131,9 +131,7 @@ def _paper(study: Study) -> str:
         return "no number"
     metric = main.metric or next(iter(study.bases.values())).metric
     before, after = {"C30": ("about ", ""), "C20": ("", " or more")}.get(study.claim, ("", ""))
-    size, unit = words.paper_size(main, metric), words.unit(metric)
-    unit = unit.removesuffix("s") if size == "-1" else unit
-    return f"{before}{size} {unit}{after}"
+    return f"{before}{words.printed(main, metric)}{after}"
 
 
 def _ours(study: Study, found: Sequence[Found]) -> str:
@@ -342,7 +340,7 @@ def _expected(contrast: Contrast, metric: Metric) -> str:
     way = contrast.predicts(metric)
     says = "no difference expected" if way == "equal" else f"{way} expected"
     if contrast.paper is not None:
-        says += f", the paper {words.paper_size(contrast, metric)} {words.unit(metric)}"
+        says += f", the paper {words.printed(contrast, metric)}"
     says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
     if not contrast.judged:
         says += "; shown, not judged"

@@ -144,6 +144,18 @@ def paper_size(contrast: Contrast, metric: Metric) -> str:
     return f"{100 * number if unit(metric) == 'points' else number:.4g}"
 
 
+def printed(contrast: Contrast, metric: Metric) -> str:
+    """Return the paper's effect with its unit.
+
+    >>> printed(Contrast(arm="a", against="b", paper=-0.01), FinalError())
+    '-1 point'
+    >>> printed(Contrast(arm="a", against="b", paper=6.0), TimeTo(training_error=0.25))
+    '6 times'
+    """
+    number, units = paper_size(contrast, metric), unit(metric)
+    return f"{number} {units.removesuffix('s') if number.lstrip('-') == '1' else units}"
+
+
 def size(number: float, metric: Metric) -> str:
     """Return how large an effect is, whichever way it goes.
 
@@ -221,7 +233,7 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
         return f"{text}."
     if comparison.setting == "stand-in":
         return (
-            f"{text}. The paper's claim ({paper_number(effect)} {unit(effect.metric)}, on "
+            f"{text}. The paper's claim ({printed(effect.contrast, effect.metric)}, on "
             f"{plan.about.paper_dataset}) is not judged on practice data."
         )
     return f"{text}; the paper says {paper_number(effect)}."
