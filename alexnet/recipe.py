@@ -99,7 +99,9 @@ class MomentumSGD(Frozen):
     """The update of section 5: v = momentum v - rate (decay w + gradient); w = w + v.
 
     The paper, its code and Caffe have the rate inside the velocity. ``pytorch`` has it outside,
-    v = momentum v + decay w + gradient; w = w - rate v, which differs after the rate has changed.
+    v = momentum v + decay w + gradient; w = w - rate v, which differs after the rate has changed:
+    inside, the old velocity goes on at the old rate. On `alexnet_cifar`, dropped after 12 epochs,
+    the running error rose from 48 to 63 %, and was below 46 % an epoch later.
     """
 
     kind: Literal["momentum_sgd"] = "momentum_sgd"

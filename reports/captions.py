@@ -2,6 +2,7 @@
 
 from ablations.metrics import TimeTo
 from ablations.store import Store
+from alexnet.config import Drops, MomentumSGD
 from reports import words
 from reports.effect import ON_THE_PAPERS_DATA
 from reports.figures import THIN
@@ -57,7 +58,25 @@ def _of_figure(section: Section, store: Store) -> str:
     threshold = ", the dotted line the threshold" if ratio else ""
     return (
         f"{ours}Left: error counted while training over a window of one epoch; "
-        f"{_lines(section)}{threshold}. Right: {_of_contrasts(section)}."
+        f"{_lines(section)}{threshold}.{_drops(section)} Right: {_of_contrasts(section)}."
+    )
+
+
+def _drops(section: Section) -> str:
+    """Return why curves jump where the rate drops, if they may: as the paper's update has it."""
+    training = next(iter(section.plan.definition.arms.values())).training
+    schedule, optimizer = training.schedule, training.optimizer
+    if not (isinstance(schedule, Drops) and isinstance(optimizer, MomentumSGD)):
+        return ""
+    if optimizer.convention != "paper" or not optimizer.momentum:
+        return ""
+    at = [str(epoch) for epoch in schedule.after if epoch < training.epochs]
+    if not at:
+        return ""
+    epochs = " and ".join(filter(None, (", ".join(at[:-1]), at[-1])))
+    return (
+        f" The rate drops after {epochs} epochs; the velocity of section 5, which has the rate "
+        "inside, goes on at the old one for a while, so the error can jump there."
     )
 
 

@@ -1,11 +1,14 @@
 """Captions say what is drawn, and not what would be drawn once all is there."""
 
+from typing import Any
+
 import pytest
 from conftest import measures_of, record_of
 from test_comparison import HELPS, filled, of_errors, with_measures
 from test_plan import chosen, plan_of
 
 from ablations.store import Store
+from alexnet.presets import tiny
 from reports.captions import caption, figure_1_caption
 from reports.sections import Section, sections
 
@@ -26,6 +29,37 @@ def test_three_seeds_of_two_arms_are_lines_and_pairs(results) -> None:
         "the threshold. Right: geometric mean of the paired ratio of epochs to each training "
         "error, with its 95\u00a0% interval. fashion_mini, 3 planned seeds, bfloat16."
     )
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"schedule": {"kind": "drops", "after": (3, 5, 9)}}, "drops after 3, 5 and 9 epochs; the"),
+        ({"schedule": {"kind": "drops", "after": (4, 12)}}, "drops after 4 epochs; the velocity"),
+        ({"schedule": {"kind": "drops", "after": (10,)}}, None),
+        ({"schedule": {"kind": "constant"}}, None),
+        ({"schedule": {"kind": "drops", "after": (4,)}, "optimizer": {"momentum": 0.0}}, None),
+        (
+            {"schedule": {"kind": "drops", "after": (4,)}, "optimizer": {"convention": "pytorch"}},
+            None,
+        ),
+    ],
+)
+def test_a_jump_is_explained_where_the_velocity_has_the_rate_inside(
+    training: dict[str, Any], said: str | None, results
+) -> None:
+    """Of drops within the run alone, and not where the rate is outside or nothing goes on."""
+    plan = of_errors(HELPS)
+    config = tiny().but(training={"epochs": 10, **training})
+    arms = dict.fromkeys(plan.definition.arms, config)
+    plan = plan.model_copy(update={"definition": plan.definition.model_copy(update={"arms": arms})})
+    store = with_measures(plan, results, {"with": [measures_of(0.1, 0.2, 0.3)] * 2})
+    store.write_plan(plan)
+
+    if said is None:
+        assert "velocity" not in told(store)
+    else:
+        assert said in told(store)
 
 
 def test_a_single_pair_has_no_interval(results) -> None:
