@@ -15,7 +15,7 @@ from ablations.store import Store
 from ablations.study import Study
 from alexnet.data.manifest import Manifest
 from reports import narration
-from reports.announcement import Announcement, announce, list_runs
+from reports.announcement import Announcement, announce, list_runs, say_other_releases
 from reports.exit_codes import FAILED
 from reports.figures import draw
 from reports.pictures import save
@@ -82,6 +82,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
             if not request.dry_run:
                 keep_plan(plan, store)
             say(console, "nothing to do", f"{done} of {total} runs here")
+            say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
     if not request.dry_run:
         store.ensure_writable()

@@ -1,12 +1,15 @@
 """What `ablate` will do, how long it should take and what it will keep, said beforehand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 
 from rich.console import Console
 
 from ablations.messages import Probe, Timed
 from ablations.plan import Plan
+from ablations.record import Record
 from ablations.runner import Work, counts, remaining
 from ablations.store import LARGEST_WEIGHTS, Store
 from ablations.study import Study, TimeTo
@@ -164,14 +167,32 @@ def _tuning(a: Announcement) -> tuple[str, str]:
 
 def _say_what_is_reused(console: Console, a: Announcement) -> None:
     """Say which records here were made otherwise than this machine would make them."""
-    records = [
-        record
-        for found in find_records(a.plan, a.store, a.seeds).values()
-        for record in found.values()
-        if record.fingerprint != a.probe.fingerprint
-    ]
+    records = _records(a.work.plan, a.store, a.seeds)
+    made = a.probe.fingerprint
+    _say_used(console, a.store, [record for record in records if record.fingerprint != made])
+
+
+def say_other_releases(console: Console, plan: Plan, store: Store, seeds: Sequence[int]) -> None:
+    """Say which records were made with another release of PyTorch than is here; loads nothing."""
+    here = version("torch").split("+")[0]
+    records = _records(plan, store, seeds)
+    other = [record for record in records if record.fingerprint.torch.split("+")[0] != here]
+    if other:
+        say(console, "", f"torch is {here} here")
+    _say_used(console, store, other)
+
+
+def _records(plan: Plan, store: Store, seeds: Sequence[int]) -> list[Record]:
+    found = find_records(plan, store, seeds)
+    return [record for of_arm in found.values() for record in of_arm.values()]
+
+
+def _say_used(console: Console, store: Store, records: Sequence[Record]) -> None:
     for text in made_by(records):
         say(console, "used as it is", text)
+    if records:
+        say(console, "", "to train again, beside them: the same command with --results NEW, then")
+        say(console, "", f"    invoke compare --before {store.results} --after NEW")
 
 
 def _time(a: Announcement) -> str:

@@ -41,9 +41,8 @@ def as_typed(text: str) -> str:
     if program != CONSOLE_SCRIPT:
         return text
     text = re.sub(r"invoke (prepare .*?) (ablate .*)", r"invoke \1 && invoke \2", text)
-    return re.sub(
-        r"\binvoke (?=ablate|report|prepare|presets|studies|datasets)", f"{CONSOLE_SCRIPT} ", text
-    )
+    commands = "ablate|report|compare|prepare|presets|studies|datasets"
+    return re.sub(rf"\binvoke (?={commands})", f"{CONSOLE_SCRIPT} ", text)
 
 
 def say(console: Console, label: str, text: str = "") -> None:

@@ -6,24 +6,31 @@ import pytest
 from conftest import FINGERPRINT
 from rich.console import Console
 from simulation import Memory
+from test_all_studies import printed
 from test_plan import MANIFEST
 from test_runner_order import ARMS, FOLLOWS, against, finish, plan_of, run_all
 from test_study import example
 
+from ablations.machine import Fingerprint
 from ablations.messages import Probe, Timed
 from ablations.plan import Plan
 from ablations.runner import remaining
+from reports import announcement
 from reports.announcement import Announcement, announce, list_runs
 
 
 class Unregistered(Memory):
     """Records of other studies, and no plan of this one."""
 
+    results = "results"
+
     def read_plan(self, *_: object) -> None:
         """Return that there is none."""
 
 
-def announced(plan: Plan, store: Unregistered, seconds: float = 0.01) -> dict[str, str]:
+def announced(
+    plan: Plan, store: Unregistered, seconds: float = 0.01, fingerprint: Fingerprint = FINGERPRINT
+) -> dict[str, str]:
     """Return what is said of a plan, by what stands before it; a step takes so many seconds."""
     a = Announcement(
         study=example(),
@@ -31,7 +38,7 @@ def announced(plan: Plan, store: Unregistered, seconds: float = 0.01) -> dict[st
         store=store,  # type: ignore[arg-type]
         manifest=MANIFEST,
         seeds=plan.seeds,
-        probe=Probe("float32", FINGERPRINT),
+        probe=Probe("float32", fingerprint),
         workers=1,
         step=dict.fromkeys(plan.definition.arms, Timed(seconds, parameters=1000)),
     )
@@ -66,6 +73,33 @@ def test_a_new_plan_all_of_whose_runs_are_here_takes_no_time() -> None:
     assert said["plan"].startswith("2 arms x 3 seeds = 6 runs, 6 of them here")
     assert said["time"] == "none: there is nothing to train"
     assert "the ids after these" not in said
+    assert "used as it is" not in said
+
+
+def test_runs_of_another_machine_are_said_before_a_plan_is_registered() -> None:
+    """They are used as they are."""
+    store = Unregistered()
+    run_all(plan_of(), store)
+    two = plan_of({name: ARMS[name] for name in ("base", "a")}, [against("a")])
+
+    said = announced(two, store, fingerprint=FINGERPRINT.but(processor="slide rule"))
+
+    assert said["used as it is"] == "6 runs with torch 2.9.9 on abacus, beads"
+
+
+def test_records_of_another_release_are_used_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of torch 2.9.9 here; with another one there is a way to train again, beside them."""
+    store = Unregistered()
+    plan, _ = run_all(plan_of(), store)
+
+    for here, silent in (("2.9.9+cu130", True), ("2.15.0", False)):
+        monkeypatch.setattr(announcement, "version", lambda name, here=here: here)
+        said = printed(announcement.say_other_releases, plan, store, plan.seeds)
+
+        assert (said == "") is silent
+    assert "torch is 2.15.0 here" in said
+    assert "12 runs with torch 2.9.9 on abacus, beads" in said
+    assert f"invoke compare --before {store.results} --after NEW" in said
 
 
 def test_one_rate_is_not_chosen() -> None:

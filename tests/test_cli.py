@@ -349,6 +349,8 @@ def test_the_console_script_speaks_of_itself(tmp_path: Path) -> None:
     assert shown.endswith("alexnet-ablations presets --name paper\n")
     with click.Context(main, info_name="alexnet-ablations"):
         chain = as_typed("invoke prepare --dataset cifar10 ablate --study s")
+        for command in main.commands:
+            assert as_typed(f"invoke {command} x") == f"alexnet-ablations {command} x"
     assert chain == (
         "alexnet-ablations prepare --dataset cifar10 && alexnet-ablations ablate --study s"
     )
