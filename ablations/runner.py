@@ -24,7 +24,7 @@ class Work(NamedTuple):
 
     plan: Plan  # with the rate of every arm whose tuning is complete, registered or not
     runs: list[Run]  # that can start now, the most urgent first
-    untried: float  # the fraction of all arms' rates that is not tried yet
+    untried: float  # the fraction of all tuning, if every rate is tried, that is not done yet
 
 
 def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
@@ -38,8 +38,7 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     tuned = {arm: plan.choices.get(arm) or plan.tuned(arm, store.find) for arm in one.arms}
     choices = {arm: found for arm, found in tuned.items() if isinstance(found, Choice)}
     pending = {arm: found for arm, found in tuned.items() if isinstance(found, Pending)}
-    rates = len(one.rates)
-    untried = sum(rates - found.tried for found in pending.values()) / (rates * len(one.arms))
+    untried = [_untried(plan, pending.get(arm)) for arm in one.arms if arm not in one.tuned_as]
     chosen = plan.model_copy(update={"choices": choices})
     groups = [contrast.arms for contrast in one.contrasts] if one.one_by_one else []
     groups.append(tuple(one.arms))
@@ -50,7 +49,16 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
         missing = [run for run in compared if store.find(run) is None]
         for run in (*sorted(waited_for, key=lambda run: run.seed), *missing):
             runs.setdefault(run.id, run)
-    return Work(chosen, list(runs.values()), untried)
+    return Work(chosen, list(runs.values()), sum(untried) / len(untried))
+
+
+def _untried(plan: Plan, pending: Pending | None) -> float:
+    """Return the fraction of one arm's tuning runs that is still to do."""
+    if pending is None:
+        return 0.0
+    seeds = len(plan.definition.tuning_seeds)
+    tried = pending.tried + 1 - len(pending.runs) / seeds
+    return 1 - tried / len(plan.definition.rates)
 
 
 def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """What a study says it will do, worked out by hand for runs that are here and runs that are not."""
 
 import io
+from collections.abc import Sequence
 
 import pytest
 from conftest import FINGERPRINT
@@ -8,7 +9,7 @@ from rich.console import Console
 from simulation import Memory
 from test_all_studies import printed
 from test_plan import MANIFEST
-from test_runner_order import ARMS, FOLLOWS, against, finish, plan_of, run_all
+from test_runner_order import ARMS, FOLLOWS, against, finish, labelled, plan_of, run_all
 from test_study import example
 
 from ablations.machine import Fingerprint
@@ -112,15 +113,26 @@ def test_one_rate_is_not_chosen() -> None:
     assert "the ids after these" not in said
 
 
-@pytest.mark.parametrize("done", [0, 4])
-def test_an_arm_that_takes_anothers_rate_is_not_tuned(done: int) -> None:
-    """Three arms, one of which follows: two are tuned, eight runs, some of which may be here."""
+@pytest.mark.parametrize(
+    "done",
+    [
+        (),
+        ("base 1000 0.003",),
+        ("base 1000 0.003", "b 1000 0.003", "b 1001 0.003"),
+        ("base 1000 0.003", "base 1001 0.003", "base 1000 0.001", "base 1001 0.001"),
+        ("b 1000 0.003", "b 1001 0.003", "b 1000 0.001", "b 1001 0.001"),
+    ],
+)
+def test_an_arm_that_takes_anothers_rate_is_not_tuned(done: Sequence[str]) -> None:
+    """Three arms, one of which follows base: two are tuned, eight runs, some of which are here."""
     plan = plan_of({**{n: ARMS[n] for n in ("base", "b")}, "a": FOLLOWS}, [against("a")])
     store = Unregistered()
-    for _ in range(done // 4):  # one rate of both arms, two seeds each
-        finish(store, remaining(plan, store, plan.seeds).runs[:4])
+    for name in done:
+        runs = remaining(plan, store, plan.seeds).runs
+        (number,) = [i for i, label in enumerate(labelled(plan, runs)) if label == name]
+        finish(store, [runs[number]])
 
     said = announced(plan, store)
 
-    there = ", 4 of them here" if done else ""
+    there = f", {len(done)} of them here" if done else ""
     assert said["before that"].startswith(f"2 arms x 2 rates x 2 seeds = 8 runs{there}, to choose")
