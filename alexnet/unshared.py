@@ -54,7 +54,7 @@ class _Patches(torch.autograd.Function):
         patches = padded.new_empty(down, across, count, maps, size, size)
         for row, column, seen in _shifted(padded, size, stride, down, across):
             patches[..., row, column] = seen
-        return patches.view(down * across, count, -1)
+        return patches.view(down * across, count, maps * size**2)
 
     @staticmethod
     @once_differentiable
@@ -63,12 +63,16 @@ class _Patches(torch.autograd.Function):
         size, stride, padding = ctx.kernel
         down, across = (windows(side, size, stride, padding, "floor") for side in (height, width))
         patches = gradient.reshape(down, across, count, maps, size, size)
-        padded = gradient.new_zeros(height + 2 * padding, width + 2 * padding, count, maps)
+        # A CPU sums in the type of the gradient, as its unfold does, and CUDA's in float32.
+        on_cpu, narrow = gradient.device.type == "cpu", gradient.dtype
+        dtype = narrow if on_cpu else torch.promote_types(narrow, torch.float32)
+        shape = (height + 2 * padding, width + 2 * padding, count, maps)
+        padded = gradient.new_zeros(shape, dtype=dtype)
         for row, column, seen in _shifted(padded, size, stride, down, across):
             # Numbers that lie apart are copied four times as fast as added, in bfloat16.
             seen += patches[..., row, column].contiguous()
         inner = padded[padding : padding + height, padding : padding + width]
-        return inner.permute(2, 3, 0, 1), None, None, None
+        return inner.permute(2, 3, 0, 1).to(narrow), None, None, None
 
 
 def _shifted(

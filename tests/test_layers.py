@@ -27,6 +27,7 @@ from alexnet.config import (
 from alexnet.layers import (
     Convolution,
     DropoutLayer,
+    UnsharedConvolution,
     build_layer,
     build_part,
     dropout,
@@ -109,6 +110,15 @@ def test_an_unshared_convolution_has_kernels_of_its_own_everywhere(
     ours = unshared_convolution(images, weight, bias, 3, stride, padding)
 
     np.testing.assert_allclose(ours.numpy(), expected, rtol=1e-12)
+
+
+def test_an_unshared_convolution_of_no_images_is_empty() -> None:
+    """As PyTorch's own layers have it."""
+    layer = UnsharedConvolution(
+        Conv(name="c", maps=4, size=3, padding=1, weights="unshared", init=INIT), Maps(3, 6)
+    )
+
+    assert layer(noise(0, 3, 6, 6)).shape == (0, 4, 6, 6)
 
 
 def test_unshared_weights_that_are_equal_everywhere_are_a_convolution() -> None:
