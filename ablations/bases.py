@@ -42,10 +42,11 @@ ON_SMALL = (
     "the paper's eight layers at a smaller width and size (preset `alexnet_cifar`), trained on "
     "10,000 of the images",
 )
+FEW_SEEDS = f"{PRACTICE_SEEDS} seeds: a demonstration, without a verdict"
 ON_GREY = (
     "grey pictures of clothing in place of ImageNet",
     *ON_SMALL[1:],
-    f"{PRACTICE_SEEDS} seeds: a demonstration, without a verdict",
+    FEW_SEEDS,
 )
 
 

@@ -64,8 +64,10 @@ def _of_figure(section: Section, store: Store) -> str:
 
 def _drops(section: Section) -> str:
     """Return why curves jump where the rate drops, if they may: as the paper's update has it."""
-    training = next(iter(section.plan.definition.arms.values())).training
+    training, *others = (config.training for config in section.plan.definition.arms.values())
     schedule, optimizer = training.schedule, training.optimizer
+    if any(other.schedule != schedule for other in others):
+        return ""
     if not (isinstance(schedule, Drops) and isinstance(optimizer, MomentumSGD)):
         return ""
     if optimizer.convention != "paper" or not optimizer.momentum:
@@ -74,8 +76,9 @@ def _drops(section: Section) -> str:
     if not at:
         return ""
     epochs = " and ".join(filter(None, (", ".join(at[:-1]), at[-1])))
+    unit = "epoch" if epochs == "1" else "epochs"
     return (
-        f" The rate drops after {epochs} epochs; the velocity of section 5, which has the rate "
+        f" The rate drops after {epochs} {unit}; the velocity of section 5, which has the rate "
         "inside, goes on at the old one for a while, so the error can jump there."
     )
 

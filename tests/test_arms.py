@@ -301,6 +301,17 @@ def test_the_codes_ends_come_where_the_codes_did() -> None:
     assert noise.inputs.colour.last_epoch == 33
 
 
+def test_where_the_rate_never_drops_biases_cannot_drop_once() -> None:
+    """A sentence; what ends late ends at the same part of the whole: 36 x 67 / 92 = 26.2."""
+    study = STUDIES["code_vs_paper"]
+    constant = study.bases["cifar10"].config.but(training={"schedule": {"kind": "constant"}})
+
+    with pytest.raises(ValueError, match="rates that follow 'constant' have no first drop"):
+        study.arms["biases at twice the rate, lowered once"].config(constant)
+    noise = study.arms["colour noise off near the end"].config(constant).inputs.colour
+    assert noise.last_epoch == 26
+
+
 def test_what_the_code_starts_from_is_the_network_of_the_other_studies() -> None:
     """Whose conv3 to conv5 start as the code's do, so it is trained once."""
     study = STUDIES["code_vs_paper"]

@@ -36,6 +36,7 @@ def test_three_seeds_of_two_arms_are_lines_and_pairs(results) -> None:
     [
         ({"schedule": {"kind": "drops", "after": (3, 5, 9)}}, "drops after 3, 5 and 9 epochs; the"),
         ({"schedule": {"kind": "drops", "after": (4, 12)}}, "drops after 4 epochs; the velocity"),
+        ({"schedule": {"kind": "drops", "after": (1,)}}, "drops after 1 epoch; the velocity"),
         ({"schedule": {"kind": "drops", "after": (10,)}}, None),
         ({"schedule": {"kind": "constant"}}, None),
         ({"schedule": {"kind": "drops", "after": (4,)}, "optimizer": {"momentum": 0.0}}, None),

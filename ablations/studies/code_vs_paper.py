@@ -6,7 +6,7 @@ from functools import partial
 from ablations.bases import bases
 from ablations.contrast import HALF_A_POINT
 from ablations.study import Arm, Changes, Contrast, Study
-from alexnet.config import Config, Drops, LayerRate, MapNorm, Normal
+from alexnet.config import Config, Drops, LayerRate, MapNorm, Normal, Plateau
 from alexnet.presets import alexnet_cifar
 
 TEXT = "the text"
@@ -46,22 +46,31 @@ def as_late(config: Config, epoch: int) -> int:
     """Return the epoch that is as far on as ``epoch`` was of the code's 92.
 
     It lies between the same two drops of the rate, the second and the third, at 51 and 78 there;
-    where drops wait for a plateau, it is the same part of the whole.
+    where it does not drop so often at known epochs, it is the same part of the whole.
     """
     schedule, epochs = config.training.schedule, config.training.epochs
-    if not isinstance(schedule, Drops):
-        return round(epochs * epoch / 92)
-    _, second, third, *_ = (*schedule.after, epochs)
-    return int(second + (third - second) * (epoch - 51) / (78 - 51))
+    match schedule:
+        case Drops(after=(_, second, *later)):
+            third = later[0] if later else epochs
+            return int(second + (third - second) * (epoch - 51) / (78 - 51))
+        case _:
+            return round(epochs * epoch / 92)
 
 
 def biases_drop_once(config: Config) -> Changes:
-    """Return the change by which biases have twice the rate, lowered with the weights' but once."""
+    """Return the change by which biases have twice the rate, lowered with the weights' but once.
+
+    Raises:
+        ValueError: If the weights' rate does not drop.
+    """
     schedule = config.training.schedule
-    if isinstance(schedule, Drops):
-        once = schedule.model_dump() | {"after": schedule.after[:1]}
-    else:
-        once = schedule.model_dump() | {"drops": 1}
+    match schedule:
+        case Drops():
+            once = schedule.model_dump() | {"after": schedule.after[:1]}
+        case Plateau():
+            once = schedule.model_dump() | {"drops": 1}
+        case _:
+            raise ValueError(f"rates that follow {schedule.kind!r} have no first drop")
     return {"training": {"optimizer": {"bias_rate": 2.0}, "bias_schedule": once}}
 
 
