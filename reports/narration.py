@@ -36,10 +36,7 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
     if smoke:
         say(console, "SMOKE RUN", f"{manifest.title or manifest.name}; a few updates a run.")
         say(console, "", "It shows that all works; its numbers mean nothing.")
-        _say_what_is_left_out(console, study)
-        console.print()
-        return
-    if study.bases[manifest.name].setting == "stand-in" and study.paper_dataset:
+    elif study.bases[manifest.name].setting == "stand-in" and study.paper_dataset:
         paper = describe(study.paper_dataset)
         title = f": {manifest.title}" if manifest.title else ""
         say(console, "PRACTICE DATA", f"{manifest.name}{title}.")
@@ -48,14 +45,12 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
         cost = f" ({paper.cost})" if paper.cost else ""
         say(console, "", f"The paper's own experiment, in one command{cost}:")
         say(console, "", f"    {own_experiment(study, paper)}")
-        _say_what_is_left_out(console, study)
-        console.print()
-
-
-def _say_what_is_left_out(console: Console, study: Study) -> None:
+    elif not study.left_out:
+        return
     for arm, needs in study.left_out.items():
         lacking = " and ".join(NEEDED[need] for need in needs) or "the arm whose rate it takes"
         say(console, "left out", f"{arm}, which needs {lacking}")
+    console.print()
 
 
 def averaged(console: Console, plan: Plan, store: Store) -> Plan:

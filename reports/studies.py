@@ -1,40 +1,26 @@
-"""What `invoke studies` prints: all studies in groups, or one of them explained on a screen."""
+"""What `invoke studies` prints: all studies in groups, a line each."""
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.console import Console
 
 from ablations.claims import CLAIMS
-from ablations.contrast import Contrast, Overfits
-from ablations.metrics import Metric
+from ablations.contrast import Contrast
 from ablations.plan import Plan
 from ablations.store import Store
-from ablations.studies import GROUPS, STUDIES, find_study
-from ablations.study import NEEDED, Base, Study
-from alexnet.config import Config, Conv, Dense
-from alexnet.cost import size_of
+from ablations.studies import GROUPS, STUDIES
+from ablations.study import NEEDED, Study
 from alexnet.data.catalogue import describe
 from reports import effort, words
 from reports.comparison import Comparison, compare
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
-from reports.facets import facets
 from reports.request import PRACTICE
-from reports.terminal import say
+from reports.terminal import plain, say
 
 NAME, ASKS, SECTION, PAPER, FOUND = 19, 30, 8, 17, 42
-ONE_LINE = 140  # columns that a study's line needs; a narrower terminal gets two
-WIDTH, LABEL = 100, 16
 SMALL = "cifar10"
-LISTED = 12  # arms, or contrasts
-ALIKE = 3  # contrasts in a row that share what they are compared with are listed by arm
-SHARED = (
-    "all else; of a seed, initial weights, order, crops, flips, colour noise and dropout wherever "
-    "shapes agree"
-)
 
 
 class Found(NamedTuple):
@@ -42,6 +28,26 @@ class Found(NamedTuple):
 
     plan: Plan
     comparison: Comparison
+
+
+class Row(NamedTuple):
+    """What is said of a study in the list."""
+
+    name: str
+    asks: str
+    section: str
+    paper: str
+    ours: str
+    when: str
+
+    def line(self, narrow: bool = False) -> str:
+        """Return it in a line; in two where that is too wide."""
+        asked = (
+            f"  {self.name:<{NAME}} {self.asks:<{ASKS}} {self.section:<{SECTION}} "
+            f"{self.paper:<{PAPER}}"
+        )
+        between = "\n" + " " * (NAME + 3) if narrow else " "
+        return f"{asked}{between}{self.ours:<{FOUND}} {self.when}"
 
 
 def everything(stores: Sequence[Store]) -> dict[str, list[Found]]:
@@ -75,40 +81,38 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
     found, pace = everything(stores), effort.speed(stores)
     shared = {d: effort.shared(STUDIES.values(), d) for d in (PRACTICE, SMALL)}
     free = {dataset: one.free for dataset, one in shared.items()}
-    _print(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
+    plain(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
     if pace:
         where = f"on {PRACTICE} / {SMALL}, or on ImageNet"
-        _print(console, f"time: {pace.where}; {where}")
-    _print(console)
-    narrow = console.is_terminal and console.width < ONE_LINE
-    _print(console, _row("", "", "section", "the paper", "found", "time", narrow))
+        plain(console, f"time: {pace.where}; {where}")
+    plain(console)
+    rows = {
+        study.name: Row(
+            study.name,
+            study.asks,
+            study.section.split(",")[0],
+            _paper(study),
+            _ours(study, found.get(study.name, [])),
+            _times(study, pace, free),
+        )
+        for study in STUDIES.values()
+    }
+    widest = max(len(row.line()) for row in rows.values())
+    narrow = console.is_terminal and console.width < widest
+    plain(console, Row("", "", "section", "the paper", "found", "time").line(narrow))
     for title, studies in GROUPS.items():
-        _print(console, title.upper())
+        plain(console, title.upper())
         for study in studies:
-            when = _times(study, pace, free)
-            ours = _ours(study, found.get(study.name, []))
-            section = study.section.split(",")[0]
-            row = (study.name, study.asks, section, _paper(study), ours, when)
-            _print(console, _row(*row, narrow))
-        _print(console)
+            plain(console, rows[study.name].line(narrow))
+        plain(console)
     for dataset, one in shared.items():
-        _print(
+        plain(
             console,
             f"On {dataset} all studies have {one.arms} arms, of which {one.distinct} are different "
             "trainings; what is shared is trained once.",
         )
-    _print(console, "Other data than the paper's shows a direction; it settles no claim.")
+    plain(console, "Other data than the paper's shows a direction; it settles no claim.")
     say(console, "explained", "invoke studies --name NAME")
-
-
-def _row(name: str, asks: str, section: str, paper: str, ours: str, when: str, narrow: bool) -> str:
-    asked = f"  {name:<{NAME}} {asks:<{ASKS}} {section:<{SECTION}} {paper:<{PAPER}}"
-    between = "\n" + " " * (NAME + 3) if narrow else " "
-    return f"{asked}{between}{ours:<{FOUND}} {when}"
-
-
-def _print(console: Console, text: str = "") -> None:
-    console.print(text.rstrip(), soft_wrap=True, markup=False)
 
 
 def _main(study: Study) -> Contrast:
@@ -150,6 +154,8 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
     if one.done < one.planned:
         return f"{one.done} of {one.planned} runs, {one.dataset}"
     judged = [effect for effect in one.effects if effect.contrast.judged]
+    if not one.judged and study.claim is None:
+        return f"shown, {one.dataset}"
     if study.claim is None and len(judged) > 1:
         said = Counter(effect.verdict for effect in judged)
         sure = [f"{count} {word}" for word, count in said.most_common() if word in DECIDED]
@@ -190,174 +196,3 @@ def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, st
         took = effort.seconds(study, large, pace)
         return f"{words.duration(took)}, ImageNet" if took else "-"
     return " / ".join(dict.fromkeys(shown))
-
-
-def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
-    """Print one study on a screen.
-
-    Raises:
-        StudyError: If there is none of that name, or its file cannot be used.
-    """
-    study = find_study(name)
-    claims = f"; claim {', '.join(study.claims)}" if study.claims else ""
-    section = f", section {study.section}" if study.section else ""
-    _print(console, f"{study.name}: {study.title}{section}{claims}")
-    _print(console, study.question)
-    _print(console)
-    for label, text in (
-        ("the paper says", study.paper_says),
-        ("it leaves open", study.leaves_open),
-        ("we chose", study.we_chose),
-        ("would change it", study.would_change),
-    ):
-        _paragraph(console, label, text)
-    _print(console)
-    dataset = next(d for d in (SMALL, *study.bases) if d in study.bases)
-    for number, line in enumerate(_arms(study, dataset)):
-        _paragraph(console, "" if number else "arms", line)
-    for number, line in enumerate(_contrasts(study, dataset)):
-        _paragraph(console, "" if number else "compared", line)
-    _paragraph(console, "held fixed", _held_fixed(study, dataset))
-    pace = effort.speed(stores)
-    for number, (where, base) in enumerate(study.bases.items()):
-        _paragraph(console, "" if number else "images", _images(study, where, base, pace))
-    _print(console)
-    found = everything(stores).get(study.name, [])
-    lines = [line for one in found for line in _came_to(one)]
-    for number, line in enumerate(lines or ["nothing yet"]):
-        _paragraph(console, "" if number else "found", line)
-    say(console, "run it", f"invoke ablate --study {name}")
-
-
-def _came_to(found: Found) -> Iterator[str]:
-    """Yield what a plan has come to: a sentence each, or of many contrasts a line a verdict."""
-    one = found.comparison
-    if found.plan.about.shows != "effects":
-        yield words.headline(found.plan, one)
-    elif len(one.effects) <= ALIKE or one.done < one.planned:
-        for line in dict.fromkeys(words.verdict_line(effect, one) for effect in one.effects):
-            yield f"{one.dataset}: {line}"
-    else:
-        for verdict in dict.fromkeys(effect.verdict for effect in one.effects):
-            those = [effect for effect in one.effects if effect.verdict == verdict]
-            sizes = (
-                f"{effect.contrast.arm} {words.estimate(effect)} {words.unit(effect.metric)}"
-                for effect in those
-            )
-            yield f"{one.dataset}: {verdict}: {'; '.join(sizes)}"
-
-
-def _held_fixed(study: Study, dataset: str) -> str:
-    rates = study.bases[dataset].rates
-    followers = [name for name, arm in study.arms.items() if arm.tuned_as]
-    pinned = any(study.config(dataset, arm).pinned for arm in study.arms)
-    shared = "all else but chance, of which each arm says what is free" if pinned else SHARED
-    if len(rates) == 1:
-        return f"{shared}; the rate, {rates[0]:g}"
-    chosen = (
-        f"{shared}; each arm has the rate that suits it, of {', '.join(f'{r:g}' for r in rates)}"
-    )
-    return f"{chosen}, but for those that take another's" if followers else chosen
-
-
-def _paragraph(console: Console, label: str, text: str) -> None:
-    if not text:
-        return
-    first, *rest = textwrap.wrap(text, WIDTH - LABEL)
-    for number, line in enumerate((first, *rest)):
-        say(console, "" if number else label, line)
-
-
-def _arms(study: Study, dataset: str) -> Iterator[str]:
-    start = study.bases[dataset].config
-    size = size_of(start.network).parameters
-    if len(study.arms) > LISTED:
-        yield f"{len(study.arms)}: {_listed(list(study.arms))}"
-        return
-    for name, arm in study.arms.items():
-        config = study.config(dataset, name)
-        differs = _differs(config, start)
-        if (own := size_of(config.network).parameters) != size:
-            differs.append(f"{own:,} parameters, the base {size:,}")
-        if arm.precision:
-            differs.append(f"in {arm.precision}")
-        if config.pinned:
-            differs.append(f"as in seed 0: {', '.join(config.pinned)}")
-        if arm.tuned_as:
-            differs.append(f"at the rate of {arm.tuned_as}")
-        needs = "".join(f"; needs {NEEDED[need]}" for need in arm.needs)
-        yield f"{name}: {'; '.join(differs) or 'the base'}{needs}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return many names in a line; of every combination of two lists, the lists."""
-    halves = [name.partition(": ")[::2] for name in names]
-    firsts, seconds = (list(dict.fromkeys(side)) for side in zip(*halves, strict=True))
-    if all(seconds) and len(firsts) * len(seconds) == len(names):
-        return f"{', '.join(seconds)}; each in {'; '.join(firsts)}"
-    return "; ".join(names)
-
-
-def _differs(config: Config, start: Config) -> list[str]:
-    """Return in words what a config has that another has not."""
-    there = {layer.name for layer in config.network.layers}
-    removed = [layer for layer in start.network.layers if layer.name not in there]
-    if removed and there < {layer.name for layer in start.network.layers}:
-        return [_without(layer) for layer in removed]
-    base = facets(start)
-    return [f"{facet} {value}" for facet, value in facets(config).items() if value != base[facet]]
-
-
-def _without(layer: Conv | Dense) -> str:
-    """Return what becomes of a removed layer's parts; its activation goes with it."""
-    stay = [part for part in layer.then if part != "act"]
-    follow = f"{' and '.join(stay)} follow{'s' if len(stay) == 1 else ''} the layer before"
-    return f"no {layer.name}{f'; its {follow}' if stay else ''}"
-
-
-def _contrasts(study: Study, dataset: str) -> Iterator[str]:
-    primary = study.bases[dataset].metric
-    shown = study.contrasts
-    if len(shown) > LISTED:
-        yield f"{len(shown)} contrasts, such as"
-        shown = shown[:1]
-    for (against, by), several in groupby(shown, lambda c: _compared_by(c, primary)):
-        group = list(several)
-        alike = len(group) >= ALIKE and all(contrast.is_simple for contrast in group)
-        if alike:
-            yield f"each against {against}, {by}:"
-        for contrast in group:
-            start = contrast.arm if alike else f"{contrast.between}, {by}"
-            yield f"{start}: {_expected(contrast, contrast.metric or primary)}"
-
-
-def _compared_by(contrast: Contrast, primary: Metric) -> tuple[str, str]:
-    return contrast.against, words.measured(contrast, contrast.metric or primary)
-
-
-def _expected(contrast: Contrast, metric: Metric) -> str:
-    """Return what is said of a contrast beforehand."""
-    way = contrast.predicts(metric)
-    says = "no difference expected" if way == "equal" else f"{way} expected"
-    if contrast.paper is not None:
-        says += f", the paper {words.printed(contrast, metric)}"
-    says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
-    if not contrast.judged:
-        says += "; shown, not judged"
-    if needed := contrast.precondition:
-        what = "overfits" if isinstance(needed, Overfits) else "has an active norm"
-        says += f"; presupposes that {needed.arm} {what}"
-    return says
-
-
-def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -> str:
-    took = pace and effort.seconds(study, dataset, pace)
-    if took is None and pace is not None:
-        try:
-            study.on(dataset, describe(dataset).has)
-        except ValueError as error:
-            return str(error)
-    seeds = study.seeds_on(dataset)
-    judged = "" if base.judged else ", shown without a verdict"
-    time = f", {words.duration(took)} here" if took else ""
-    return f"{dataset}: {base.setting}, {seeds} seeds{judged}{time}"

@@ -30,6 +30,11 @@ LABEL = 16
 """Columns of the label at the start of a line."""
 
 
+def plain(console: Console, text: str = "") -> None:
+    """Print a line as it is, however wide."""
+    console.print(text.rstrip(), soft_wrap=True, markup=False)
+
+
 def as_typed(text: str) -> str:
     """Return text whose commands are spelled for the program in use.
 

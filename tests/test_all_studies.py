@@ -29,10 +29,11 @@ from alexnet.presets import PRESETS, preset, tiny
 from reports import all_studies, effort
 from reports import studies as studies_list
 from reports.comparison import compare
+from reports.explanation import explain
 from reports.narration import introduce
 from reports.readme import EVIDENCE
 from reports.request import shown_on
-from reports.studies import catalogue, explain
+from reports.studies import catalogue
 
 SEEDS = 4
 POINT = {"direction": "higher", "margin": 0.05, "margin_reason": "made up"}
@@ -142,23 +143,81 @@ def test_what_all_studies_plan_is_what_the_list_counts() -> None:
     assert arms == sum(len(study.arms) for study in shown)
 
 
-def test_what_images_cannot_show_is_left_out_and_said() -> None:
-    """Grey ones have no colour noise."""
+@pytest.mark.parametrize("smoke", [False, True])
+@pytest.mark.parametrize(
+    ("name", "arm"),
+    [
+        ("one_removed", "no colour noise"),
+        ("code_vs_paper", "colour noise by the root"),
+        ("dropout", None),
+    ],
+)
+def test_what_images_cannot_show_is_left_out_and_said(
+    name: str, arm: str | None, smoke: bool
+) -> None:
+    """Grey ones have no colour noise, whether the question is the paper's or ours."""
     manifest = read_manifest("fashion_mini", default_data_dir())
-    study = shown_on(STUDIES["one_removed"], manifest)
+    study = shown_on(STUDIES[name], manifest)
 
-    said = printed(introduce, study, manifest, smoke=False)
+    said = re.sub(" +", " ", printed(introduce, study, manifest, smoke=smoke))
 
-    assert "left out no colour noise, which needs colour images" in re.sub(" +", " ", said)
-    assert "no colour noise" not in study.arms
-    assert set(study.left_out) == {"no colour noise"}
+    assert arm not in study.arms
+    assert (arm in study.left_out) is (arm is not None)
+    if arm is None:
+        assert "left out" not in said
+    else:
+        assert f"left out {arm}, which needs colour images" in said
+
+
+def test_ten_seeds_are_not_said_to_be_three() -> None:
+    """Ensembles have as many everywhere, and are shown."""
+    for name in ("fashion_mini", "fashion_mnist"):
+        assert STUDIES["ensembles"].seeds_on(name) == 10
+        assert "seeds" not in " ".join(STUDIES["ensembles"].bases[name].left_open)
+        assert "3 seeds" in " ".join(STUDIES["one_removed"].bases[name].left_open)
+
+
+@pytest.mark.parametrize(("width", "lines"), [(100, 2), (200, 1)])
+def test_a_narrow_terminal_gets_two_lines_a_study(width: int, lines: int) -> None:
+    """None of them wider than it is."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+
+    catalogue(console, [Store(EVIDENCE)])
+
+    assert isinstance(console.file, io.StringIO)
+    listed = console.file.getvalue()
+    row = re.search(r"^  dropout .*\n(.*)$", listed, re.M)
+    assert row is not None
+    assert row[1].startswith(" " * 20) is (lines == 2)
+    table = listed.split("\n\n", 1)[1].split("\n\nOn ")[0]
+    assert max(map(len, table.splitlines())) <= width
+
+
+def test_a_demonstration_is_listed_as_shown(results: Path) -> None:
+    """Three seeds without a verdict are not a null result."""
+    two = (HELPS, HELPS.but(metric=FinalError(part="train")))
+    plan = of_errors(*two, seeds=7)
+    shown = plan.model_copy(update={"definition": plan.definition.but(judged=False)})
+    alike = [measures_of(0.1, 0.2, 0.2)] * 7
+    store = with_measures(shown, results, {"with": alike, "without": alike})
+    store.write_plan(shown)
+    study = STUDIES["activations"].model_copy(update={"name": "norm", "contrasts": two})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(studies_list, "GROUPS", {"Made up": (study,)})
+        patch.setattr(studies_list, "STUDIES", {"norm": study})
+        listed = printed(catalogue, [store])
+
+    assert " shown, fashion_mini " in listed
+    assert "none decided" not in listed
 
 
 def test_listing_loads_no_pytorch() -> None:
     """It should be there at once."""
     code = (
         "import sys; from pathlib import Path; from rich.console import Console; "
-        "from ablations.store import Store; from reports.studies import catalogue, explain; "
+        "from ablations.store import Store; from reports.studies import catalogue; "
+        "from reports.explanation import explain; "
         "catalogue(Console(), [Store(Path('nowhere'))]); "
         "explain(Console(), 'dropout', [Store(Path('nowhere'))]); sys.exit('torch' in sys.modules)"
     )
@@ -243,6 +302,8 @@ def test_shared_arms_are_counted_once() -> None:
     ]
 
     assert effort.shared(both, "cifar10") == effort.Shared(3, 2, {"pairs": "norm"})
+    more = both[1].model_copy(update={"seeds": SEEDS + 1})  # one seed of it is trained by no other
+    assert effort.shared((both[0], more), "cifar10") == effort.Shared(3, 2, {})
 
 
 @pytest.mark.usefixtures("few")
@@ -268,6 +329,14 @@ def test_all_studies_run_in_step_and_share_what_they_can(tmp_path: Path) -> None
     again = call("ablate", "--study", "all", "--dataset", GENERATED, "--results", tmp_path)
     assert again[0] == 0
     assert len(Store(tmp_path).records()) == len(order)
+    # Forgotten, and planned anew: its runs are here all the same.
+    (tmp_path / "plans" / f"{plans['pairs'].name}.json").unlink()
+    asked = call(
+        "ablate", "--study", "all", "--dataset", GENERATED, "--results", tmp_path, "--dry-run",
+        "--precision", "float32",
+    )  # fmt: skip
+    assert f"{3 * SEEDS} runs to compare" in asked[1]
+    assert f"{3 * SEEDS} runs are here" in asked[1]
 
 
 @pytest.mark.usefixtures("few")
