@@ -139,7 +139,7 @@ def _paper(study: Study) -> str:
 
 
 def _ours(study: Study, found: Sequence[Found]) -> str:
-    """Return what was found nearest to the paper, and on which images if they are the paper's."""
+    """Return what was found nearest to the paper, and on which images."""
     if not found:
         known = describe(PRACTICE).has
         lacks = {need for arm in study.arms.values() for need in arm.needs} - known
@@ -191,8 +191,8 @@ def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, st
         took = pace and effort.seconds(study, dataset, pace)
         owner = free.get(dataset, {}).get(study.name)
         shown.append(f"free: {owner}" if owner else words.duration(took) if took else "-")
-    if shown == ["-", "-"] and pace:
-        large = next(name for name in study.bases if name.startswith("imagenet"))
+    large = next((name for name in study.bases if name.startswith("imagenet")), None)
+    if shown == ["-", "-"] and large and pace:
         took = effort.seconds(study, large, pace)
         return f"{words.duration(took)}, ImageNet" if took else "-"
     return " / ".join(dict.fromkeys(shown))
