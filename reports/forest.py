@@ -116,7 +116,10 @@ def _label(section: Section, effect: Effect) -> str:
     against = [one.contrast.against for one in effects]
     if against.count(contrast.against) >= SEVERAL and contrast.is_simple:
         return contrast.arm  # the others have their reference named in full
-    return words.named(effect, effects)
+    named = words.named(effect, effects)
+    if any(letter.isalpha() for letter in contrast.arm):
+        return named
+    return f"{section.plan.definition.study.replace('_', ' ')} {named}"  # 1 against 0 of what?
 
 
 def in_margins(value: float, effect: Effect) -> float:

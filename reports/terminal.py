@@ -52,7 +52,8 @@ def as_typed(text: str) -> str:
 
 def say(console: Console, label: str, text: str = "") -> None:
     """Print one line with its label; no markup, no wrapping within words."""
-    console.print(Text(f"{label:<{LABEL}}{as_typed(text)}".rstrip()), soft_wrap=True)
+    apart = label if len(label) < LABEL else f"{label} "
+    console.print(Text(f"{apart:<{LABEL}}{as_typed(text)}".rstrip()), soft_wrap=True)
 
 
 def _epochs(count: int) -> str:

@@ -34,6 +34,7 @@ from reports.narration import introduce
 from reports.readme import EVIDENCE
 from reports.request import shown_on
 from reports.studies import catalogue
+from reports.terminal import say
 
 SEEDS = 4
 POINT = {"direction": "higher", "margin": 0.05, "margin_reason": "made up"}
@@ -254,6 +255,12 @@ def test_what_many_contrasts_came_to_is_a_line_a_verdict() -> None:
     assert "36: relu, tanh, tanh at ReLU's rate; each in 80sec, raw" in printed(
         explain, "six_times", [Store(EVIDENCE)]
     )
+
+
+def test_a_long_label_is_apart_from_what_it_labels() -> None:
+    """An arm's name is as long as whoever wrote it likes."""
+    assert printed(say, "no crops or flips", "seed 0") == "no crops or flips seed 0\n"
+    assert printed(say, "tanh", "seed 0") == f"{'tanh':<16}seed 0\n"
 
 
 def test_a_study_that_is_not_there_is_refused_with_the_nearest() -> None:

@@ -21,6 +21,7 @@ from reports.forest import (
     one_a_claim,
 )
 from reports.ledger import groups, ledger
+from reports.readme import EVIDENCE
 from reports.sections import Section, sections
 
 
@@ -299,3 +300,12 @@ def test_the_setting_is_the_plans(results) -> None:
     store.write_plan(moved)
 
     assert sections(store)[0].comparison.setting == "closest reading"
+
+
+def test_numbers_are_said_to_be_of_something() -> None:
+    """A row that says "1 against 0" does not say of what; arms with a name speak for themselves."""
+    rows = {row.claim: row.label for row in forest(sections(Store(EVIDENCE)))}
+
+    assert rows["C22"] == "weight decay 0.0005 against 0"
+    assert rows["C23"] == "initial biases 1 against 0"
+    assert rows["C13"] == "no LRN"
