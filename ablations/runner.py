@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ablations.in_process import Workers
 from ablations.messages import Elsewhere, Event, Failed, Finished
-from ablations.plan import Plan
+from ablations.plan import Definition, Plan
 from ablations.run import Run
 from ablations.store import Store
 from ablations.tuning import Choice, Pending
@@ -30,8 +30,8 @@ class Work(NamedTuple):
 def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     """Return the runs a plan needs next.
 
-    Tuning first, then seed by seed, all arms together; or one contrast after the other, each in
-    that order, where the plan says so.
+    Tuning first, then seed by seed, all arms together: those that a verdict needs, then those that
+    are only shown. Or one contrast after the other, each in that order, where the plan says so.
     """
     one = plan.definition
     # A rate once registered stands, whatever becomes of the records it was chosen from.
@@ -40,8 +40,7 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     pending = {arm: found for arm, found in tuned.items() if isinstance(found, Pending)}
     untried = [_untried(plan, pending.get(arm)) for arm in one.arms if arm not in one.tuned_as]
     chosen = plan.model_copy(update={"choices": choices})
-    groups = [contrast.arms for contrast in one.contrasts] if one.one_by_one else []
-    groups.append(tuple(one.arms))
+    groups = [*_first(one), tuple(one.arms)]
     runs: dict[str, Run] = {}  # by id: arms may share some
     for arms in groups:
         waited_for = [run for arm in arms if arm in pending for run in pending[arm].runs]
@@ -50,6 +49,14 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
         for run in (*sorted(waited_for, key=lambda run: run.seed), *missing):
             runs.setdefault(run.id, run)
     return Work(chosen, list(runs.values()), sum(untried) / len(untried))
+
+
+def _first(one: Definition) -> list[tuple[str, ...]]:
+    """Return the groups of arms that are not to wait for the others."""
+    if one.one_by_one:
+        return [contrast.arms for contrast in one.contrasts]
+    judged = {arm for contrast in one.contrasts if contrast.judged for arm in contrast.arms}
+    return [tuple(arm for arm in one.arms if arm in judged)] if one.judged else []
 
 
 def _untried(plan: Plan, pending: Pending | None) -> float:

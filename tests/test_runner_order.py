@@ -127,6 +127,31 @@ def test_all_arms_go_together_seed_by_seed() -> None:
     ]
 
 
+def test_what_a_verdict_needs_goes_before_what_is_only_shown() -> None:
+    """A verdict is there when the arms that have none have not begun, the rates among them."""
+    judged = against("b").but(judged=True)
+    _, done = run_all(plan_of(contrasts=(against("a"), judged), seeds=6), Memory())
+
+    first = [f"{arm} {seed}" for seed in range(6) for arm in ("base", "b")]
+    assert [one for one in done if " 100" not in one][:12] == first
+    assert {one.split()[0] for one in done[: done.index("b 5")]} == {"base", "b"}
+    assert {one.split()[0] for one in done[done.index("b 5") + 1 :]} == {"a", "c"}
+    assert len(done) == len(set(done)) == 4 * (2 * 2 + 6)
+
+
+def test_without_verdicts_nothing_goes_first() -> None:
+    """A demonstration judges none of its contrasts, whatever the study says of them elsewhere."""
+    plan = chosen(plan_of(contrasts=(against("a"), against("b").but(judged=True)), seeds=6))
+    shown = plan.model_copy(update={"definition": plan.definition.but(judged=False)})
+
+    assert labelled(plan, remaining(plan, Memory(), [0]).runs) == [
+        "base 0", "b 0", "a 0", "c 0",
+    ]  # fmt: skip
+    assert labelled(shown, remaining(shown, Memory(), [0]).runs) == [
+        "base 0", "a 0", "b 0", "c 0",
+    ]  # fmt: skip
+
+
 def test_one_by_one_finishes_the_first_contrast_before_the_second() -> None:
     """Both arms of the first, seed by seed; then of each later one what it does not share."""
     plan = chosen(plan_of(one_by_one=True))
