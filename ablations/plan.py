@@ -52,6 +52,13 @@ class Definition(Frozen):
         return {arm: self.precisions.get(arm, self.precision) for arm in self.arms}
 
     @property
+    def judged_arms(self) -> tuple[str, ...]:
+        """The arms that verdicts need, in order; none of a demonstration."""
+        judged = [contrast.arms for contrast in self.contrasts if contrast.judged and self.judged]
+        needed = {arm for arms in judged for arm in arms}
+        return tuple(arm for arm in self.arms if arm in needed)
+
+    @property
     def digest(self) -> str:
         """The name of this definition: SHA-256, in hex, of what was registered.
 

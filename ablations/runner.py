@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ablations.in_process import Workers
 from ablations.messages import Elsewhere, Event, Failed, Finished
-from ablations.plan import Definition, Plan
+from ablations.plan import Plan
 from ablations.run import Run
 from ablations.store import Store
 from ablations.tuning import Choice, Pending
@@ -40,23 +40,15 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     pending = {arm: found for arm, found in tuned.items() if isinstance(found, Pending)}
     untried = [_untried(plan, pending.get(arm)) for arm in one.arms if arm not in one.tuned_as]
     chosen = plan.model_copy(update={"choices": choices})
-    groups = [*_first(one), tuple(one.arms)]
+    first = [contrast.arms for contrast in one.contrasts] if one.one_by_one else [one.judged_arms]
     runs: dict[str, Run] = {}  # by id: arms may share some
-    for arms in groups:
+    for arms in (*first, tuple(one.arms)):
         waited_for = [run for arm in arms if arm in pending for run in pending[arm].runs]
         compared = [chosen.run(arm, seed) for seed in seeds for arm in arms if arm in choices]
         missing = [run for run in compared if store.find(run) is None]
         for run in (*sorted(waited_for, key=lambda run: run.seed), *missing):
             runs.setdefault(run.id, run)
     return Work(chosen, list(runs.values()), sum(untried) / len(untried))
-
-
-def _first(one: Definition) -> list[tuple[str, ...]]:
-    """Return the groups of arms that are not to wait for the others."""
-    if one.one_by_one:
-        return [contrast.arms for contrast in one.contrasts]
-    judged = {arm for contrast in one.contrasts if contrast.judged for arm in contrast.arms}
-    return [tuple(arm for arm in one.arms if arm in judged)] if one.judged else []
 
 
 def _untried(plan: Plan, pending: Pending | None) -> float:

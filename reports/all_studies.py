@@ -165,6 +165,7 @@ def _say_answer(console: Console, plan: Plan, store: Store) -> None:
     done = f"{comparison.done} of {comparison.planned} runs"
     if comparison.done < comparison.planned:
         say(console, comparison.study, f"incomplete, {done}")
-        return
+        if not comparison.has_verdicts:
+            return
     for effect in comparison.effects:
         say(console, comparison.study, words.verdict_line(effect, comparison))

@@ -51,7 +51,7 @@ LABELS: dict[Kind, str] = {
 }
 COUNTED_ONLY: tuple[Kind, ...] = ("too few", "within", "same")
 """Of these a reader needs to know how many there are, and the largest."""
-UNDECIDED: tuple[Verdict, ...] = ("not run", "incomplete")
+WAITING: tuple[Verdict, ...] = ("not run", "incomplete")
 BOUND = "not reached in every run, so compared by verdict alone"
 LEAST_SPREAD = 1e-9
 """Less is rounding: of runs in which all of chance is pinned, for example."""
@@ -202,7 +202,7 @@ def _verdicts(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> It
         if then.verdict == now.verdict:
             continue
         what, text = words.named(then, sides[0]), f"{then.verdict} -> {now.verdict}"
-        if not {then.verdict, now.verdict} & set(UNDECIDED):
+        if not {then.verdict, now.verdict} & set(WAITING):
             yield Change(kind="moved", study=name, what=what, text=text)
             continue
         seeds = " -> ".join(f"{e.pairs} of {e.planned}" for e in (then, now))

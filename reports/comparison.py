@@ -33,7 +33,7 @@ from reports.caveats import (
     unmeasured,
     unmet,
 )
-from reports.effect import AtThreshold, Bound, Effect, Verdict, verdict
+from reports.effect import UNDECIDED, AtThreshold, Bound, Effect, Verdict, verdict
 
 
 class Comparison(Frozen):
@@ -56,6 +56,11 @@ class Comparison(Frozen):
     older: tuple[str, ...]  # runs that the plan may have been made knowing
     made_by: tuple[str, ...]  # torch and processor of the records, with how many
     since: tuple[str, ...]  # what has changed since the plan was registered
+
+    @property
+    def has_verdicts(self) -> bool:
+        """Whether all runs that verdicts need are there, whatever else is missing."""
+        return any(effect.verdict not in UNDECIDED for effect in self.effects)
 
 
 def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Comparison:
@@ -105,10 +110,11 @@ def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
     one = plan.definition
     effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
     tested = [effect.contrast.judged and one.judged for effect in effects]
-    # Holm's correction is over all judged contrasts, so none is judged before all are there.
-    complete = all(
-        effect.pairs == effect.planned for effect, t in zip(effects, tested, strict=True) if t
-    ) and all(len(found) == planned for found in records.values())
+    # Holm's correction is over all judged contrasts, so none is judged before all are there. What
+    # is only shown is in no test.
+    complete = all(e.is_complete for e, t in zip(effects, tested, strict=True) if t) and all(
+        len(records[arm]) == planned for arm in one.judged_arms
+    )
     adjusted = _by_holm([e.p if t else None for e, t in zip(effects, tested, strict=True)])
     equivalent = _by_holm(
         [e.equivalence_p if t else None for e, t in zip(effects, tested, strict=True)]
@@ -130,7 +136,7 @@ def _unjudged(effect: Effect, smoke: bool) -> Verdict:
     """Return the word for what is shown without being judged."""
     if not effect.pairs:
         return "not run"
-    return "incomplete" if smoke or effect.pairs < effect.planned else "shown"
+    return "incomplete" if smoke or not effect.is_complete else "shown"
 
 
 def _by_holm(p_values: Sequence[float | None]) -> list[float | None]:

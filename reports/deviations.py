@@ -85,14 +85,13 @@ def deviations(found: Sequence[Section]) -> list[Deviation]:
     for section in real(found):
         for values in (*_of_data(section), *_of_config(section)):
             where.setdefault(values, []).append(section)
-    complete = [section for section in real(found) if not section.missing]
-    rows = [_deviation(values, of, complete) for values, of in where.items()]
+    rows = [_deviation(values, of, real(found)) for values, of in where.items()]
     return sorted(rows, key=lambda row: -len(row.where))
 
 
-def _deviation(values: _Values, where: Sequence[Section], complete: Sequence[Section]) -> Deviation:
+def _deviation(values: _Values, where: Sequence[Section], found: Sequence[Section]) -> Deviation:
     studies = MEASURED_BY.get(values.what, ())
-    measuring = [s for s in complete if s.plan.definition.study in studies]
+    measuring = [s for s in found if s.plan.definition.study in studies]
     # What a difference is worth in one network says nothing of another.
     networks = {nearest(setting(s)) for s in where} if measuring else set()
     done = [s for s in measuring if nearest(setting(s)) in networks]
@@ -110,7 +109,7 @@ def _deviation(values: _Values, where: Sequence[Section], complete: Sequence[Sec
 
 
 def _varying(section: Section, what: str) -> list[Effect]:
-    """Return the effects whose two arms differ in a facet, and so measure it."""
+    """Return the complete effects whose two arms differ in a facet, and so measure it."""
     one = section.plan.definition
 
     def value(arm: str) -> str:
@@ -118,8 +117,8 @@ def _varying(section: Section, what: str) -> list[Effect]:
             one.precisions_of[arm] if what == "precision" else facets(one.arms[arm]).get(what, "")
         )
 
-    simple = [e for e in section.comparison.effects if e.contrast.is_simple]
-    return [e for e in simple if value(e.contrast.arm) != value(e.contrast.against)]
+    whole = [e for e in section.comparison.effects if e.contrast.is_simple and e.is_complete]
+    return [e for e in whole if value(e.contrast.arm) != value(e.contrast.against)]
 
 
 def _of_data(section: Section) -> list[_Values]:

@@ -17,6 +17,8 @@ Bound = Literal["lower", "upper", "both", "none"]
 DECIDED: tuple[Verdict, ...] = (
     "absent", "reversed", "weaker", "stronger", "holds", "same way", "other way", "no effect",
 )  # fmt: skip
+UNDECIDED: tuple[Verdict, ...] = ("not run", "incomplete", "shown")
+"""No verdict yet, or never one."""
 ON_THE_PAPERS_DATA: tuple[Setting, ...] = ("paper", "closest reading")
 ELSEWHERE: dict[Verdict, Verdict] = {
     "absent": "no effect",
@@ -70,6 +72,11 @@ class Effect(Frozen):
     at_thresholds: tuple[AtThreshold, ...] = ()
     seconds_ratio: float | None = None  # the same speed-up on the clock
     verdict: Verdict = "not run"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all planned pairs are there."""
+        return self.pairs == self.planned
 
     @property
     def margin(self) -> float:

@@ -15,13 +15,12 @@ from ablations.plan import Plan
 from alexnet.config import Frozen
 from reports import counts
 from reports.comparison import Comparison
-from reports.effect import ON_THE_PAPERS_DATA, Effect
+from reports.effect import ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.words import counted_in, estimate, interval, named, unit
 
 State = Literal["decided", "elsewhere", "under way", "not run"]
 COUNTED = "counted"
 ORDER: tuple[State, ...] = ("decided", "elsewhere", "under way", "not run")
-UNDECIDED = ("not run", "incomplete", "shown")
 IMAGENET, NOT_YET = "Needs ImageNet", "Not run yet"
 NEVER = "Procedures, which nobody judges, and what nobody can measure any more"
 WHY_NOT = {

@@ -12,7 +12,7 @@ import pandas as pd
 from ablations.store import Store, write_atomically
 from reports.answer import Answer, answer
 from reports.comparison import Comparison
-from reports.effect import Effect
+from reports.effect import UNDECIDED, Effect
 from reports.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, figure_1
 from reports.ledger import ledger
@@ -69,7 +69,7 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
         if one.smoke or not (section.missing or shown):
             continue
         how = f"{one.done} of {one.planned} runs" if section.missing else "shown, not judged"
-        seen = [effect for effect in one.effects if effect.pairs]
+        seen = [e for e in one.effects if e.pairs and e.verdict in UNDECIDED]
         lines += [
             f"- {section.plan.about.title} ({one.dataset}; {how}): {named(effect, one.effects)}, "
             f"{effect_sentence(effect)}"

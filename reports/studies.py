@@ -151,7 +151,7 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         return _readings(one)
     if found[0].plan.about.shows == "spread" and one.done == one.planned:
         return f"shown, {one.dataset}"
-    if one.done < one.planned:
+    if one.done < one.planned and not one.has_verdicts:
         return f"{one.done} of {one.planned} runs, {one.dataset}"
     judged = [effect for effect in one.effects if effect.contrast.judged]
     if not one.judged and study.claim is None:
@@ -175,7 +175,7 @@ def _same(registered: Contrast, written: Contrast) -> bool:
 
 def _readings(one: Comparison) -> str:
     """Return how many readings are complete, and the largest ratio so far."""
-    done = sum(effect.pairs == effect.planned for effect in one.effects)
+    done = sum(effect.is_complete for effect in one.effects)
     top = words.largest(one)
     return f"{done} of {len(one.effects)} readings: {words.estimate(top)} {words.unit(top.metric)}"
 

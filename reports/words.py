@@ -18,7 +18,7 @@ from ablations.metrics import (
 from ablations.plan import Plan
 from reports.caveats import ArmRow
 from reports.comparison import Comparison
-from reports.effect import DECIDED, Effect
+from reports.effect import DECIDED, UNDECIDED, Effect
 
 DAY, YEAR = 86_400, 365.25 * 86_400
 
@@ -201,7 +201,7 @@ def effect_sentence(effect: Effect) -> str:
     low, high = change(effect.low, effect.metric), change(effect.high, effect.metric)
     bounds = f" [{low}, {high}]" if known else ""
     pairs = f", {effect.pairs} of {effect.planned} {counted_in(effect)}"
-    pairs = "" if effect.pairs == effect.planned else pairs
+    pairs = "" if effect.is_complete else pairs
     return f"{estimate(effect)} {unit(effect.metric)}{bounds}{pairs}{paper}"
 
 
@@ -227,7 +227,7 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
     text = f"{where} {_finding(effect)}"
     if effect.low is not None and effect.bound == "none":
         text += f" (95 % interval {interval(effect)}, {effect.pairs} {counted_in(effect)})"
-    if comparison.done < comparison.planned:
+    if effect.verdict in UNDECIDED and comparison.done < comparison.planned:
         return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."
     if effect.contrast.paper is None:
         return f"{text}."
@@ -329,6 +329,8 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             return f"no effect: {which}, {small}"
         case "absent":
             return f"{claim} absent: {which}, {small}"
+        case "incomplete" if not (effect.contrast.judged and comparison.judged):
+            return f"shown, not judged, incomplete: {which}, {effect_sentence(effect)}"
         case "incomplete":
             return (
                 f"incomplete, {comparison.done} of {comparison.planned} runs: no verdict before "

@@ -165,6 +165,10 @@ def test_what_a_study_measured_stands_beside_the_deviation(results, tmp_path) ->
     assert of(deviations([here, varied]), "precision").worth == (
         "bfloat16@fashion_mini: relu against tanh 2.00 times [2.00, 2.00]; the paper: 6"
     )
+    partial = varied.comparison.effects[0].model_copy(update={"pairs": 2})
+    begun = varied.comparison.model_copy(update={"effects": (partial,)})
+    partly = varied.model_copy(update={"comparison": begun})
+    assert of(deviations([here, partly]), "precision").worth == ""
     assert of(deviations([here, alike]), "precision").worth == ""
     assert of(deviations([here]), "precision").worth == ""
 

@@ -14,6 +14,7 @@ from ablations.contrast import THE_PAPER
 from ablations.plan import Plan
 from ablations.registration import about, define
 from ablations.store import Store
+from ablations.studies import STUDIES
 from ablations.study import (
     Base,
     Contrast,
@@ -27,8 +28,11 @@ from alexnet.presets import tiny
 from alexnet.progress import running_loss, time_to
 from reports.comparison import compare
 from reports.effect import Effect
+from reports.page import write_report
+from reports.readme import evidence_text
+from reports.studies import _ours, everything
 from reports.tables import arms_table, contrasts_table
-from reports.words import headline
+from reports.words import headline, verdict_line
 
 ARMS = {
     "with": {},
@@ -218,6 +222,73 @@ def test_what_is_not_judged_is_shown_and_costs_the_others_nothing(results: Path)
     assert shown.p is not None  # its numbers are all there
     assert shown.estimate is not None
     assert shown.low is not None
+
+
+def test_what_is_only_shown_keeps_no_verdict_waiting(results: Path) -> None:
+    """All six seeds of the judged pair decide, with one of a pair that is in no test."""
+    beside = HELPS.but(arm="both", against="dry", judged=False)
+    alone, plan = plan_of(HELPS), plan_of(HELPS, beside)
+    seen = {arm: DIFFERING[arm][:6] for arm in ("with", "without")}
+    (expected,) = compare(alone, filled(alone, results / "alone", seen)).effects
+    one_of_each = {arm: DIFFERING[arm][:1] for arm in ("both", "dry")}
+
+    comparison = compare(plan, with_measures(plan, results, seen | one_of_each))
+    judged, shown = comparison.effects
+
+    assert (comparison.done, comparison.planned) == (14, 24)
+    assert comparison.has_verdicts
+    assert judged == expected
+    assert judged.verdict == "same way"
+    assert (shown.pairs, shown.verdict) == (1, "incomplete")
+    assert "incomplete" not in headline(plan, comparison)
+    assert headline(plan, comparison, shown).endswith("incomplete, 14 of 24 runs.")
+    assert verdict_line(judged, comparison).startswith("same way: with against without")
+    assert verdict_line(shown, comparison).startswith(
+        "shown, not judged, incomplete: both against dry"
+    )
+
+
+@pytest.mark.parametrize("missing", ["with", "without", "dry"])
+def test_no_verdict_before_every_run_that_it_needs(results: Path, missing: str) -> None:
+    """Of both arms, and of the one that has to overfit for anything to follow."""
+    presupposes = HELPS.but(precondition={"kind": "overfits", "arm": "dry"})
+    plan = plan_of(presupposes)
+    assert plan.definition.judged_arms == ("with", "without", "dry")
+    assert plan_of(presupposes, judged=False).definition.judged_arms == ()
+    seen = {arm: DIFFERING[arm][:6] for arm in plan.definition.judged_arms}
+
+    assert compare(plan, with_measures(plan, results / "all", seen)).has_verdicts
+
+    seen[missing] = seen[missing][:5]
+    comparison = compare(plan, with_measures(plan, results, seen))
+
+    assert not comparison.has_verdicts
+    assert comparison.effects[0].verdict == "incomplete"
+    assert headline(plan, comparison).endswith("incomplete, 17 of 24 runs.")
+
+
+def test_a_verdict_is_told_everywhere_though_what_is_shown_is_missing(results: Path) -> None:
+    """On the page, in the README's part and in the list, and the other contrast as what it is."""
+    beside = HELPS.but(arm="both", against="dry", judged=False)
+    plan = plan_of(HELPS, beside)
+    seen = {arm: errors[:6] for arm, errors in DIFFERING.items()}
+    store = with_measures(plan, results, seen | {"dry": DIFFERING["dry"][:1]})
+    store.write_plan(plan)
+
+    write_report(store, results / "report")
+    page = (results / "report" / "index.html").read_text()
+    readme = evidence_text(store)
+    study = STUDIES["activations"].model_copy(
+        update={"name": "ideas", "claim": "C13", "contrasts": (HELPS.but(claim="C13"), beside)}
+    )
+
+    assert "Incomplete: 19 of 24 comparison runs. No verdict needs those that are missing." in page
+    assert "<li>same way: with against without" in page
+    assert "<li>shown, not judged, incomplete: both against dry" in page
+    assert "| with against without | - | fashion_mini |" in readme
+    assert readme.count("with against without") == 1  # in the table alone
+    assert "- ideas (fashion_mini; 19 of 24 runs): both against dry, " in readme
+    assert _ours(study, everything([store])["ideas"]).startswith("same way -")
 
 
 def test_the_same_contrast_judged_is_in_the_family(results: Path) -> None:
