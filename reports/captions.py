@@ -3,6 +3,7 @@
 from ablations.metrics import TimeTo
 from ablations.store import Store
 from alexnet.config import Drops, MomentumSGD
+from alexnet.data.catalogue import called
 from reports import words
 from reports.effect import ON_THE_PAPERS_DATA
 from reports.figures import THIN
@@ -35,7 +36,7 @@ def figure_1_caption(section: Section) -> str:
 def _about(section: Section) -> str:
     one = section.plan.definition
     precisions = " and ".join(sorted(set(one.precisions_of.values())))
-    return f"{section.comparison.dataset}, {len(one.seeds)} planned seeds, {precisions}."
+    return f"{called(section.comparison.dataset)}, {len(one.seeds)} planned seeds, {precisions}."
 
 
 def _of_figure(section: Section, store: Store) -> str:

@@ -14,6 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from safetensors import safe_open
 
+from alexnet.data.catalogue import called
 from reports.pictures import STYLE, short
 
 PER_ROW, TOP = 4, 5
@@ -78,8 +79,8 @@ def draw_predictions(path: Path) -> Figure:
         right = int((kept.top_classes[:, 0] == kept.labels).sum())
         among = int((kept.top_classes == kept.labels[:, None]).any(1).sum())
         figure.suptitle(
-            f"{kept.dataset}: of {len(kept.images)} test images, {right} have their class first "
-            f"and {among} among the likeliest {kept.top_classes.shape[1]}",
+            f"{called(kept.dataset)}: of {len(kept.images)} test images, {right} have their class "
+            f"first and {among} among the likeliest {kept.top_classes.shape[1]}",
             fontsize=10, x=0.01, ha="left",
         )  # fmt: skip
     return figure
@@ -105,8 +106,8 @@ def draw_neighbours(path: Path) -> Figure | None:
         panels[0, 2].set_title("nearest training images", fontsize=9, color="0.35")
         same = int((kept.neighbour_labels == kept.query_labels[:, None]).sum())
         figure.suptitle(
-            f"{kept.dataset}: {same} of the {rows * near} nearest training images are of the test "
-            "image's class (framed, with a dot)",
+            f"{called(kept.dataset)}: {same} of the {rows * near} nearest training images are of "
+            "the test image's class (framed, with a dot)",
             fontsize=10, x=0.01, ha="left",
         )  # fmt: skip
     return figure

@@ -14,6 +14,7 @@ from ablations.contrast import Pair
 from ablations.metrics import TimeTo, TimeToLoss
 from ablations.plan import Plan
 from ablations.store import Store
+from alexnet.data import catalogue
 from alexnet.progress import Curve, running_curve
 from reports.caveats import Records
 from reports.comparison import Comparison, compare, find_records, speed_ups
@@ -177,7 +178,10 @@ def draw_curves(
     starts = [curve.errors[0] for of_arm in drawn.values() for curve in of_arm.values()]
     highest = 100 * max([threshold or 0.0, *starts])
     axes.set_ylim(None, min(100, highest + 3))
-    axes.set_title(f"{one.dataset.name}: " + ("choosing the rates" if tuning else plan.about.title))
+    axes.set_title(
+        f"{catalogue.called(one.dataset.name)}: "
+        + ("choosing the rates" if tuning else plan.about.title)
+    )
     if len(arms) <= MANY:
         axes.legend(frameon=False, loc="best")
     else:  # a long one would lie over the curves

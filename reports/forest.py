@@ -18,6 +18,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from ablations.metrics import Metric
 from alexnet.config import Frozen
+from alexnet.data.catalogue import called
 from reports import words
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect, Verdict
 from reports.pictures import STYLE, short
@@ -215,7 +216,10 @@ def _draw_heading(
 
 
 def _of_block(own: bool, dataset: str) -> str:
-    return f"{dataset}, the paper's" if own else f"{dataset}: a direction, which settles no claim"
+    images = called(dataset)
+    if own:
+        return f"{images}: the paper's own data"
+    return f"{images}, in place of the paper's: a direction only"
 
 
 def _write(axes: Axes, text: str, place: float, inches: float, right: bool, **look: Any) -> None:

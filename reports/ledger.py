@@ -13,6 +13,7 @@ from ablations.claims import CLAIMS, Claim, Number
 from ablations.contrast import RATIO_MARGIN
 from ablations.plan import Plan
 from alexnet.config import Frozen
+from alexnet.data.catalogue import called
 from reports import counts
 from reports.comparison import Comparison
 from reports.effect import ON_THE_PAPERS_DATA, UNDECIDED, Effect
@@ -218,7 +219,7 @@ def _cell(findings: Sequence[Finding]) -> str:
 
 def _said(one: Finding) -> str:
     what = f"{one.compared}, " if one.compared else ""
-    return f"{one.verdict}: {what}{one.ours} ({one.dataset}, {one.setting})"
+    return f"{one.verdict}: {what}{one.ours} ({called(one.dataset)}, {one.setting})"
 
 
 def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:

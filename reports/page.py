@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ablations.pool import strangers
 from ablations.store import Store, write_atomically
+from alexnet.data.catalogue import called
 from reports import captions, document, paper_tables, words
 from reports.answer import Answer, Fact, answer, facts
 from reports.deviations import Deviation, deviations
@@ -160,6 +161,7 @@ def _render(
     )
     environment.globals |= {
         "words": words,
+        "called": called,
         "captions": captions,
         "arms_table": arms_table,
         "certainty_table": certainty_table,

@@ -15,6 +15,7 @@ from ablations.metrics import EnsembleError
 from ablations.record import Record
 from ablations.store import Store
 from alexnet.config import Frozen
+from alexnet.data.catalogue import called
 from alexnet.measures import Measure
 from reports import statistics
 from reports.comparison import find_records_of
@@ -170,7 +171,7 @@ def elsewhere_table(found: Sequence[Result]) -> pd.DataFrame:
     """Return errors on images of other sets, with what chance alone gives; in no paper's table."""
     rows = [
         [
-            r.dataset,
+            called(r.dataset),
             r.name,
             r.classes,
             f"{HUNDRED * (1 - 1 / r.classes):.4g} %",

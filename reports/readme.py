@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from ablations.store import Store, write_atomically
+from alexnet.data.catalogue import called
 from reports.answer import Answer, answer
 from reports.comparison import Comparison
 from reports.effect import UNDECIDED, Effect
@@ -54,7 +55,14 @@ def _front(found: Sequence[Section]) -> Answer:
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
     columns = ["compared", "claim", "images", "points or \u00d7 [95 %]", "the paper", "verdict"]
     cells = [
-        (one.label, one.claim or "-", one.dataset, one.shown, one.paper_shown or "-", one.verdict)
+        (
+            one.label,
+            one.claim or "-",
+            called(one.dataset),
+            one.shown,
+            one.paper_shown or "-",
+            one.verdict,
+        )
         for one in rows
     ]
     return pd.DataFrame(cells, columns=columns)
@@ -71,8 +79,8 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
         how = f"{one.done} of {one.planned} runs" if section.missing else "shown, not judged"
         seen = [e for e in one.effects if e.pairs and e.verdict in UNDECIDED]
         lines += [
-            f"- {section.plan.about.title} ({one.dataset}; {how}): {named(effect, one.effects)}, "
-            f"{effect_sentence(effect)}"
+            f"- {section.plan.about.title} ({called(one.dataset)}; {how}): "
+            f"{named(effect, one.effects)}, {effect_sentence(effect)}"
             for effect in seen
         ]
     return ["Not judged, or not yet:", "\n".join(lines)] if lines else []

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.store import Store
+from alexnet.data.catalogue import called
 from reports import statistics
 from reports.comparison import find_records
 from reports.words import metric_name, size, value
@@ -74,6 +75,6 @@ def draw_spread(plan: Plan, store: Store, style: dict[Any, Any]) -> Figure | Non
         axes.set_ylim(len(found) - 0.4, -0.6)
         axes.set_xlim(0, None)
         axes.set_xlabel(f"standard deviation of the {metric_name(metric)} over seeds, points")
-        axes.set_title(f"{plan.definition.dataset.name}: {plan.about.title}", loc="left")
+        axes.set_title(f"{called(plan.definition.dataset.name)}: {plan.about.title}", loc="left")
         sns.despine(figure)
     return figure

@@ -16,6 +16,7 @@ from ablations.metrics import (
     TowerDifference,
 )
 from ablations.plan import Plan
+from alexnet.data.catalogue import called
 from reports.caveats import ArmRow
 from reports.comparison import Comparison
 from reports.effect import DECIDED, UNDECIDED, Effect
@@ -216,7 +217,7 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
     shows = plan.about.shows
     if effect is None:
         effect = speaks(comparison) if shows == "effects" else largest(comparison)
-    where = f"On {comparison.dataset}"
+    where = f"On {called(comparison.dataset)}"
     if comparison.smoke:
         return f"A smoke run of {comparison.study}: the machinery works; its numbers mean nothing."
     if effect.estimate is None:
@@ -234,7 +235,7 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
     if comparison.setting == "stand-in":
         return (
             f"{text}. The paper's claim ({printed(effect.contrast, effect.metric)}, on "
-            f"{plan.about.paper_dataset}) is not judged on practice data."
+            f"{called(plan.about.paper_dataset or '')}) is not judged on practice data."
         )
     return f"{text}; the paper says {paper_number(effect)}."
 

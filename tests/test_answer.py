@@ -234,7 +234,7 @@ def test_other_data_is_hollow_below_a_rule_and_has_no_diamond(results, tmp_path)
     assert [line.get_marker() for line in markers] == ["o", "D", "o"]
     assert hollow == [False, False, True]
     written = [text.get_text() for text in figure.axes[0].texts]
-    assert "made_up: a direction, which settles no claim" in written
+    assert "made_up, in place of the paper's: a direction only" in written
     assert written.count("6\u00d7") == 1
 
 

@@ -27,7 +27,8 @@ def test_three_seeds_of_two_arms_are_lines_and_pairs(results) -> None:
         "After the paper's Figure 1. Left: error counted while training over a window of one "
         "epoch; thin lines are seeds, thick their mean as far as all seeds go, the dotted line "
         "the threshold. Right: geometric mean of the paired ratio of epochs to each training "
-        "error, with its 95\u00a0% interval. fashion_mini, 3 planned seeds, bfloat16."
+        "error, with its 95\u00a0% interval. Fashion-MNIST (10,000 images), 3 planned seeds, "
+        "bfloat16."
     )
 
 
@@ -67,7 +68,7 @@ def test_a_single_pair_has_no_interval(results) -> None:
     """One seed."""
     _, store = filled(results, 1, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
 
-    assert "each training error. fashion_mini" in told(store)
+    assert "each training error. Fashion-MNIST (10,000 images)" in told(store)
 
 
 def test_without_a_pair_nothing_is_said_of_pairs(results) -> None:

@@ -77,7 +77,11 @@ def test_labels_stand_for_the_arms_names_wherever_they_are_written(results: Path
 
     plain, labelled = figure1(results), figure1(results, labels=LABELS)
 
-    said = [text for text in texts(labelled) if text != "fashion_mini: ReLU against tanh"]
+    said = [
+        text
+        for text in texts(labelled)
+        if text != "Fashion-MNIST (10,000 images): ReLU against tanh"
+    ]
     assert any(text.startswith("ReLU, rate ") for text in said)
     assert any(text.startswith("Tangent, rate ") for text in said)
     assert "ReLU's speed-up, times" in said
@@ -135,7 +139,7 @@ def test_it_shows_the_images_of_which_most_is_done(results: Path) -> None:
         return figure1(results, dataset=dataset).axes[0].get_title(loc="left")
 
     assert title(None).startswith("abc")
-    assert title("fashion_mini").startswith("fashion_mini")
+    assert title("fashion_mini").startswith("Fashion-MNIST (10,000 images): ")
     assert title("xyz").startswith("xyz")
 
 

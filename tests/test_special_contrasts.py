@@ -285,9 +285,9 @@ def test_a_verdict_is_told_everywhere_though_what_is_shown_is_missing(results: P
     assert "Incomplete: 19 of 24 comparison runs. No verdict needs those that are missing." in page
     assert "<li>same way: with against without" in page
     assert "<li>shown, not judged, incomplete: both against dry" in page
-    assert "| with against without | - | fashion_mini |" in readme
+    assert "| with against without | - | Fashion-MNIST (10,000 images) |" in readme
     assert readme.count("with against without") == 1  # in the table alone
-    assert "- ideas (fashion_mini; 19 of 24 runs): both against dry, " in readme
+    assert "- ideas (Fashion-MNIST (10,000 images); 19 of 24 runs): both against dry, " in readme
     assert _ours(study, everything([store])["ideas"]).startswith("same way -")
 
 

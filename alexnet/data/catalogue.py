@@ -52,7 +52,8 @@ class Download(Frozen):
 class Description(Frozen):
     """What is known of a dataset before it is on this machine."""
 
-    name: str
+    name: str  # to type
+    called: str  # in a sentence or a cell
     title: str
     fit: Fit
     images: PositiveInt  # to train on, after a tenth is held out
@@ -106,6 +107,7 @@ CATALOGUE = {
     for description in (
         Description(
             name="fashion_mini",
+            called="Fashion-MNIST (10,000 images)",
             title="10,000 grey pictures of clothing (Fashion-MNIST), in the package",
             fit=Fit(kind="frame", size=32),
             images=10_000,
@@ -116,6 +118,7 @@ CATALOGUE = {
         ),
         Description(
             name="fashion_mnist",
+            called="Fashion-MNIST",
             title="Fashion-MNIST: 70,000 grey pictures of clothing",
             fit=Fit(kind="frame", size=32),
             images=54_000,
@@ -129,6 +132,7 @@ CATALOGUE = {
         ),
         Description(
             name="cifar10",
+            called="CIFAR-10",
             title="CIFAR-10: 60,000 colour photographs of ten kinds of thing",
             fit=Fit(kind="own", size=32),
             images=45_000,
@@ -156,6 +160,7 @@ CATALOGUE = {
         ),
         Description(
             name="cifar10_jpeg",
+            called="CIFAR-10 (JPEG copy)",
             title="CIFAR-10 re-encoded as JPEG, a folder per class under train and test",
             fit=Fit(kind="own", size=32),
             images=45_000,
@@ -168,6 +173,7 @@ CATALOGUE = {
         ),
         Description(
             name="imagenette",
+            called="Imagenette",
             title="Imagenette: ten easy classes of ImageNet",
             fit=Fit(kind="centre", size=256),
             images=8_522,
@@ -191,6 +197,7 @@ CATALOGUE = {
         ),
         Description(
             name="tiny_imagenet",
+            called="Tiny ImageNet",
             title="Tiny ImageNet: 200 classes at 64 pixels",
             fit=Fit(kind="own", size=64),
             images=90_000,
@@ -203,6 +210,7 @@ CATALOGUE = {
         ),
         Description(
             name="imagenet_2009",
+            called="ImageNet of 2009",
             title="ImageNet of Fall 2009: 10,184 classes, 8.9 million photographs",
             fit=Fit(kind="centre", size=256),
             images=4_400_000,
@@ -214,6 +222,7 @@ CATALOGUE = {
         ),
         Description(
             name="imagenet_2010",
+            called="ILSVRC-2010",
             title="ILSVRC-2010: 1.2 million photographs of 1,000 classes, 150,000 to test",
             fit=Fit(kind="centre", size=256),
             images=1_211_406,
@@ -225,6 +234,7 @@ CATALOGUE = {
         ),
         Description(
             name="imagenet",
+            called="ILSVRC-2012",
             title="ILSVRC-2012: 1.3 million photographs of 1,000 classes, the paper's",
             fit=Fit(kind="centre", size=256),
             images=1_231_167,
@@ -252,6 +262,16 @@ CATALOGUE = {
 def suitable_base(size: int) -> str:
     """Return the preset that suits images of a size in pixels."""
     return "alexnet_cifar" if size <= 64 else "paper"
+
+
+def called(name: str) -> str:
+    """Return what people call a dataset; its name, if it is not in the catalogue.
+
+    >>> called("cifar10"), called("my_photographs")
+    ('CIFAR-10', 'my_photographs')
+    """
+    known = CATALOGUE.get(name)
+    return known.called if known else name
 
 
 def describe(name: str) -> Description:
