@@ -217,7 +217,8 @@ def prepare(
 @task
 def bench(c: Context) -> None:
     """Time against each other, in one process, what speed depends on."""
-    from ablations.executors import KEEP_MEMORY
+    from ablations.executors import memory_variables
 
     columns = "--benchmark-columns=min,median --benchmark-sort=mean"
-    c.run(f"pytest -q -s tests/benchmarks --benchmark-only {columns}", echo=True, env=KEEP_MEMORY)
+    command = f"pytest -q -s tests/benchmarks --benchmark-only {columns}"
+    c.run(command, echo=True, env=memory_variables())
