@@ -217,8 +217,7 @@ def prepare(
 @task
 def bench(c: Context) -> None:
     """Time against each other, in one process, what speed depends on."""
-    from ablations.executors import memory_variables
+    from ablations.executors import KEEP_MEMORY
 
     columns = "--benchmark-columns=min,median --benchmark-sort=mean"
-    command = f"pytest -q -s tests/benchmarks --benchmark-only {columns}"
-    c.run(command, echo=True, env=memory_variables())
+    c.run(f"pytest -q -s tests/benchmarks --benchmark-only {columns}", echo=True, env=KEEP_MEMORY)

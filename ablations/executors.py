@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -36,17 +35,7 @@ KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each l
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_TOP_PAD_": str(2**26),
 }
-LARGE_PAGES = "glibc.malloc.hugetlb=1"  # where the system leaves the choice: 8 % of a step
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for results that repeat there
-
-
-def memory_variables() -> dict[str, str]:
-    """Return the variables by which glibc hands out memory fast, if set before a process starts.
-
-    Tunables that are set already stay; where one is set twice, glibc takes the last.
-    """
-    tunables = filter(None, (LARGE_PAGES, os.environ.get("GLIBC_TUNABLES")))
-    return KEEP_MEMORY | {"GLIBC_TUNABLES": ":".join(tunables)}
 
 
 @dataclass
@@ -70,8 +59,7 @@ class LocalWorkers:
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._place), daemon=True)
         threads = str(self._place.threads)
-        variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        variables |= memory_variables()
+        variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
         variables |= capped(self._place.instructions)
         if self._place.device != "cpu":
             variables |= CUDA
