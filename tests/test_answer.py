@@ -271,7 +271,7 @@ def test_the_narrow_picture_says_what_the_wide_one_does(results, tmp_path) -> No
     assert len(marks[0]) == 3
     said = [text.get_text() for text in narrow.axes[0].texts]
     assert said[:4] == [
-        "made_up, the paper's", "C09 relu against tanh", "weaker",
+        "made_up: the paper's own data", "C09 relu against tanh", "weaker",
         f"{rows[0].shown}; the paper: 6\u00d7",
     ]  # fmt: skip
     assert said[-1] == rows[1].shown
