@@ -96,7 +96,7 @@ def _deviation(values: _Values, where: Sequence[Section], found: Sequence[Sectio
     networks = {nearest(setting(s)) for s in where} if measuring else set()
     done = [s for s in measuring if nearest(setting(s)) in networks]
     worth = [
-        f"{s.name}: {effect.contrast.between} {words.effect_sentence(effect)}"
+        f"{s.name}: {words.spoken(effect.contrast.between)} {words.effect_sentence(effect)}"
         for s in done
         for effect in _varying(s, values.what)
     ]

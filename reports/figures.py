@@ -22,7 +22,7 @@ from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.pictures import LINES, STYLE, short
 from reports.readings import draw_readings
 from reports.spread import draw_spread, spreads
-from reports.words import effect_sentence, metric_name, named, unit
+from reports.words import effect_sentence, metric_name, named, spoken, unit
 
 Curves = dict[str, dict[int, Curve]]
 """Running curves, by arm and seed."""
@@ -70,7 +70,7 @@ def draw(
         drawn = _tuning_curves(plan, store)
     if not any(drawn.values()):
         return None
-    called = {arm: (labels or {}).get(arm, arm) for arm in plan.definition.arms}
+    called = {arm: (labels or {}).get(arm, spoken(arm)) for arm in plan.definition.arms}
     found = comparison or compare(plan, store)
     effects = [_labelled(effect, called) for effect in found.effects]
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
@@ -223,7 +223,7 @@ def draw_speed_ups(axes: Axes, records: Records, effects: Sequence[Effect]) -> N
     axes.set_xlabel("training error reached, %")
     if len(effects) == 1:
         axes.set_title(effect_sentence(effects[0]), wrap=True)
-        axes.set_ylabel(f"{effects[0].contrast.arm}'s speed-up, times")
+        axes.set_ylabel(f"{spoken(effects[0].contrast.arm)}'s speed-up, times")
     else:
         axes.set_ylabel("speed-up, times")
         axes.legend(frameon=False, fontsize=8)
@@ -243,7 +243,7 @@ def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> 
     thresholds = np.linspace(first, metric.training_error, POINTS)
     found = speed_ups(sides[0], sides[1], [float(t) for t in thresholds])
     x = [100 * point.training_error for point in found]
-    look = {"color": color, "linewidth": 2, "label": contrast.between}
+    look = {"color": color, "linewidth": 2, "label": spoken(contrast.between)}
     axes.plot(x, [point.estimate for point in found], **look)
     if all(point.low is not None for point in found):
         low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))

@@ -116,7 +116,7 @@ def _label(section: Section, effect: Effect) -> str:
         return section.plan.about.title
     against = [one.contrast.against for one in effects]
     if against.count(contrast.against) >= SEVERAL and contrast.is_simple:
-        return contrast.arm  # the others have their reference named in full
+        return words.spoken(contrast.arm)  # the others have their reference named in full
     named = words.named(effect, effects)
     if any(letter.isalpha() for letter in contrast.arm):
         return named

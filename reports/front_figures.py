@@ -20,6 +20,7 @@ from reports.figures import comparison_curves, draw_curves, draw_speed_ups
 from reports.forest import ForestRow, draw_forest, one_a_claim
 from reports.pictures import STYLE
 from reports.sections import Section, real
+from reports.words import spoken
 
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # pixels, as previews of pages are shown
 MARGIN = 40  # pixels
@@ -47,7 +48,7 @@ def figure_1(found: Sequence[Section]) -> Section | None:
 def draw_front_figure(section: Section, store: Store) -> Figure:
     """Draw Figure 1 with the speed-up at every training error beneath it."""
     plan = section.plan
-    called = {arm: arm for arm in plan.definition.arms}
+    called = {arm: spoken(arm) for arm in plan.definition.arms}
     with sns.axes_style("ticks"), mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 5.4), layout="constrained")
         above, below = figure.subplots(2, 1, height_ratios=(2.1, 1))

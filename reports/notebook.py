@@ -165,7 +165,7 @@ def figure1(
 ) -> Figure:
     """Return the paper's Figure 1, drawn from a study's records.
 
-    >>> figure1("results", labels={"relu": "ReLU", "tanh": "tanh"})  # doctest: +SKIP
+    >>> figure1("results", labels={"relu": "max(0, x)"})  # doctest: +SKIP
 
     Args:
         results: Folder of plans and records, a store, or what `run_study` returned, which says by

@@ -17,7 +17,7 @@ from ablations.plan import Plan
 from ablations.tuning import Trial
 from reports.comparison import Comparison
 from reports.effect import Effect
-from reports.words import estimate, interval, times
+from reports.words import estimate, interval, spoken, times
 
 PER_ROW = 4
 LARGEST = 8.0
@@ -139,7 +139,7 @@ def _draw_ranked(axes: Axes, found: Sequence[Effect], plan: Plan) -> None:
             xytext=(3, -10), textcoords="offset points", color="0.35",
         )  # fmt: skip
     axes.axvline(1, color="0.75", linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(found)), [effect.contrast.between for effect in found])
+    axes.set_yticks(range(len(found)), [spoken(effect.contrast.between) for effect in found])
     axes.set_ylim(max(len(found), 1) - 0.4, -0.6)
     axes.set_xlim(0, None)
     axes.set_xlabel("times as fast; a triangle points to where a bound leaves it open")
@@ -172,5 +172,5 @@ def _draw_map(axes: Axes, one: RateMap, paper: float | None) -> None:
     axes.set_yticks(np.arange(len(against)) + 0.5, against, fontsize=7)
     name, _, arm = one.arm.rpartition(": ")
     axes.set_title(name or one.arm, fontsize=8, loc="left")
-    axes.set_xlabel(f"rate of {arm}", fontsize=7)
-    axes.set_ylabel(f"rate of {one.against.rpartition(': ')[2]}", fontsize=7)
+    axes.set_xlabel(f"rate of {spoken(arm)}", fontsize=7)
+    axes.set_ylabel(f"rate of {spoken(one.against.rpartition(': ')[2])}", fontsize=7)

@@ -13,14 +13,14 @@ from ablations.store import Store, write_atomically
 from alexnet.data.catalogue import called
 from reports.answer import Answer, answer
 from reports.comparison import Comparison
-from reports.effect import UNDECIDED, Effect
+from reports.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, figure_1
 from reports.ledger import ledger
 from reports.pictures import save
 from reports.sections import Section, sections
 from reports.tables import markdown
-from reports.words import effect_sentence, named, percent, speaks, times
+from reports.words import effect_sentence, measured, named, percent, speaks, spoken, times, value
 
 EVIDENCE = Path(__file__).parent / "evidence"
 README = Path(__file__).parent.parent / "README.md"
@@ -41,6 +41,7 @@ def evidence_text(store: Store) -> str:
     if lead is not None:
         blocks.append("![Figure 1: training error against epochs](reports/evidence/figure1.svg)")
         blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
+    blocks += [_beside_verdict(one) for one in found if one is not lead and _is_judged(one)]
     blocks += _unjudged(found)
     blocks.append(
         "All of it, with every run behind every number: `invoke report --results reports/evidence`."
@@ -79,8 +80,7 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
         how = f"{one.done} of {one.planned} runs" if section.missing else "shown, not judged"
         seen = [e for e in one.effects if e.pairs and e.verdict in UNDECIDED]
         lines += [
-            f"- {section.plan.about.title} ({called(one.dataset)}; {how}): "
-            f"{named(effect, one.effects)}, {effect_sentence(effect)}"
+            f"- {_titled(section)}, {how}: {named(effect, one.effects)}, {effect_sentence(effect)}"
             for effect in seen
         ]
     return ["Not judged, or not yet:", "\n".join(lines)] if lines else []
@@ -98,6 +98,34 @@ def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) ->
     if left_open:
         lines.append("To keep in mind: " + "; ".join(left_open) + ".")
     return lines
+
+
+def _is_judged(section: Section) -> bool:
+    """Return whether something is decided by the paper's own data."""
+    one = section.comparison
+    own = one.setting in ON_THE_PAPERS_DATA and not one.smoke
+    return own and any(effect.verdict in DECIDED for effect in one.effects)
+
+
+def _beside_verdict(section: Section) -> str:
+    """Return what a reader of a row must not miss: what both sides came to, and caveats."""
+    one = section.comparison
+    both = "; ".join(
+        f"{spoken(effect.contrast.between)}, {measured(effect.contrast, effect.metric)} "
+        f"{value(effect.mean, effect.metric)} and {value(effect.mean_against, effect.metric)}"
+        for effect in one.effects
+        if effect.verdict in DECIDED
+    )
+    beside = [*one.older, *one.caveats, *section.plan.about.left_open]
+    keep = f" To keep in mind: {'; '.join(beside)}." if beside else ""
+    return f"{_titled(section)}: {both}.{keep}"
+
+
+def _titled(section: Section) -> str:
+    """Return a study's title and its images, as the beginning of a sentence."""
+    title = section.plan.about.title
+    stop = "" if title.endswith("?") else "."
+    return f"{title}{stop} On {called(section.comparison.dataset)}"
 
 
 def _sentence(text: str) -> str:

@@ -1,6 +1,7 @@
 """Numbers as people read them, and the sentences that carry them."""
 
 import math
+import re
 from collections.abc import Sequence
 
 from ablations.contrast import Contrast
@@ -68,6 +69,15 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def spoken(text: str) -> str:
+    """Return names of arms as sentences and figures have them; tables keep what one types.
+
+    >>> spoken("80sec, raw: relu against tanh")
+    '80sec, raw: ReLU against tanh'
+    """
+    return re.sub(r"\brelu\b", "ReLU", text)
 
 
 def metric_name(metric: Metric) -> str:
@@ -266,14 +276,14 @@ def _margins(effect: Effect) -> float:
 
 def _finding(effect: Effect) -> str:
     contrast, metric = effect.contrast, effect.metric
-    arm, against = contrast.arm, contrast.against
+    arm, against, between = map(spoken, (contrast.arm, contrast.against, contrast.between))
     if contrast.against_metric is not None:
         size = f"{estimate(effect)} {unit(metric)}"
         other = metric_name(contrast.against_metric)
         return f"{metric_name(metric)} differs by {size} from {other}"
     if contrast.minus is not None:
         size = f"{estimate(effect)} {unit(metric)}"
-        return f"{contrast.between}, is {size} by the {metric_name(metric)}"
+        return f"{between}, is {size} by the {metric_name(metric)}"
     if contrast.number is not None:
         size = f"{estimate(effect)} {unit(metric)}"
         return f"{arm} differs by {size} in {metric_name(metric)} from the paper's number"
@@ -291,7 +301,8 @@ def named(effect: Effect, among: Sequence[Effect]) -> str:
     if effect.contrast.against_metric is not None:
         return measured(effect.contrast, effect.metric)
     metrics = {other.metric for other in among}
-    return effect.contrast.between + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
+    between = spoken(effect.contrast.between)
+    return between + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
 
 
 LEGEND = (

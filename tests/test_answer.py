@@ -62,7 +62,7 @@ def test_a_decided_claim_on_the_papers_data_leads(results) -> None:
     effect = found[0].comparison.effects[0]
     assert effect.verdict == "weaker"
     assert headline == (
-        "AlexNet, one claim later: on made_up relu reached 25 % training error "
+        "AlexNet, one claim later: on made_up ReLU reached 25 % training error "
         f"{effect.estimate:.2f} times as fast as tanh (95 % interval {effect.low:.2f} to "
         f"{effect.high:.2f}, 10 seeds); the paper says 6."
     )
@@ -73,7 +73,7 @@ def test_practice_data_never_speaks_of_claims_decided(results) -> None:
     """The same numbers on other images: what the paper claims is not judged."""
     _, headline, said = front(simulated(results, "stand-in", times=4.0))
 
-    assert headline.startswith("On made_up relu reached 25 % training error ")
+    assert headline.startswith("On made_up ReLU reached 25 % training error ")
     assert headline.endswith("is not judged on practice data.")
     assert "0 on the paper's own data, 1 on other data only, 18 not yet" in said
 
@@ -271,7 +271,7 @@ def test_the_narrow_picture_says_what_the_wide_one_does(results, tmp_path) -> No
     assert len(marks[0]) == 3
     said = [text.get_text() for text in narrow.axes[0].texts]
     assert said[:4] == [
-        "made_up: the paper's own data", "C09 relu against tanh", "weaker",
+        "made_up: the paper's own data", "C09 ReLU against tanh", "weaker",
         f"{rows[0].shown}; the paper: 6\u00d7",
     ]  # fmt: skip
     assert said[-1] == rows[1].shown

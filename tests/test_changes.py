@@ -260,7 +260,7 @@ def test_times_that_were_not_reached_are_compared_by_verdict_alone(tmp_path: Pat
     rows = [row[2:] for row in told(changes(*contents)) if row[0] == "bound"]
 
     assert rows == [
-        ("relu against tanh", f"2.00 -> at least 16.0 times; {bound}"),
+        ("ReLU against tanh", f"2.00 -> at least 16.0 times; {bound}"),
         ("tanh, epochs to 20 % training error", f"3 of 3 -> 0 of 3 runs; {bound}"),
     ]
 
@@ -286,7 +286,7 @@ def test_times_are_compared_as_ratios(tmp_path: Path) -> None:
 
     geometric = math.exp((3 * math.log(2.0) + 4 * math.log(1.5)) / 7)
     shown = f"{geometric:.2f} -> {geometric / 2:.2f} times, beyond noise (p 0.016)"
-    assert rows["relu against tanh"] == shown
+    assert rows["ReLU against tanh"] == shown
 
 
 def test_a_count_that_differs_is_a_change_without_noise(tmp_path: Path) -> None:

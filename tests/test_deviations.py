@@ -163,7 +163,7 @@ def test_what_a_study_measured_stands_beside_the_deviation(results, tmp_path) ->
     alike = section_of(alexnet_cifar(), tmp_path / "b", precision="bfloat16", study="bfloat16")
 
     assert of(deviations([here, varied]), "precision").worth == (
-        "bfloat16@fashion_mini: relu against tanh 2.00 times [2.00, 2.00]; the paper: 6"
+        "bfloat16@fashion_mini: ReLU against tanh 2.00 times [2.00, 2.00]; the paper: 6"
     )
     partial = varied.comparison.effects[0].model_copy(update={"pairs": 2})
     begun = varied.comparison.model_copy(update={"effects": (partial,)})

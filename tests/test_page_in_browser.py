@@ -475,7 +475,7 @@ def test_the_forest_plot_fits_its_screen(width: int, opened: Page) -> None:
     assert picture.evaluate("(one) => one.scrollWidth - one.clientWidth") <= 0
     said = texts(picture.locator("svg text"))
     assert "weaker" in said
-    assert any(text.endswith("relu against tanh") for text in said)
+    assert any(text.endswith("ReLU against tanh") for text in said)
     assert picture.locator("svg").evaluate(smallest) >= (10 if width == PHONE else 8)
     assert ("goes on to the right" in before_of(shown.locator("figcaption"))) is False
 
