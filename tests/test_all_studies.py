@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from conftest import measures_of
+from plans import HELPS, filled, of_errors, with_measures
 from rich.console import Console
 from test_cli import call
-from test_comparison import HELPS, filled, of_errors, with_measures
 
 from ablations import studies
 from ablations.arms import NO_NORM

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 from conftest import FINGERPRINT
+from plans import MANIFEST
 from rich.console import Console
 from simulation import Memory
 from test_all_studies import printed
-from test_plan import MANIFEST
 from test_runner_order import ARMS, FOLLOWS, against, finish, labelled, plan_of, run_all
 from test_study import example
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import simulation
 from conftest import measures_of, record_of
-from test_comparison import filled
-from test_ledger import on_cifar
+from plans import filled, in_setting
 
 from ablations.plan import Plan
 from ablations.store import Store
@@ -292,9 +291,9 @@ def test_a_run_of_another_study_does_not_count_as_ours(results) -> None:
 
 
 def test_the_setting_is_the_plans(results) -> None:
-    """`on_cifar` changes it; the section says it."""
+    """`in_setting` changes it; the section says it."""
     plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
-    moved: Plan = on_cifar(plan, "closest reading")
+    moved: Plan = in_setting(plan, "closest reading")
     for path in (results / "plans").glob("*.json"):
         path.unlink()
     store.write_plan(moved)

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 from conftest import measures_of, record_of
-from test_comparison import HELPS, filled, of_errors, with_measures
-from test_plan import chosen, plan_of
+from plans import HELPS, chosen, filled, of_errors, plan_of, with_measures
 
 from ablations.store import Store
 from alexnet.presets import tiny

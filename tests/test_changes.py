@@ -1,7 +1,6 @@
 """What became of verdicts and numbers between two reports, and how often noise is called so."""
 
 import copy
-import itertools
 import json
 import math
 import os
@@ -15,10 +14,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import measures_of, record_of
-from hypothesis import given
-from hypothesis import strategies as st
+from plans import HELPS, chosen, filled, of_errors, plan_of, with_measures
 from scipy import stats
-from test_comparison import HELPS, filled, of_errors, with_measures
 
 from ablations.plan import Plan
 from ablations.store import Store
@@ -26,7 +23,6 @@ from reports.changes import Change, changes, compared, lines
 from reports.cli import main
 from reports.document import to_json
 from reports.page import gather
-from reports.statistics import holm, joint_sign_flip_p, sign_flip_p, welch_p
 
 ROOT = Path(__file__).parent.parent
 NORM = "norm@fashion_mini"
@@ -270,8 +266,6 @@ def test_times_are_compared_as_ratios(tmp_path: Path) -> None:
 
     Tanh takes 2.0 epochs in the three odd seeds and 1.5 in the others, so that speed-ups deviate.
     """
-    from test_plan import chosen, plan_of
-
     contents = []
     for name, relu in (("a", [0.4, 0.0]), ("b", [0.4, 0.4, 0.0])):
         plan, store = chosen(plan_of(seeds=7)), Store(tmp_path / name)
@@ -317,94 +311,7 @@ def test_the_largest_change_comes_first(tmp_path: Path) -> None:
     assert rows[0].size > rows[1].size > rows[2].size
 
 
-# Statistics
-
-
-@given(
-    st.lists(st.floats(-10, 10), min_size=2, max_size=9),
-    st.lists(st.floats(-10, 10), min_size=2, max_size=9),
-)
-def test_welch_agrees_with_scipy(values: list[float], others: list[float]) -> None:
-    """Wherever there is spread that floats can tell from none."""
-    spreads = [np.std(side, ddof=1) for side in (values, others)]
-    if max(spreads) < 1e-3 or min(spreads) < 1e-3:
-        return
-
-    expected = stats.ttest_ind(values, others, equal_var=False).pvalue
-
-    assert welch_p(values, others) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-def test_a_side_without_spread_borrows_none() -> None:
-    """Mean 2 and 5, variance 1 and 0, three each: t = 3 sqrt 3 with two degrees of freedom."""
-    expected = 2 * stats.t.sf(3 * math.sqrt(3), 2)
-
-    assert welch_p([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]) == pytest.approx(expected)
-    with pytest.raises(ValueError, match="neither side has any spread"):
-        welch_p([1.0, 1.0], [2.0, 2.0])
-
-
-@given(st.lists(st.integers(-50, 50), min_size=1, max_size=9).filter(any))
-def test_one_row_of_flips_is_the_sign_flip_test(differences: list[int]) -> None:
-    """Whatever the values, zeros and ties among them."""
-    assert joint_sign_flip_p([differences]) == pytest.approx([sign_flip_p(differences)])
-
-
-def by_hand(rows: Sequence[Sequence[float]]) -> list[float]:
-    """Return adjusted p-values, pattern by pattern and step by step, in plain loops."""
-    roots = [math.sqrt(sum(x * x for x in row)) for row in rows]
-
-    def statistics_of(signs: Sequence[int]) -> list[float]:
-        return [
-            abs(sum(s * x for s, x in zip(signs, row, strict=True))) / root
-            for row, root in zip(rows, roots, strict=True)
-        ]
-
-    observed = statistics_of([1] * len(rows[0]))
-    patterns = [statistics_of(s) for s in itertools.product((1, -1), repeat=len(rows[0]))]
-    left, found, p = set(range(len(rows))), [0.0] * len(rows), 0.0
-    while left:
-        best = max(left, key=lambda row: observed[row])
-        reached = [
-            max(pattern[row] for row in left) >= observed[best] - 1e-9 for pattern in patterns
-        ]
-        p = max(p, sum(reached) / len(patterns))
-        found[best] = p
-        left.remove(best)
-    return found
-
-
-def test_rows_of_flips_are_tested_together_step_by_step() -> None:
-    """Five rows of seven units, one of them clear, one shared by half of the units."""
-    rows = np.random.default_rng(5).normal(size=(5, 7))
-    rows[1] += 4
-    rows[3, :3] = 0
-
-    assert joint_sign_flip_p(rows) == pytest.approx(by_hand(rows.tolist()))
-
-
-def test_drawn_patterns_come_close_to_all_of_them() -> None:
-    """Twelve units, exactly and, two empty columns and another beside, from 20,000 draws."""
-    rows = np.random.default_rng(6).normal(0.4, 1.0, size=(4, 12))
-    wide = np.hstack([rows, np.zeros((4, 3))])
-
-    exact, drawn = joint_sign_flip_p(rows), joint_sign_flip_p(wide, np.random.default_rng(0))
-
-    assert drawn == pytest.approx(exact, abs=4 * math.sqrt(0.25 / 20_000))
-    assert drawn != exact
-    with pytest.raises(ValueError, match="15 units are too many"):
-        joint_sign_flip_p(wide)
-
-
-def test_ten_seeds_find_one_change_among_sixty_where_holm_of_flips_cannot() -> None:
-    """A shift of five standard deviations; the smallest p of ten seeds is 1/512, times 60 0.12."""
-    rows = np.random.default_rng(7).normal(size=(60, 10))
-    rows[17] += 5
-
-    jointly, apart = joint_sign_flip_p(rows), holm([sign_flip_p(row) for row in rows])
-
-    assert [row for row, p in enumerate(jointly) if p < 0.05] == [17]
-    assert min(apart) > 0.05
+# How often
 
 
 @pytest.mark.parametrize(("seeds", "faster"), [(6, False), (10, False), (3, False), (10, True)])

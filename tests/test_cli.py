@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from test_comparison import filled
+from plans import filled
 from test_preparation import picture
 from test_study import example
 

@@ -2,8 +2,7 @@
 
 import pytest
 from conftest import FINGERPRINT, PROVENANCE, REF, measures_of, record_of
-from test_comparison import filled, of_errors, with_measures
-from test_ledger import on_cifar
+from plans import filled, in_setting, of_errors, with_measures
 
 from ablations.pool import strangers
 from ablations.store import Store
@@ -147,7 +146,7 @@ def test_images_that_no_catalogue_knows_go_by_their_name(results) -> None:
 def test_a_difference_of_two_studies_is_one_row(results) -> None:
     """With both their names; smoke studies have none."""
     one = section_of(alexnet_cifar(), results)
-    again = one.model_copy(update={"plan": on_cifar(one.plan, "own question")})
+    again = one.model_copy(update={"plan": in_setting(one.plan, "own question")})
     smoke = one.model_copy(update={"comparison": one.comparison.model_copy(update={"smoke": True})})
 
     rows = deviations([one, again, smoke])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import FINGERPRINT, PROVENANCE, record_of
-from test_comparison import filled
+from plans import filled
 
 from ablations.plan import SecondLook, Timing
 from ablations.record import Seconds

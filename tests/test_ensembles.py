@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from plans import MANIFEST, chosen
 from rich.console import Console
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
-from test_plan import MANIFEST, chosen
 
 from ablations.ensembles import ensemble_error, with_ensembles
 from ablations.plan import Plan, SecondLook

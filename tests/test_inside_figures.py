@@ -13,9 +13,9 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+from plans import chosen, plan_of
 from safetensors.numpy import save_file
 from test_network_figure import collisions, texts
-from test_plan import chosen, plan_of
 
 from ablations.store import Store
 from alexnet import evaluation

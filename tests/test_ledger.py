@@ -1,7 +1,7 @@
 """Every claim of the paper in the report, with a verdict or the reason why there is none."""
 
 import pytest
-from test_comparison import filled
+from plans import filled, in_setting
 
 from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
@@ -18,16 +18,10 @@ def row_of(claim: str, rows: list[Row]) -> Row:
     return next(row for row in rows if row.claim.id == claim)
 
 
-def on_cifar(plan: Plan, setting: str) -> Plan:
-    """Return a plan as if it were of another setting."""
-    definition = plan.definition.model_copy(update={"setting": setting})
-    return plan.model_copy(update={"definition": definition})
-
-
 def compared(results, setting: str, seeds: int = 3) -> tuple[Plan, Comparison]:
     """Return ReLU against tanh, twice as fast in every one of some seeds of three."""
     plan, store = filled(results, seeds, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
-    plan = on_cifar(plan, setting)
+    plan = in_setting(plan, setting)
     return plan, compare(plan, store)
 
 

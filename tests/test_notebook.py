@@ -13,7 +13,7 @@ from conftest import FINGERPRINT, record_of
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from test_comparison import filled
+from plans import filled
 
 from ablations.in_process import ThisProcess
 from ablations.plan import Plan, Timing

@@ -15,12 +15,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import leaving, measures_of, record_of
 from markdown_it import MarkdownIt
+from plans import MANIFEST, chosen, plan_of
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from pypdf import PdfReader
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from test_inside_figures import CLASSES, written
-from test_plan import MANIFEST, chosen, plan_of
 
 from ablations.plan import Plan
 from ablations.registration import about, define

@@ -4,36 +4,17 @@ import hashlib
 import json
 
 import pytest
-from conftest import PROVENANCE, REF
+from conftest import PROVENANCE
+from plans import MANIFEST, STUDY, chosen, plan_of
 
 from ablations.plan import Plan, PlanError
-from ablations.registration import about, define, refuse_difference
+from ablations.registration import define, refuse_difference
 from ablations.run import canonical
 from ablations.runner import remaining
 from ablations.store import Store, write_atomically
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.tuning import Choice, Trial
 from alexnet.data.catalogue import CATALOGUE
-from alexnet.data.manifest import Fit, Manifest
-
-STUDY = find_study("relu_vs_tanh")
-MANIFEST = Manifest(
-    name="fashion_mini",
-    classes=tuple("abcdefghij"),
-    fit=Fit(kind="frame", size=32),
-    colour=False,
-    mirror=True,
-    counts={"train": 10_000, "valid": 1, "test": 1},
-    digest=REF.digest,
-    split=REF.split,
-    files={},
-)
-
-
-def plan_of(smoke: bool = False, seeds: int = 10) -> Plan:
-    """Return a plan of ReLU against tanh that nobody has run."""
-    definition = define(STUDY, "fashion_mini", MANIFEST, seeds, "bfloat16", smoke)
-    return Plan(definition=definition, about=about(STUDY, "fashion_mini"), registered=PROVENANCE)
 
 
 def test_a_plan_is_read_back_as_it_was_written(results) -> None:
@@ -146,13 +127,6 @@ def test_a_new_plan_starts_with_the_tuning_of_all_arms(results) -> None:
     assert [run.seed for run in work.runs] == [1000, 1000, 1001, 1001]
     assert {run.config.training.optimizer.rate for run in work.runs} == {0.03}
     assert work.untried == 1
-
-
-def chosen(plan: Plan) -> Plan:
-    """Return the plan with a rate for every arm."""
-    trial = Trial(rate=0.001, epochs=16, outcomes=(2.0, 2.0), reached=True, runs=("a", "b"))
-    choice = Choice(rate=0.001, trials=(trial,), none_reached=False, edge=False)
-    return plan.model_copy(update={"choices": dict.fromkeys(plan.definition.arms, choice)})
 
 
 def test_a_misspelt_study_is_answered_with_the_nearest() -> None:

@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import PROVENANCE, leaving, measures_of, record_of
+from plans import HELPS, chosen, of_errors, plan_of
 from safetensors.numpy import save_file
-from test_comparison import HELPS, of_errors
-from test_plan import chosen, plan_of
 
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook

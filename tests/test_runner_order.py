@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from conftest import PROVENANCE, measures_of, record_of
+from plans import MANIFEST, STUDY, chosen
 from simulation import Memory
-from test_plan import MANIFEST, STUDY, chosen
 
 from ablations.plan import Plan
 from ablations.registration import about, define, refuse_difference

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from conftest import PROVENANCE, epochs_of, measures_of, record_of
-from test_comparison import HELPS, with_measures
+from plans import HELPS, MANIFEST, chosen, in_setting, with_measures
 from test_metrics_of_runs import SEEN, falling
-from test_plan import MANIFEST, chosen
 
 from ablations.contrast import THE_PAPER
 from ablations.plan import Plan
@@ -295,8 +294,7 @@ def test_the_readme_says_beside_a_verdict_what_both_arms_came_to(results: Path) 
     """0.20 to 0.25 and 0.24 to 0.3233 in six seeds, and what was left open; own data alone."""
     told = {}
     for setting in ("closest reading", "stand-in"):
-        plan = plan_of(HELPS, left_open=("thirty epochs",))
-        plan = plan.model_copy(update={"definition": plan.definition.but(setting=setting)})
+        plan = in_setting(plan_of(HELPS, left_open=("thirty epochs",)), setting)
         store = with_measures(plan, results / setting, {a: e[:6] for a, e in DIFFERING.items()})
         store.write_plan(plan)
         told[setting] = evidence_text(store)

@@ -1,5 +1,7 @@
 """Statistics against worked answers, other libraries and simulation."""
 
+import math
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -18,12 +20,14 @@ from reports.statistics import (
     deviation_interval,
     equivalence_p,
     holm,
+    joint_sign_flip_p,
     power_of,
     ratio_interval,
     seeds_needed,
     sign_flip_p,
     student_interval,
     variance_ratio_interval,
+    welch_p,
 )
 
 NUMBERS = st.floats(-100, 100).map(lambda x: round(x, 3))
@@ -277,3 +281,90 @@ def test_a_ratio_to_no_variance_is_refused() -> None:
     """Constants below the line."""
     with pytest.raises(ValueError, match="below the line is zero"):
         variance_ratio_interval([1.0, 2.0], [3.0, 3.0])
+
+
+@given(
+    st.lists(st.floats(-10, 10), min_size=2, max_size=9),
+    st.lists(st.floats(-10, 10), min_size=2, max_size=9),
+)
+def test_welch_agrees_with_scipy(values: list[float], others: list[float]) -> None:
+    """Wherever there is spread that floats can tell from none."""
+    spreads = [np.std(side, ddof=1) for side in (values, others)]
+    if max(spreads) < 1e-3 or min(spreads) < 1e-3:
+        return
+
+    expected = stats.ttest_ind(values, others, equal_var=False).pvalue
+
+    assert welch_p(values, others) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_a_side_without_spread_borrows_none() -> None:
+    """Mean 2 and 5, variance 1 and 0, three each: t = 3 sqrt 3 with two degrees of freedom."""
+    expected = 2 * stats.t.sf(3 * math.sqrt(3), 2)
+
+    assert welch_p([1.0, 2.0, 3.0], [5.0, 5.0, 5.0]) == pytest.approx(expected)
+    with pytest.raises(ValueError, match="neither side has any spread"):
+        welch_p([1.0, 1.0], [2.0, 2.0])
+
+
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=9).filter(any))
+def test_one_row_of_flips_is_the_sign_flip_test(differences: list[int]) -> None:
+    """Whatever the values, zeros and ties among them."""
+    assert joint_sign_flip_p([differences]) == pytest.approx([sign_flip_p(differences)])
+
+
+def by_hand(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Return adjusted p-values, pattern by pattern and step by step, in plain loops."""
+    roots = [math.sqrt(sum(x * x for x in row)) for row in rows]
+
+    def statistics_of(signs: Sequence[int]) -> list[float]:
+        return [
+            abs(sum(s * x for s, x in zip(signs, row, strict=True))) / root
+            for row, root in zip(rows, roots, strict=True)
+        ]
+
+    observed = statistics_of([1] * len(rows[0]))
+    patterns = [statistics_of(s) for s in product((1, -1), repeat=len(rows[0]))]
+    left, found, p = set(range(len(rows))), [0.0] * len(rows), 0.0
+    while left:
+        best = max(left, key=lambda row: observed[row])
+        reached = [
+            max(pattern[row] for row in left) >= observed[best] - 1e-9 for pattern in patterns
+        ]
+        p = max(p, sum(reached) / len(patterns))
+        found[best] = p
+        left.remove(best)
+    return found
+
+
+def test_rows_of_flips_are_tested_together_step_by_step() -> None:
+    """Five rows of seven units, one of them clear, one shared by half of the units."""
+    rows = np.random.default_rng(5).normal(size=(5, 7))
+    rows[1] += 4
+    rows[3, :3] = 0
+
+    assert joint_sign_flip_p(rows) == pytest.approx(by_hand(rows.tolist()))
+
+
+def test_drawn_patterns_come_close_to_all_of_them() -> None:
+    """Twelve units, exactly and, two empty columns and another beside, from 20,000 draws."""
+    rows = np.random.default_rng(6).normal(0.4, 1.0, size=(4, 12))
+    wide = np.hstack([rows, np.zeros((4, 3))])
+
+    exact, drawn = joint_sign_flip_p(rows), joint_sign_flip_p(wide, np.random.default_rng(0))
+
+    assert drawn == pytest.approx(exact, abs=4 * math.sqrt(0.25 / 20_000))
+    assert drawn != exact
+    with pytest.raises(ValueError, match="15 units are too many"):
+        joint_sign_flip_p(wide)
+
+
+def test_ten_seeds_find_one_change_among_sixty_where_holm_of_flips_cannot() -> None:
+    """A shift of five standard deviations; the smallest p of ten seeds is 1/512, times 60 0.12."""
+    rows = np.random.default_rng(7).normal(size=(60, 10))
+    rows[17] += 5
+
+    jointly, apart = joint_sign_flip_p(rows), holm([sign_flip_p(row) for row in rows])
+
+    assert [row for row, p in enumerate(jointly) if p < 0.05] == [17]
+    assert min(apart) > 0.05

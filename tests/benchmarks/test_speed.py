@@ -13,8 +13,8 @@ import plain
 import pytest
 import simulation
 import torch
+from plans import filled
 from pytest_benchmark.fixture import BenchmarkFixture
-from test_comparison import filled
 from torch import Tensor, nn
 
 from ablations.messages import Place

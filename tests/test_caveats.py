@@ -1,0 +1,220 @@
+"""Preconditions that are not met, and what must be read beside a comparison."""
+
+from datetime import UTC, datetime
+
+import pytest
+from conftest import PROVENANCE, measures_of, record_of
+from plans import HELPS, filled, of_errors, with_measures
+
+from ablations.store import Store
+from ablations.study import (
+    FinalError,
+    Gap,
+    NormActive,
+    Overfits,
+)
+from reports.comparison import compare
+from reports.words import verdict_line
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "met"),
+    [(0.01, 0.20, True), (0.06, 0.20, False), (0.01, 0.055, False), (0.049, 0.1, True)],
+)
+def test_overfitting_is_judged_only_where_the_reference_overfits(
+    train: float, test: float, met: bool, results
+) -> None:
+    """Clean training error below 5 % and a gap above 5 points, or nothing follows."""
+    plan = of_errors(HELPS.but(precondition=Overfits(arm="without")))
+    store = with_measures(
+        plan,
+        results,
+        {
+            "with": [measures_of(0.1, 0.2, test - 0.02 - seed / 1000) for seed in range(6)],
+            "without": [measures_of(train, 0.2, test)] * 6,
+        },
+    )
+
+    comparison = compare(plan, store)
+    effect = comparison.effects[0]
+
+    assert (effect.unmet is None) == met
+    assert effect.verdict == ("same way" if met else "open")
+    assert ("does not overfit" in verdict_line(effect, comparison)) == (not met)
+
+
+@pytest.mark.parametrize(("activity", "met"), [([0.06, 0.06, 0.05], True), ([0.04] * 3, False)])
+def test_a_norm_that_does_nothing_is_not_judged(activity, met: bool, results) -> None:
+    """The median over seeds of alpha S / k, in the most active layer, must be 0.05."""
+    plan = of_errors(HELPS.but(precondition=NormActive(arm="with")))
+    quiet = {"conv1_norm": 0.001}
+    active = [
+        measures_of(0.1, 0.2, 0.2).but(norm_activity=quiet | {"conv2_norm": activity[seed % 3]})
+        for seed in range(6)
+    ]
+    store = with_measures(
+        plan, results, {"with": active, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
+    )
+
+    effect = compare(plan, store).effects[0]
+
+    assert (effect.unmet is None) == met
+    assert effect.verdict == ("same way" if met else "open")
+
+
+def test_a_precondition_nobody_measured_is_not_met(results) -> None:
+    """Records of old have no activity."""
+    plan = of_errors(HELPS.but(precondition=NormActive(arm="with")))
+    measures = [measures_of(0.1, 0.2, 0.2)] * 6
+    store = with_measures(plan, results, {"with": measures, "without": measures})
+
+    assert "was not measured" in (compare(plan, store).effects[0].unmet or "")
+
+
+def test_a_diverged_arm_scores_chance_and_says_so(results) -> None:
+    """Ten classes: 90 %. The verdict follows the numbers; the caveat follows the verdict."""
+    plan = of_errors(HELPS)
+    store = with_measures(plan, results, {"with": [measures_of(0.1, 0.2, 0.2)] * 6})
+    for seed in range(6):
+        store.add(record_of(plan.run("without", seed), [0.9], status="diverged"))
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].estimate == pytest.approx(-0.7)
+    assert comparison.effects[0].verdict == "same way"
+    assert "6 runs of without diverged, counted as chance" in comparison.caveats
+
+
+@pytest.mark.parametrize(
+    ("trained", "verdict"),
+    [(0, "open"), (1, "open"), (5, "open"), (6, "no effect")],
+    ids=["none", "one pair", "all but one", "all"],
+)
+def test_chance_is_equal_to_chance_where_nothing_trained(trained, verdict, results) -> None:
+    """Both arms score 90 % where both diverged, a difference of 0, which shows no equality."""
+    plan = of_errors(HELPS)
+    seen = [measures_of(0.1, 0.2, 0.2)] * trained
+    store = with_measures(plan, results, {"with": seen, "without": seen})
+    for seed in range(trained, 6):
+        for arm in ("with", "without"):
+            store.add(record_of(plan.run(arm, seed), [0.9], status="diverged"))
+
+    comparison = compare(plan, store)
+    (effect,) = comparison.effects
+
+    assert effect.estimate == 0
+    assert effect.verdict == verdict
+    said = "no pair has a run that trained, since all of them diverged"
+    assert (said in verdict_line(effect, comparison)) is (trained == 0)
+
+
+def test_runs_recorded_before_a_measure_existed_are_missing_and_named(results) -> None:
+    """No verdict on five pairs of six, whatever the sixth was trained for."""
+    plan = of_errors(HELPS.but(metric=FinalError(views="ten")))
+    old = measures_of(0.1, 0.2, 0.2).but(test_ten=None)
+    seen = [measures_of(0.1, 0.2, 0.2)] * 5
+    store = with_measures(
+        plan, results, {"with": [*seen, old], "without": [measures_of(0.1, 0.2, 0.3)] * 6}
+    )
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].pairs == 5
+    assert comparison.effects[0].verdict == "incomplete"
+    assert comparison.caveats[0].startswith("1 run was recorded before all that this study")
+
+
+def test_an_edge_of_the_grid_is_a_caveat_not_another_word(results) -> None:
+    """It names the line to change."""
+    plan = of_errors(HELPS)
+    edge = plan.choices["with"].model_copy(update={"edge": True, "rate": 0.001})
+    words = plan.about.model_copy(update={"source": "ablations/studies/norm.py"})
+    plan = plan.model_copy(update={"choices": plan.choices | {"with": edge}, "about": words})
+    store = with_measures(
+        plan,
+        results,
+        {
+            "with": [measures_of(0.1, 0.2, 0.2)] * 6,
+            "without": [measures_of(0.1, 0.2, 0.3)] * 6,
+        },
+    )
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].verdict == "same way"
+    assert comparison.caveats == (
+        "with did best at 0.001, the smallest rate tried: a wider grid might improve it further "
+        "(rates= in ablations/studies/norm.py)",
+    )
+
+
+def test_what_has_changed_since_registration_is_listed(results) -> None:
+    """Commits, changes of a checkout's own, other words, more seeds."""
+    plan = of_errors(HELPS)
+    later = PROVENANCE.but(commit="def", clean=False)
+    words = plan.about.model_copy(update={"title": "Norm, again"})
+    plan = plan.amended(words, PROVENANCE.but(at=datetime(2026, 2, 3, tzinfo=UTC)))
+    store = Store(results)
+    for seed, made in enumerate((PROVENANCE, later)):
+        run = plan.run("with", seed)
+        record = record_of(run, [0.5], measures=measures_of(0.1, 0.2, 0.2))
+        store.add(record.model_copy(update={"provenance": made}))
+
+    assert compare(plan, store).since == (
+        "1 run trained at commit def",
+        "1 run trained from a checkout with changes of its own",
+        "2026-02-03 00:00 UTC: other words for title",
+    )
+
+
+def test_a_network_that_diverged_cannot_be_said_to_overfit_less(results) -> None:
+    """Its gap of zero decides nothing, whatever the numbers."""
+    plan = of_errors(HELPS.but(metric=Gap()))
+    store = with_measures(plan, results, {"without": [measures_of(0.01, 0.2, 0.3)] * 6})
+    for seed in range(6):
+        store.add(record_of(plan.run("with", seed), [0.9], status="diverged"))
+
+    comparison = compare(plan, store)
+
+    assert comparison.effects[0].verdict == "open"
+    assert "6 runs of with diverged, and so cannot be said to overfit" in verdict_line(
+        comparison.effects[0], comparison
+    )
+
+
+def test_a_precondition_is_not_met_by_the_runs_that_happened_to_work(results) -> None:
+    """One of six diverged: the other five do not speak for it."""
+    plan = of_errors(HELPS.but(precondition=Overfits(arm="without")))
+    overfitting = [measures_of(0.01, 0.2, 0.3)]
+    store = with_measures(
+        plan, results, {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": overfitting * 5}
+    )
+    store.add(record_of(plan.run("without", 5), [0.9], status="diverged"))
+
+    assert compare(plan, store).effects[0].verdict == "open"
+
+
+def test_a_plan_younger_than_its_runs_says_so(results) -> None:
+    """Whoever registers a question after its runs may have known the answer."""
+    plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
+    later = PROVENANCE.but(at=datetime(2026, 1, 3, tzinfo=UTC))
+    plan = plan.model_copy(update={"registered": later})
+
+    assert compare(plan, store).older == (
+        "6 runs of 6 are older than the plan, which was registered 2026-01-03 00:00 UTC: "
+        "it may have been made knowing them",
+    )
+
+
+def test_an_effect_that_turns_round_says_where(results) -> None:
+    """To 30 % ReLU needs 1.5 epochs and tanh 1.0; to 20 % ReLU 1.6 and tanh 2.0, every seed alike.
+
+    To 40 %, ReLU at 0.5 is above and tanh at its first half epoch is below: not measured.
+    """
+    tanh, relu = [0.35, 0.25, 0.15], [0.45, 0.28, 0.0]
+    plan, store = filled(results, 3, tanh=tanh, relu=relu)
+
+    caveats = compare(plan, store).caveats
+
+    assert any(c.startswith("to 30 % training error it goes the other way: 0.7") for c in caveats)
+    assert "not measured to 40 %: not every run crossed it in view" in caveats
