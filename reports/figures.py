@@ -81,8 +81,7 @@ def draw(
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
             draw_curves(left, plan, drawn, tuning, called)
             if isinstance(effects[0].metric, TimeTo):
-                by_label = {called[arm]: of_arm for arm, of_arm in records.items()}
-                draw_speed_ups(right, by_label, [e for e in effects if e.metric.is_ratio])
+                draw_speed_ups(right, records, found.effects, called)
             else:
                 _draw_contrasts(right, effects, found.setting in ON_THE_PAPERS_DATA)
         sns.despine(figure)
@@ -209,8 +208,11 @@ def _mark(axes: Axes, height: float, text: str, dashes: tuple[int, int]) -> None
     )
 
 
-def draw_speed_ups(axes: Axes, records: Records, effects: Sequence[Effect]) -> None:
-    """Draw each contrast's speed-up at every training error down to its threshold."""
+def draw_speed_ups(
+    axes: Axes, records: Records, several: Sequence[Effect], called: Mapping[str, str]
+) -> None:
+    """Draw the speed-up of each contrast of times, at every training error to its threshold."""
+    effects = [effect for effect in several if effect.metric.is_ratio]
     palette = sns.color_palette("colorblind", len(effects))
     papers = {e.contrast.paper for e in effects if e.contrast.paper is not None}
     highest = max(papers, default=1.0)
@@ -218,19 +220,21 @@ def draw_speed_ups(axes: Axes, records: Records, effects: Sequence[Effect]) -> N
         _mark(axes, paper, f"the paper: {paper:g}", dashes=(4, 2))
     axes.axhline(1, color="0.75", linewidth=0.8)
     for effect, color in zip(effects, palette, strict=True):
-        highest = max(highest, _draw_speed_up(axes, records, effect, color))
+        highest = max(highest, _draw_speed_up(axes, records, effect, called, color))
     axes.set_ylim(0, 1.15 * highest)  # a wide band of few seeds may leave the picture
     axes.set_xlabel("training error reached, %")
     if len(effects) == 1:
         axes.set_title(effect_sentence(effects[0]), wrap=True)
-        axes.set_ylabel(f"{spoken(effects[0].contrast.arm)}'s speed-up, times")
+        axes.set_ylabel(f"{called[effects[0].contrast.arm]}'s speed-up, times")
     else:
         axes.set_ylabel("speed-up, times")
         axes.legend(frameon=False, fontsize=8)
     axes.invert_xaxis()
 
 
-def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> float:
+def _draw_speed_up(
+    axes: Axes, records: Records, effect: Effect, called: Mapping[str, str], color: Any
+) -> float:
     """Draw one contrast's speed-up; return the largest that was drawn."""
     contrast, metric = effect.contrast, effect.metric
     arms, against = records[contrast.arm], records[contrast.against]
@@ -243,7 +247,7 @@ def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> 
     thresholds = np.linspace(first, metric.training_error, POINTS)
     found = speed_ups(sides[0], sides[1], [float(t) for t in thresholds])
     x = [100 * point.training_error for point in found]
-    look = {"color": color, "linewidth": 2, "label": spoken(contrast.between)}
+    look = {"color": color, "linewidth": 2, "label": _labelled(effect, called).contrast.between}
     axes.plot(x, [point.estimate for point in found], **look)
     if all(point.low is not None for point in found):
         low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))

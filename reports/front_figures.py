@@ -54,8 +54,7 @@ def draw_front_figure(section: Section, store: Store) -> Figure:
         above, below = figure.subplots(2, 1, height_ratios=(2.1, 1))
         records = find_records(plan, store, plan.definition.seeds)
         draw_curves(above, plan, comparison_curves(records), False, called)
-        effects = [effect for effect in section.comparison.effects if effect.metric.is_ratio]
-        draw_speed_ups(below, records, effects)
+        draw_speed_ups(below, records, section.comparison.effects, called)
         sns.despine(figure)
     return figure
 

@@ -103,7 +103,7 @@ def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) ->
 def _is_judged(section: Section) -> bool:
     """Return whether something is decided by the paper's own data."""
     one = section.comparison
-    own = one.setting in ON_THE_PAPERS_DATA and not one.smoke
+    own = one.setting in ON_THE_PAPERS_DATA
     return own and any(effect.verdict in DECIDED for effect in one.effects)
 
 

@@ -44,6 +44,13 @@ def chosen(plan: Plan) -> Plan:
     return plan.model_copy(update={"choices": dict.fromkeys(plan.definition.arms, choice)})
 
 
+def planned(study: Study) -> Plan:
+    """Return a study's plan on the practice images, with rates chosen."""
+    definition = define(study, "fashion_mini", MANIFEST, study.seeds, "float32", smoke=False)
+    words = about(study, "fashion_mini")
+    return chosen(Plan(definition=definition, about=words, registered=PROVENANCE))
+
+
 def of_errors(*contrasts: Contrast, seeds: int = 6) -> Plan:
     """Return a plan with rates chosen that compares errors: an arm without a norm, and with."""
     base = Base(config=tiny(), metric=FinalError(), rates=(0.001, 0.003))
@@ -55,9 +62,7 @@ def of_errors(*contrasts: Contrast, seeds: int = 6) -> Plan:
         bases={"fashion_mini": base},
         seeds=seeds,
     )
-    definition = define(study, "fashion_mini", MANIFEST, seeds, "float32", smoke=False)
-    words = about(study, "fashion_mini")
-    return chosen(Plan(definition=definition, about=words, registered=PROVENANCE))
+    return planned(study)
 
 
 def filled(results, seeds: int, tanh: list[float], relu: list[float]) -> tuple[Plan, Store]:

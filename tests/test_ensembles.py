@@ -11,14 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from plans import MANIFEST, chosen
+from plans import planned
 from rich.console import Console
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
 from ablations.ensembles import ensemble_error, with_ensembles
 from ablations.plan import Plan, SecondLook
-from ablations.registration import about, define
 from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny
@@ -61,9 +60,7 @@ def plan_of(*contrasts: Contrast, seeds: int = 4) -> Plan:
         bases={"fashion_mini": base},
         seeds=seeds,
     )
-    definition = define(study, "fashion_mini", MANIFEST, seeds, "float32", smoke=False)
-    words = about(study, "fashion_mini")
-    return chosen(Plan(definition=definition, about=words, registered=PROVENANCE))
+    return planned(study)
 
 
 def leave(

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PROVENANCE, epochs_of, measures_of, record_of
-from plans import HELPS, MANIFEST, chosen, in_setting, with_measures
+from conftest import epochs_of, measures_of, record_of
+from plans import HELPS, in_setting, planned, with_measures
 from test_metrics_of_runs import SEEN, falling
 
 from ablations.contrast import THE_PAPER
 from ablations.plan import Plan
-from ablations.registration import about, define
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import (
@@ -60,9 +59,7 @@ def plan_of(*contrasts: Contrast, seeds: int = 6, **base: object) -> Plan:
         bases={"fashion_mini": Base.model_validate(fields)},
         seeds=seeds,
     )
-    definition = define(study, "fashion_mini", MANIFEST, seeds, "float32", smoke=False)
-    words = about(study, "fashion_mini")
-    return chosen(Plan(definition=definition, about=words, registered=PROVENANCE))
+    return planned(study)
 
 
 def by_test(*errors: float) -> list[Measures]:
