@@ -181,7 +181,7 @@ def _counted_runs(studies: Sequence[Section]) -> str:
     tuning = {run for section in studies for run in section.tuning}
     diverged = sum(status == "diverged" for status in runs.values())
     missing = sum(section.missing > 0 for section in studies)
-    complete = "all studies complete" if not missing else f"{missing} studies incomplete"
+    complete = f"studies incomplete: {missing}" if missing else "all studies complete"
     return f"{len(runs)} compared, {len(tuning)} to choose rates; {diverged} diverged; {complete}"
 
 

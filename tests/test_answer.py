@@ -284,6 +284,7 @@ def test_a_run_of_another_study_does_not_count_as_ours(results) -> None:
     """A record that no plan asks for changes nothing."""
     plan, store = filled(results, 2, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
     before = facts(sections(store))
+    assert {fact.name: fact.text for fact in before}["runs"].endswith("; studies incomplete: 1")
     stray = plan.run("tanh", 77)
     store.add(record_of(stray, [0.9], measures=measures_of(0.1, 0.2, 0.3)))
 
