@@ -52,7 +52,7 @@ def check(c: Context) -> None:
         "seeds": "how many paired seeds (default 10)",
         "workers": "processes (default: one per core)",
         "device": "auto, cpu, cuda or cuda:N",
-        "precision": "auto, float32 or bfloat16",
+        "precision": "auto, float32 or bfloat16; float64 for proofs",
         "smoke": "seconds instead of minutes, to see that all works",
         "baseline": "with --study all --smoke: hold every arm's losses against this file",
         "update_baseline": "make the baseline anew, with --reason",

@@ -11,7 +11,7 @@ from ablations.metrics import EnsembleError
 from ablations.plan import Plan
 from ablations.store import Store
 
-Scores = NDArray[np.float32]
+Scores = NDArray[np.floating]
 
 
 def with_ensembles(plan: Plan, store: Store) -> Plan:

@@ -35,8 +35,17 @@ def define(
     """Return the definition of a study on a dataset, as the study's code says it now.
 
     A smoke definition is the same study cut down to seconds: few images, two rates, two seeds.
+
+    Raises:
+        PlanError: If the images do not suit an arm, or one is in float64 that was not asked for.
     """
     base = study.bases[dataset]
+    for variant in study.arms.values():
+        if variant.precision == "float64" != precision:
+            raise PlanError(
+                f"{study.name} has an arm in float64, which is for proofs and takes several times "
+                "as long; ask for it with --precision float64"
+            )
     arms = {arm: study.config(dataset, arm) for arm in study.arms}
     if smoke:
         arms = {arm: _cut(config, manifest.counts["train"]) for arm, config in arms.items()}

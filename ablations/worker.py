@@ -21,8 +21,9 @@ from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
 from alexnet.evaluation import Neighbourhood, Scores, evaluate
 from alexnet.examples import about, examples, shows_anything
-from alexnet.model import AlexNet, build, image_type
+from alexnet.model import AlexNet, build
 from alexnet.optim import Optimizer, optimizer_for
+from alexnet.precision import image_type
 from alexnet.progress import Epoch
 from alexnet.training import DivergedError, fit, step
 
@@ -65,7 +66,10 @@ class Workbench:
         )
 
     def precision(self) -> Precision:
-        """Return bfloat16 where the device computes in it, float32 elsewhere; never by timing."""
+        """Return bfloat16 where the device computes in it, float32 elsewhere; never by timing.
+
+        Nor is it float64, which is asked for by name.
+        """
         if self.device.type == "cuda":
             native = torch.cuda.get_device_capability(self.device) >= (8, 0)
             supported = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -79,7 +83,7 @@ class Workbench:
     def time_step(self, job: TimeStep) -> Timed:
         """Return the median time of a training step on real images, after two to warm up."""
         config = job.config
-        network = build(config, seed=0).to(self.device)
+        network = build(config, 0, job.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         batches = training_batches(self.data(job.dataset), config, 0, 1, image_type(job.precision))
         network.train()
@@ -106,7 +110,7 @@ class Workbench:
     def _train(self, run: Run, tell: Callable[[Epoch], None]) -> Record:
         start = time.perf_counter()
         config, data = run.config, self.data(run.dataset.name)
-        network = build(config, run.seed).to(self.device)
+        network = build(config, run.seed, run.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         curve, interruptions = self._take_up(run, network, optimizer)
         status, measures, trained = "finished", None, start

@@ -45,7 +45,7 @@ EDITION = 1
 """Goes up when the mathematics of training changes: a formula, a default, a draw."""
 
 Stream = Literal["init", "order", "crop", "flip", "colour", "dropout"]
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float64"]
 
 
 class Config(Frozen):

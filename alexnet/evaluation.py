@@ -17,8 +17,9 @@ from alexnet.data.batches import Lens, view_batches
 from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.layers import LocalResponseNorm
 from alexnet.measures import Measure, Measures, Neighbours
-from alexnet.model import AlexNet, arithmetic
+from alexnet.model import AlexNet
 from alexnet.norms import neighbours_energy
+from alexnet.precision import arithmetic, weight_type, widened
 
 NEAREST = 6
 """Training images shown beside each query in Figure 4."""
@@ -27,8 +28,8 @@ QUERIES, AMONG = 1_000, 10_000
 ACTIVITY_IMAGES = 100
 AT_ONCE = 50_000
 """Images whose scores are in memory together."""
-BYTES_A_SCORE, LARGEST_SCORES = 8, 2**30
-"""By one view and by ten, float32; more than a GiB of them is measured and not kept."""
+LARGEST_SCORES = 2**30
+"""Bytes of scores, by one view and by ten; more than a GiB of them is measured and not kept."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Observer:
     @classmethod
     def of(cls, network: AlexNet, data: Dataset, config: Config, precision: Precision) -> Self:
         """Return the observer of a network that sees a dataset as its config says."""
-        return cls(network, Lens.of(data, config), precision)
+        measured = data.measured_in(weight_type(precision))
+        return cls(network, Lens.of(measured, config), precision)
 
     @property
     def views(self) -> list[View]:
@@ -50,14 +52,14 @@ class Observer:
         return ten_views(len(self.lens.mean), self.lens.view)
 
     def shown(self, images: Images, view: View | None = None) -> Iterator[Tensor]:
-        """Yield a view of images, the centre if None, float32 (n, 3, view, view)."""
+        """Yield a view of images, the centre if None, (n, 3, view, view)."""
         return view_batches(images, self.lens, view or self.views[0])
 
     @torch.no_grad()
     def scores(self, images: Images, view: View | None = None) -> Tensor:
-        """Return the class scores of images, float32 (n, classes); by the centre view if None."""
+        """Return the class scores of images (n, classes); by the centre view if None."""
         with arithmetic(images.device.type, self.precision):
-            return torch.cat([self.network(b).float() for b in self.shown(images, view)])
+            return torch.cat([widened(self.network(b)) for b in self.shown(images, view)])
 
     def scores_of_ten(self, images: Images, centre: Tensor) -> Tensor:
         """Return the logarithm of the probabilities averaged over ten views, (n, classes).
@@ -74,9 +76,9 @@ class Observer:
 
     @torch.no_grad()
     def hidden(self, images: Images) -> Tensor:
-        """Return the last hidden layer's activations by the centre view, float32 (n, units)."""
+        """Return the last hidden layer's activations by the centre view, (n, units)."""
         with arithmetic(images.device.type, self.precision):
-            return torch.cat([self.network.hidden(b).float() for b in self.shown(images)])
+            return torch.cat([widened(self.network.hidden(b)) for b in self.shown(images)])
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Neighbourhood:
 
     @functools.cached_property
     def hidden(self) -> Tensor:
-        """The last hidden layer's activations, float32 (n, units); the network must not train."""
+        """The last hidden layer's activations, (n, units); the network must not train."""
         return self.observer.hidden(self.images)
 
     def nearest(self, images: Images) -> Tensor:
@@ -115,7 +117,7 @@ class Neighbourhood:
 
 
 class Scores(NamedTuple):
-    """What a network made of the test images, float32 (n, classes) each."""
+    """What a network made of the test images, (n, classes) each."""
 
     one: Tensor  # scores by the centre view
     ten: Tensor  # log-probabilities, averaged over ten views
@@ -177,7 +179,8 @@ def evaluate(
 
 def look(observer: Observer, images: Images, at_once: int = AT_ONCE) -> Seen:
     """Measure images by one and by ten views, so many at a time."""
-    keep = len(images) * observer.network.classes * BYTES_A_SCORE <= LARGEST_SCORES
+    bytes_a_score = 2 * weight_type(observer.precision).itemsize
+    keep = len(images) * observer.network.classes * bytes_a_score <= LARGEST_SCORES
     parts: list[tuple[Measure, Measure]] = []
     kept: list[Scores] = []
     for start in range(0, len(images), at_once):
@@ -320,7 +323,7 @@ def neighbours(neighbourhood: Neighbourhood, test: Images) -> Neighbours:
         return same_class_rate(of, queries.labels, near, among.labels)
 
     side = min(observer.lens.view, queries.pixels.shape[1])
-    pixels = (
+    seen, near = (
         centre(in_memory(images.pixels), side).flatten(1).to(images.device)
         for images in (queries, among)
     )
@@ -329,7 +332,7 @@ def neighbours(neighbourhood: Neighbourhood, test: Images) -> Neighbours:
         queries=len(queries),
         among=len(among),
         hidden=rate(observer.hidden(queries), neighbourhood.hidden),
-        pixels=rate(*pixels),
+        pixels=rate(seen.to(weight_type(observer.precision)), near),
     )
 
 
@@ -351,18 +354,18 @@ def nearest(queries: Tensor, near: Tensor) -> Tensor:
     """Return the numbers of each query's six nearest vectors, the nearest first, int64 (n, 6).
 
     Args:
-        queries: Shape (n, d), any type.
-        near: The vectors looked among, (m, d); compared by Euclidean distance.
+        queries: Shape (n, d); distances are computed in their type, or in float32.
+        near: The vectors looked among, (m, d), any type; compared by Euclidean distance.
 
     Returns:
         -1 where there are fewer than six at a distance that is a number.
     """
-    queries = queries.float()
-    best = torch.full((len(queries), NEAREST), math.inf, device=queries.device)
+    queries = widened(queries)
+    best = queries.new_full((len(queries), NEAREST), math.inf)
     found = torch.full_like(best, -1, dtype=torch.int64)
     numbers = torch.arange(len(near), device=queries.device)
     for vectors, some in zip(torch.split(near, 1_000), torch.split(numbers, 1_000), strict=True):
-        distances = torch.cat([best, torch.cdist(queries, vectors.float())], 1)
+        distances = torch.cat([best, torch.cdist(queries, vectors.to(queries.dtype))], 1)
         candidates = torch.cat([found, some.expand(len(queries), -1)], 1)
         best, which = distances.topk(NEAREST, largest=False)
         found = candidates.gather(1, which)

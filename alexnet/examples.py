@@ -83,7 +83,7 @@ def examples(neighbourhood: Neighbourhood, data: Dataset) -> Examples:
         images=picture(observer, shown, LARGE),
         labels=shown.labels,
         top_classes=top.indices,
-        top_probabilities=top.values,
+        top_probabilities=top.values.float(),
         queries=picture(observer, queries, SMALL),
         query_labels=queries.labels,
         neighbours=pictures.reshape(*numbers.shape, *pictures.shape[1:]),
@@ -125,7 +125,7 @@ def picture(observer: Observer, images: Images, largest: int) -> Tensor:
         uint8 (n, side, side, 3) with side the view's, or ``largest``.
     """
     lens = observer.lens
-    view = centre(lens.laid_out(in_memory(images.pixels)), lens.view)
+    view = centre(lens.laid_out(in_memory(images.pixels)), lens.view).round().to(torch.uint8)
     return view if lens.view <= largest else resized(view, largest)
 
 

@@ -135,7 +135,7 @@ class DropoutLayer(nn.Module):
     """`dropout` while training, its counterpart while testing."""
 
     def __init__(self, settings: Dropout) -> None:
-        """Keep the settings; whoever trains gives the layer its stream of chance."""
+        """Keep the settings; whoever trains gives the layer its stream, on whichever device."""
         super().__init__()
         self.settings = settings
         self.stream: torch.Generator | None = None
@@ -144,8 +144,9 @@ class DropoutLayer(nn.Module):
         """Map any shape to the same shape."""
         rate, scale = self.settings.rate, self.settings.scale
         if self.training:
-            drawn = torch.rand(activations.shape, generator=self.stream, device=activations.device)
-            return dropout(activations, drawn >= rate, rate, scale)
+            device = activations.device if self.stream is None else self.stream.device
+            drawn = torch.rand(activations.shape, generator=self.stream, device=device)
+            return dropout(activations, (drawn >= rate).to(activations.device), rate, scale)
         return activations * (1 - rate) if scale == "test" else activations
 
 

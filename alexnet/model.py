@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from alexnet.architecture import module_name
 from alexnet.chance import stream_seed
 from alexnet.config import Config, Conv, Dense, FanIn, Init, Network, Normal, Precision
 from alexnet.layers import build_layer, build_part, fan_in
+from alexnet.precision import weight_type
 
 
 class AlexNet(nn.Module):
@@ -43,22 +43,13 @@ class AlexNet(nn.Module):
         return activations
 
 
-def arithmetic(device: str, precision: Precision) -> AbstractContextManager[object]:
-    """Return the context in which layers compute in ``precision`` on a type of device."""
-    return torch.autocast(device, torch.bfloat16) if precision == "bfloat16" else nullcontext()
-
-
-def image_type(precision: Precision) -> torch.dtype:
-    """Return the type that the first layer would round its images to anyway."""
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
-
-
-def build(config: Config, seed: int) -> AlexNet:
+def build(config: Config, seed: int, precision: Precision = "float32") -> AlexNet:
     """Return the network of a config with the initial weights of a seed, on the CPU.
 
-    Each layer draws from a stream of its own name, so leaving one out changes no other.
+    Each layer draws from a stream of its own name, so leaving one out changes no other. Weights
+    of ``float64`` are drawn in it: other numbers than the same seed draws in float32.
     """
-    network = skeleton(config.network).to_empty(device="cpu")
+    network = skeleton(config.network).to(weight_type(precision)).to_empty(device="cpu")
     for layer in config.network.layers:
         stream = torch.Generator()
         stream.manual_seed(stream_seed(seed, config.pinned, "init", layer.name))

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from alexnet.precision import wide, widened
+
 BLOCK = 1 << 18
 """Activations of a block; four bytes each, and a few copies, fit the cache of a core."""
 
@@ -98,11 +100,11 @@ def map_response_norm(images: Tensor, size: int, alpha: float, beta: float, k: f
         cuda-convnet's ``rnorm`` layer; Caffe's WITHIN_CHANNEL.
     """
     _refuse(images.shape[1], size, groups=1)
-    wide = images.to(_wide(images.dtype))
+    values = widened(images)  # bfloat16 has 8 bits of the square of a raw activation
     energy = functional.avg_pool2d(
-        wide.square(), size, stride=1, padding=size // 2, divisor_override=1
+        values.square(), size, stride=1, padding=size // 2, divisor_override=1
     )
-    return (wide * (k + alpha * energy).pow(-beta)).to(images.dtype)
+    return (values * (k + alpha * energy).pow(-beta)).to(images.dtype)
 
 
 class Strip:
@@ -118,7 +120,7 @@ class Strip:
         self.half = size // 2
         self.whole = torch.zeros(
             self.count * (self.width + self.half) + 2 * self.half,
-            dtype=_wide(rows.dtype),
+            dtype=wide(rows.dtype),
             device=rows.device,
         )
         self.centre = self.whole[self.half : len(self.whole) - self.half]
@@ -219,11 +221,6 @@ def _blocks(groups: int, *several: Tensor) -> Iterator[tuple[Tensor, ...]]:
     on_cpu = several[0].device.type == "cpu"
     rows = max(1, BLOCK // width) if on_cpu else max(1, len(flat[0]))
     return zip(*(torch.split(one, rows) for one in flat), strict=True)
-
-
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    """Return a type that squares of raw activations fit: bfloat16 has 8 bits of them."""
-    return torch.promote_types(dtype, torch.float32)
 
 
 def _inverse_power(base: Tensor, beta: float) -> Tensor:

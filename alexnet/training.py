@@ -15,10 +15,14 @@ from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset
 from alexnet.evaluation import Observer, measure
 from alexnet.layers import DropoutLayer
-from alexnet.model import AlexNet, arithmetic, image_type
+from alexnet.model import AlexNet
 from alexnet.optim import Optimizer
+from alexnet.precision import arithmetic, image_type, widened
 from alexnet.progress import PARTS, Epoch, over
 from alexnet.schedules import FULL, Factors, factors
+
+LOSS_DIGITS = 6
+"""Of a loss as it is recorded; of a network trained in float64, all of them."""
 
 
 class DivergedError(ArithmeticError):
@@ -45,7 +49,8 @@ def fit(
         data: Trains on ``data.train``.
         config: Says how long, how, and when to end early.
         seed: Of the run; every use of chance is derived from it.
-        precision: Of the layers' arithmetic; weights, loss and update are float32.
+        precision: Of the layers' arithmetic; weights, loss and update are float32, or float64 if
+            this is. The network's own weights have to be of that type.
         done: The epochs trained before, when a run is taken up again.
 
     Raises:
@@ -57,7 +62,7 @@ def fit(
         number = len(epochs) + 1
         start = time.perf_counter()
         network.train()
-        give_dropout_its_chance(network, config, seed, number)
+        give_dropout_its_chance(network, config, seed, number, precision)
         batches = training_batches(data, config, seed, number, image_type(precision))
         total = -(-len(data.train.first(config.training.images)) // config.training.batch)
         counts = _train(network, optimizer, batches, total, config, epochs, precision)
@@ -67,22 +72,27 @@ def fit(
         yield epochs[-1]
 
 
-def give_dropout_its_chance(network: AlexNet, config: Config, seed: int, epoch: int) -> None:
-    """Start the stream of every dropout layer for one epoch, on the device that draws."""
+def give_dropout_its_chance(
+    network: AlexNet, config: Config, seed: int, epoch: int, precision: Precision
+) -> None:
+    """Start the stream of every dropout layer for one epoch, on the device that draws.
+
+    In float64 that is always the CPU: other devices would draw other numbers.
+    """
     for name, layer in network.named_modules():
         if isinstance(layer, DropoutLayer):
             device = next(network.parameters()).device
             if device.type == "meta":  # nothing is drawn there
                 continue
-            layer.stream = torch.Generator(device)
+            layer.stream = torch.Generator("cpu" if precision == "float64" else device)
             layer.stream.manual_seed(
                 stream_seed(seed, config.pinned, "dropout", name, "epoch", epoch)
             )
 
 
 def training_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy in nats, in float32 whatever the scores' type."""
-    return functional.cross_entropy(scores.float(), labels)
+    """Return the mean cross-entropy in nats, in float32 if the scores are narrower."""
+    return functional.cross_entropy(widened(scores), labels)
 
 
 def step(
@@ -132,9 +142,15 @@ def _train(
         "images": tuple(images),
         "loss": sum(sums) / sum(images),
         "losses": tuple(
-            round(total / max(1, count), 6) for total, count in zip(sums, images, strict=True)
+            recorded(total / max(1, count), precision)
+            for total, count in zip(sums, images, strict=True)
         ),
     }
+
+
+def recorded(loss: float, precision: Precision) -> float:
+    """Return a loss as a record keeps it: every digit in float64, which is for comparing them."""
+    return loss if precision == "float64" else round(loss, LOSS_DIGITS)
 
 
 def _valid_error(network: AlexNet, data: Dataset, config: Config, precision: Precision) -> float:

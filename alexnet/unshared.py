@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alexnet.architecture import windows
+from alexnet.precision import wide
 
 
 def unshared_convolution(
@@ -65,7 +66,7 @@ class _Patches(torch.autograd.Function):
         patches = gradient.reshape(down, across, count, maps, size, size)
         # A CPU sums in the type of the gradient, as its unfold does, and CUDA's in float32.
         on_cpu, narrow = gradient.device.type == "cpu", gradient.dtype
-        dtype = narrow if on_cpu else torch.promote_types(narrow, torch.float32)
+        dtype = narrow if on_cpu else wide(narrow)
         shape = (height + 2 * padding, width + 2 * padding, count, maps)
         padded = gradient.new_zeros(shape, dtype=dtype)
         for row, column, seen in _shifted(padded, size, stride, down, across):

@@ -105,9 +105,9 @@ def main() -> None:
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
+    type=click.Choice(["auto", "float32", "bfloat16", "float64"]),
     default="auto",
-    help="Of the layers' arithmetic; auto: bfloat16 where the machine computes in it.",
+    help="auto: bfloat16 where the machine computes in it, else float32; float64 is for proofs.",
 )
 @click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
 @click.option(

@@ -20,6 +20,7 @@ from reports.sections import Section, real
 
 TEXT, CODE = "paper", "source_2012"
 PRECISION = "float32"  # of both
+IN_WORDS = {"bfloat16": "bfloat16 in layers", "float64": "float64 throughout"}
 SMALL = (
     "cifar_80sec",
     "cifar_19pct",
@@ -127,7 +128,7 @@ def _of_data(section: Section) -> list[_Values]:
     rows = []
     precision = one.precisions_of[whole_network(section)]
     if precision != PRECISION:
-        rows.append(_Values("precision", f"{precision} in layers", PRECISION, PRECISION))
+        rows.append(_Values("precision", IN_WORDS[precision], PRECISION, PRECISION))
     if original := section.plan.about.paper_dataset:
         rows += _of_photographs(section, original)
     here = "a tenth of the training images, at most 50,000"

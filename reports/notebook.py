@@ -118,7 +118,8 @@ def run_study(
         results: Folder of plans and records.
         data_dir: Folder of prepared datasets; None for ALEXNET_DATA, else the user's data folder.
         device: auto, cpu, cuda or cuda:N.
-        precision: Of the layers' arithmetic; auto: bfloat16 where the machine computes in it.
+        precision: Of the layers' arithmetic; auto: bfloat16 where the machine computes in it, else
+            float32. "float64" is for proofs, and takes several times as long.
         smoke: Seconds instead of minutes, to see that all works; the numbers mean nothing.
 
     Raises:

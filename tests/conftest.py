@@ -69,7 +69,7 @@ def images() -> Dataset:
         split=REF.split,
         files={},
     )
-    tensors = [torch.from_numpy(array.astype(np.float32)) for array in found]
+    tensors = map(torch.from_numpy, found)
     return Dataset(manifest, *parts, *tensors)
 
 

@@ -72,7 +72,7 @@ def test_every_image_is_seen_once_an_epoch_in_another_order(images: Dataset) -> 
     epochs = [[labels for _, labels in training_batches(images, config, 0, n)] for n in (1, 2)]
     plain = config.but(inputs={"random_crops": False, "flips": False, "colour": None})
     batches = [views for views, _ in training_batches(images, plain, 0, 1)]
-    centred = augment.centre(images.train.pixels.float() - images.mean, 12).permute(0, 3, 1, 2)
+    centred = augment.centre(images.train.pixels - images.mean.float(), 12).permute(0, 3, 1, 2)
 
     assert [len(labels) for labels in epochs[0]] == [32] * 6 + [8]
     assert not torch.equal(torch.cat(epochs[0]), torch.cat(epochs[1]))

@@ -44,7 +44,7 @@ def test_a_chunk_shares_its_crop_and_its_flip(config: Config, images: Dataset) -
 
     for place, view in enumerate(seen(images, config)):
         top, left = drawn.corners[place // 8].tolist()
-        pixels = images.train.pixels[drawn.order[place], top : top + 12, left : left + 12].float()
+        pixels = images.train.pixels[drawn.order[place], top : top + 12, left : left + 12].double()
         expected = pixels.flip(1) if drawn.mirrored[place // 8] else pixels
         shown = view.permute(1, 2, 0) * images.channel_deviations + levels
         torch.testing.assert_close(shown, expected, atol=1e-3, rtol=0)
@@ -135,7 +135,8 @@ def test_channels_are_normalised_as_torchvision_does(images: Dataset, config: Co
             "deviations": tuple(255 * deviation for deviation in deviations),
         }
     )
-    lens = Lens.of(images, config.but(inputs=PLAIN | {"normalise": levels}))
+    rounded = images.measured_in(torch.float32)
+    lens = Lens.of(rounded, config.but(inputs=PLAIN | {"normalise": levels}))
     transform = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(means, deviations)])
     pixels = images.test.pixels[:, 2:14, 2:14].permute(0, 3, 1, 2)
 
@@ -161,7 +162,7 @@ def test_the_mean_image_is_cropped_in_its_centre_or_where_the_image_is(
 ) -> None:
     """The 2012 code and Caffe; Caffe subtracts before it mirrors."""
     view = View(1, 3, mirrored, share=1)
-    pixels, mean = images.test.pixels[:, 1:13, 3:15].float(), images.mean
+    pixels, mean = images.test.pixels[:, 1:13, 3:15], images.mean
     turn = (lambda x: x.flip(-2)) if mirrored else (lambda x: x)
     expected = {
         "centre": turn(pixels) - mean[2:14, 2:14],
@@ -188,7 +189,7 @@ def test_training_subtracts_the_aligned_mean_before_it_mirrors(
         which = drawn.order[place]
         top, left = drawn.corners[which].tolist()
         square = (slice(top, top + 12), slice(left, left + 12))
-        expected = images.train.pixels[which][square].float() - images.mean[square]
+        expected = images.train.pixels[which][square] - images.mean.float()[square]
         turned = expected.flip(1) if drawn.mirrored[which] else expected
 
         assert torch.equal(view, turned.permute(2, 0, 1))

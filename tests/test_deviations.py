@@ -67,7 +67,10 @@ def test_small_images_and_bfloat16_are_deviations_and_say_who_measures_them(resu
 
     assert (of(rows, "view").here, of(rows, "view").measured) == ("28 px", "not measured")
     assert of(rows, "precision").measured == "bfloat16"
+    assert of(rows, "precision").here == "bfloat16 in layers"
     assert of(rows, "precision").where == ("relu_vs_tanh@fashion_mini",)
+    exact = deviations([section_of(alexnet_cifar(), results, precision="float64")])
+    assert of(exact, "precision").here == "float64 throughout"
 
 
 def test_what_one_arm_leaves_out_is_in_force_in_the_others(results) -> None:

@@ -64,7 +64,7 @@ def test_ten_views_average_probabilities(config: Config, images: Dataset) -> Non
     """Section 4.1, written out for a few images with torchvision's crops."""
     observer = observer_of(config, images)
     few = images.test.first(7)
-    mean = centre(images.mean, config.network.view).permute(2, 0, 1)
+    mean = centre(images.mean.float(), config.network.view).permute(2, 0, 1)
     views = torch.stack(TenCrop(config.network.view)(few.pixels.permute(0, 3, 1, 2))).float()
     with torch.no_grad():
         plain = torch.stack([observer.network(view - mean).softmax(1) for view in views]).mean(0)

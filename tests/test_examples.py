@@ -58,7 +58,7 @@ def dataset(side: int = SIDE, grey: bool = False) -> Dataset:
         split=REF.split,
         files={},
     )
-    found = [torch.from_numpy(array.astype(np.float32)) for array in statistics(pixels[:40])]
+    found = map(torch.from_numpy, statistics(pixels[:40]))
     return Dataset(manifest, *parts, *found)
 
 
@@ -88,7 +88,7 @@ def squares(pixels: torch.Tensor) -> NDArray[np.uint8]:
 
 def shown(data: Dataset, images: Images) -> torch.Tensor:
     """Return what a network sees of images: their middle less that of the mean image."""
-    less = squares(images.pixels).astype(np.float32) - squares(data.mean[None])
+    less = squares(images.pixels) - squares(data.mean[None].float())
     return torch.from_numpy(less.transpose(0, 3, 1, 2))
 
 

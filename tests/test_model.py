@@ -8,8 +8,9 @@ from torch import Tensor
 from ablations.studies import STUDIES
 from alexnet.config import ChannelMeans, Config, Normal, Precision, Tanh
 from alexnet.layers import DropoutLayer, LocalResponseNorm, fan_in
-from alexnet.model import arithmetic, build, layer_of
+from alexnet.model import build, layer_of
 from alexnet.optim import optimizer_for
+from alexnet.precision import arithmetic, weight_type
 from alexnet.presets import PRESETS, alexnet_cifar, cifar_80sec, preset, tiny
 from alexnet.training import give_dropout_its_chance, step, training_loss
 
@@ -22,6 +23,9 @@ EVERY_CONFIG = [
         for dataset in FIGURE_1.bases
         for arm in FIGURE_1.arms
     ),
+]
+SMALL_CONFIGS = [
+    pytest.param(make(), id=name) for name, make in PRESETS.items() if make().network.view <= 64
 ]
 
 
@@ -77,17 +81,19 @@ def gradients(
 ) -> tuple[float, dict[str, Tensor]]:
     """Return loss and gradients of a whole training step, from the start, on eight images of noise.
 
-    Their weights and pixels may be rounded to bfloat16 beforehand.
+    In any precision from the same weights, images and masks, which were drawn in float32. Weights
+    and pixels may be rounded to bfloat16 beforehand.
     """
     view, scale = config.network.view, 60.0
     if isinstance(config.inputs.normalise, ChannelMeans):
         scale = 1.0
     images = torch.randn(8, 3, view, view, generator=torch.Generator().manual_seed(0)) * scale
     network = build(config, 0)
-    give_dropout_its_chance(network, config, seed=0, epoch=1)
+    give_dropout_its_chance(network, config, 0, 1, precision)
     if rounded:
         images = images.bfloat16().float()
         network.load_state_dict({n: w.bfloat16().float() for n, w in network.state_dict().items()})
+    network, images = network.to(weight_type(precision)), images.to(weight_type(precision))
     with arithmetic("cpu", precision):
         scores = network(images)
     loss = training_loss(scores, torch.arange(8) % config.network.classes)
@@ -99,6 +105,22 @@ def gradients(
     optimizer_for(network, config.training.optimizer).step()
     assert all(weights.isfinite().all() for weights in network.parameters())
     return loss.item(), found
+
+
+@pytest.mark.parametrize("config", SMALL_CONFIGS)
+def test_float64_is_float32_but_for_rounding(config: Config) -> None:
+    """To a millionth in the loss; of a gradient to 2^-8, the last digit of bfloat16.
+
+    Where rounding decides a ReLU or a maximum, single units choose otherwise.
+    """
+    loss, single = gradients(config, "float32")
+    exact_loss, exact = gradients(config, "float64")
+
+    assert loss == pytest.approx(exact_loss, rel=1e-6)
+    for name, gradient in exact.items():
+        assert gradient.dtype == torch.float64
+        error = (single[name] - gradient).norm() / gradient.norm()
+        assert error < 2**-8, name
 
 
 @pytest.mark.parametrize("config", EVERY_CONFIG)

@@ -220,6 +220,18 @@ def test_more_classes_than_the_network_has_are_refused() -> None:
         define(STUDY, "fashion_mini", manifest, 10, "bfloat16", smoke=False)
 
 
+def test_an_arm_in_float64_has_to_be_asked_for() -> None:
+    """It takes several times as long; a whole study in it is asked for in the same way."""
+    exact = STUDY.arms["relu"].but(precision="float64")
+    study = STUDY.model_copy(update={"arms": {**STUDY.arms, "relu": exact}})
+
+    with pytest.raises(PlanError, match="arm in float64.*ask for it with --precision float64"):
+        define(study, "fashion_mini", MANIFEST, 10, "float32", smoke=False)
+
+    asked = define(study, "fashion_mini", MANIFEST, 10, "float64", smoke=False)
+    assert set(asked.precisions_of.values()) == {"float64"}
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -31,7 +31,7 @@ def large(images: Dataset) -> Dataset:
     """Return 60 random images of 80 pixels."""
     pixels = np.random.default_rng(3).integers(0, 256, (60, SIDE, SIDE, 3), dtype=np.uint8)
     some = Images(torch.from_numpy(pixels), torch.arange(60) % 10)
-    measured = [torch.from_numpy(array.astype(np.float32)) for array in statistics(pixels)]
+    measured = map(torch.from_numpy, statistics(pixels))
     manifest = images.manifest.model_copy(update={"fit": Fit(kind="own", size=SIDE)})
     return Dataset(manifest, some, some, some, *measured)
 
@@ -61,29 +61,32 @@ OPTIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_large_squares_are_what_numpy_says(
-    options: dict[str, object], large: Dataset, config: Config
+    options: dict[str, object], kind: type, large: Dataset, config: Config
 ) -> None:
-    """The meaning of every option, restated image by image, in float32, to the last bit."""
+    """The meaning of every option, restated image by image, to the last bit of either type."""
     config = config.but(network={"view": VIEW}, inputs=options, training={"batch": 16})
+    dtype = torch.float32 if kind is np.float32 else torch.float64
+    large = large.measured_in(dtype)
     drawn = batches.Draws.of(large, batches.Lens.of(large, config), config, 0, 1)
-    shown = torch.cat([seen for seen, _ in training_batches(large, config, 0, 1)])
+    shown = torch.cat([seen for seen, _ in training_batches(large, config, 0, 1, dtype)])
     pixels, mean = in_memory(large.train.pixels).numpy(), large.mean.numpy()
     middle = (SIDE - VIEW) // 2
     normalise = config.inputs.normalise
     aligned = isinstance(normalise, MeanImage) and normalise.square == "aligned"
-    divisor = np.ones(3, np.float32)
+    divisor = np.ones(3, kind)
     if isinstance(normalise, ChannelMeans):
         mean = np.broadcast_to(large.mean.mean((0, 1)).numpy(), mean.shape)
         divisor = large.channel_deviations.numpy()
     if config.inputs.colour:
-        divisor = divisor * np.float32(1 + config.inputs.colour.std)
+        divisor = divisor * kind(1 + config.inputs.colour.std)
 
     for place, which in enumerate(drawn.order.tolist()):
         shared = which if config.inputs.chunk == 1 else place // config.inputs.chunk
         top, left = (middle, middle) if drawn.corners is None else drawn.corners[shared].tolist()
-        square = pixels[which, top : top + VIEW, left : left + VIEW].astype(np.float32)
+        square = pixels[which, top : top + VIEW, left : left + VIEW].astype(kind)
         at = (top, left) if aligned and drawn.corners is not None else (middle, middle)
         less = mean[at[0] : at[0] + VIEW, at[1] : at[1] + VIEW]
         if drawn.mirrored is not None and drawn.mirrored[shared]:
@@ -93,6 +96,7 @@ def test_large_squares_are_what_numpy_says(
         if drawn.shifts is not None:
             expected = expected + drawn.shifts[which].numpy()
         expected = expected / divisor
+        assert shown.dtype == dtype
         assert np.array_equal(shown[place].permute(1, 2, 0).numpy(), expected)
 
 

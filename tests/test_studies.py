@@ -15,8 +15,9 @@ from alexnet.data.batches import training_batches
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.generated import GENERATED
 from alexnet.data.images import Dataset, load
-from alexnet.model import build, image_type, skeleton
+from alexnet.model import build, skeleton
 from alexnet.optim import optimizer_for
+from alexnet.precision import image_type
 from alexnet.training import fit, give_dropout_its_chance, step
 
 IMAGES = 40
@@ -75,7 +76,7 @@ def test_an_arm_trains(study: Study, arm: str, data: Dataset) -> None:
     config = short(study.config(SMALL, arm))
     network = build(config, 3)
     optimizer = optimizer_for(network, config.training.optimizer)
-    give_dropout_its_chance(network, config, 3, 1)
+    give_dropout_its_chance(network, config, 3, 1, "float32")
     pixels, labels = next(iter(training_batches(data, config, 3, 1, image_type("float32"))))
     loss = torch.nn.functional.cross_entropy(network(pixels), labels)
     loss.backward()

@@ -13,6 +13,7 @@ from alexnet.augment import View
 from alexnet.chance import stream_seed
 from alexnet.config import AreaCrops, ChannelMeans, Config, MeanImage, Offsets, Stream
 from alexnet.data.images import Dataset, Images, Pixels, Shards, some
+from alexnet.precision import wide
 
 EVALUATION_BATCH = 500
 """Images scored at a time; part of how a run is measured, so that it is the same everywhere."""
@@ -30,14 +31,14 @@ class Lens:
 
     view: int  # pixels
     resize: int | None  # pixels
-    mean: Tensor  # float32 (side, side, 3), grey levels, of images as they are cropped from
-    divisor: Tensor  # float32 (3,), grey levels
+    mean: Tensor  # (side, side, 3), grey levels, of images as they are cropped from
+    divisor: Tensor  # (3,), grey levels, in the type of the mean
     divides: bool  # whether any divisor is not 1
     aligned: bool  # whether the mean is cropped where the image is, not in the centre
 
     @classmethod
     def of(cls, data: Dataset, config: Config) -> Self:
-        """Return how a config's network sees a dataset.
+        """Return how a config's network sees a dataset; computed in the type of its statistics.
 
         Raises:
             ValueError: If the images are too small.
@@ -65,7 +66,14 @@ class Lens:
 
     def laid_out(self, pixels: Tensor) -> Tensor:
         """Return stored images (n, h, w, 3) at the size that they are cropped from."""
-        return pixels if self.resize is None else augment.resized(pixels, self.resize)
+        return pixels if self.resize is None else augment.resized(self.exact(pixels), self.resize)
+
+    def exact(self, pixels: Tensor) -> Tensor:
+        """Return stored images to be resized: in float64, where no level is rounded afterwards.
+
+        Whole grey levels would be the same on two processors but for a few, which are one apart.
+        """
+        return pixels.double() if self.mean.dtype == torch.float64 else pixels
 
     def mean_at(self, corners: Tensor | None) -> Tensor:
         """Return what is subtracted from squares at corners (n, 2): a square, or one for each."""
@@ -94,7 +102,7 @@ class Draws:
         """Draw for all images on the CPU, so that neither batch size nor device moves anything."""
         inputs = config.inputs
         count = len(data.train.first(config.training.images))
-        device, side = data.mean.device, len(lens.mean)
+        device, dtype, side = data.mean.device, data.mean.dtype, len(lens.mean)
 
         def stream(purpose: Stream, *when: object) -> torch.Generator:
             names = when or ("epoch", epoch)
@@ -107,7 +115,7 @@ class Draws:
         corners = boxes = mirrored = shifts = None
         match inputs.random_crops:
             case AreaCrops():
-                draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop"))
+                draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop")).to(dtype)
                 boxes = augment.area_boxes(draws, inputs.random_crops, side, side)
             case True | Offsets():
                 every = side - lens.view + 1
@@ -116,7 +124,8 @@ class Draws:
         if inputs.flips:
             mirrored = (torch.rand(count, generator=stream("flip")) < 0.5).to(device)
         if inputs.colour and epoch <= (inputs.colour.last_epoch or epoch):
-            noise = torch.randn(count, 3, generator=stream("colour")).to(device)
+            noise = torch.randn(count, 3, generator=stream("colour"), dtype=dtype)
+            noise = noise.to(device)
             shifts = augment.colour_shifts(noise, data.deviations, data.axes, inputs.colour)
         return cls(order, corners, boxes, mirrored, shifts)
 
@@ -160,8 +169,9 @@ def training_batches(
         config: Says which images, how many at a time, and what is done to them.
         seed: Of the run.
         epoch: From 1.
-        dtype: Of the images; computed in float32 and rounded once.
+        dtype: Of the images; computed in float32, or in float64 if it is that, and rounded once.
     """
+    data = data.measured_in(wide(dtype))
     train, inputs = data.train, config.inputs
     lens = Lens.of(data, config)
     draws = Draws.of(data, lens, config, seed, epoch)
@@ -216,7 +226,7 @@ def seen(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) -> Tenso
         squares = augment.flip(squares, batch.mirrored)
         mean = augment.flip(mean, batch.mirrored) if mean.dim() == 4 else mean
     # In place, and in rows: the pixels' three channels alone are too short to be fast.
-    found = squares.float().sub_(mean)
+    found = squares.to(mean.dtype).sub_(mean)
     rows = found.view(len(found), lens.view, -1)
     if batch.shifts is not None:
         rows += batch.shifts.repeat(1, lens.view)[:, None]
@@ -226,7 +236,7 @@ def seen(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) -> Tenso
 
 
 def squares_of(pixels: Pixels, batch: Wanted, lens: Lens) -> Tensor:
-    """Return the square of each image that is shown, uint8 (n, view, view, 3)."""
+    """Return the square of each image that is shown, (n, view, view, 3): uint8 but if resized."""
     which = batch.which
     if isinstance(pixels, Shards):
         device = lens.mean.device
@@ -237,7 +247,7 @@ def squares_of(pixels: Pixels, batch: Wanted, lens: Lens) -> Tensor:
         return augment.crop(pixels, which, batch.corners, lens.view)
     images = lens.laid_out(pixels[which])
     if batch.boxes is not None:
-        return augment.crop_resized(images, batch.boxes, lens.view)
+        return augment.crop_resized(lens.exact(images), batch.boxes, lens.view)
     if batch.corners is not None:
         every = torch.arange(len(images), device=images.device)
         return augment.crop(images, every, batch.corners, lens.view)
@@ -258,7 +268,10 @@ def one_by_one(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) ->
     divisor = lens.divisor.repeat(view)
     aligned = lens.aligned and batch.corners is not None
     means = (lens.mean, lens.mean.flip(1)) if aligned else ()
-    found, square = torch.empty(count, view, view, 3, dtype=dtype), torch.empty(view, view, 3)
+    found, square = (
+        torch.empty(count, view, view, 3, dtype=dtype),
+        lens.mean.new_empty(view, view, 3),
+    )
     for number, (image, (top, left), turned) in enumerate(
         zip(some(pixels, batch.which), corners, mirrored, strict=True)
     ):
@@ -276,7 +289,7 @@ def one_by_one(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) ->
 
 
 def view_batches(images: Images, lens: Lens, view: View) -> Iterator[Tensor]:
-    """Yield one view of images in their stored order, for evaluation: float32 (n, 3, size, size).
+    """Yield one view of images in their stored order, for evaluation: (n, 3, size, size).
 
     The centre of the mean image is subtracted whatever the view, as the 2012 code does, unless
     the config asks for the aligned square.
@@ -285,7 +298,7 @@ def view_batches(images: Images, lens: Lens, view: View) -> Iterator[Tensor]:
     mean = lens.mean_at(corner).reshape(lens.view, lens.view, 3)
     rows, columns = (slice(start, start + lens.view) for start in (view.top, view.left))
     for pixels in images.batches(EVALUATION_BATCH):
-        seen = lens.laid_out(pixels)[:, rows, columns].float()
+        seen = lens.laid_out(pixels)[:, rows, columns].to(mean.dtype)
         turned = lens.aligned and view.mirrored
         shown = (seen.flip(2) if view.mirrored else seen) - (mean.flip(1) if turned else mean)
         yield (shown / lens.divisor).permute(0, 3, 1, 2)

@@ -206,9 +206,9 @@ class Dataset:
     train: Images
     valid: Images
     test: Images
-    mean: Tensor  # float32 (h, w, 3), grey levels
-    deviations: Tensor  # float32 (3,), along the axes, grey levels
-    axes: Tensor  # float32 (3, 3), principal components of RGB, one a column
+    mean: Tensor  # float64 (h, w, 3), grey levels
+    deviations: Tensor  # float64 (3,), along the axes, grey levels
+    axes: Tensor  # float64 (3, 3), principal components of RGB, one a column
 
     def __post_init__(self) -> None:
         """Refuse images that are not square, and a mean image that is not of these images.
@@ -234,6 +234,12 @@ class Dataset:
     def has_colour(self) -> bool:
         """Whether the channels differ by more than rounding: grey images have one component."""
         return float(self.deviations.sort().values[-2]) > GREY
+
+    def measured_in(self, dtype: torch.dtype) -> Self:
+        """Return this dataset with what was measured on it in a type that it is used in."""
+        measured = (self.mean, self.deviations, self.axes)
+        mean, deviations, axes = (one.to(dtype) for one in measured)
+        return replace(self, mean=mean, deviations=deviations, axes=axes)
 
     def to(self, device: torch.device) -> Self:
         """Return this dataset on a device."""
@@ -265,7 +271,7 @@ def load(name: str, data_dir: Path) -> Dataset:
 
 def _dataset(manifest: Manifest, parts: Sequence[Images], measured: Statistics) -> Dataset:
     train, valid, test = parts
-    mean, deviations, axes = (torch.from_numpy(array.astype(np.float32)) for array in measured)
+    mean, deviations, axes = map(torch.from_numpy, measured)
     return Dataset(manifest, train, valid, test, mean, deviations, axes)
 
 
