@@ -10,7 +10,6 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from ablations.machine import capped
 from ablations.messages import (
     Elsewhere,
     Event,
@@ -60,7 +59,6 @@ class LocalWorkers:
         process = context.Process(target=_serve, args=(theirs, self._place), daemon=True)
         threads = str(self._place.threads)
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
-        variables |= capped(self._place.instructions)
         if self._place.device != "cpu":
             variables |= CUDA
         with environment(variables):  # must be there before PyTorch is imported

@@ -7,29 +7,12 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 from alexnet.config import Frozen
 
 SOURCES = ("alexnet", "ablations", "reports")
 """Of the checkout; a study of one's own may lie beside them."""
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
-Instructions = Literal["avx2", "avx512", "native"]
-"""The newest instructions that a process may use; native: whatever the processor has."""
-CAPS: dict[Instructions, dict[str, str]] = {
-    "avx2": {
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    },
-    "avx512": {
-        "ATEN_CPU_CAPABILITY": "avx512",
-        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
-    },
-    "native": {},
-}
-"""PyTorch's own kernels, oneDNN's and MKL's, which each look at the processor for themselves."""
 
 
 class Fingerprint(Frozen):
@@ -90,14 +73,6 @@ def checkout() -> tuple[str | None, bool | None]:
         )
     except (OSError, subprocess.CalledProcessError):
         return None, None
-
-
-def capped(instructions: Instructions) -> dict[str, str]:
-    """Return the variables that cap a process's instructions, if set before PyTorch is imported.
-
-    None on processors of another kind, which know none of these instructions.
-    """
-    return CAPS[instructions] if platform.machine() in ("x86_64", "AMD64") else {}
 
 
 def cores() -> int:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ablations.machine import Fingerprint, Instructions
+from ablations.machine import Fingerprint
 from ablations.run import Run
 from alexnet.config import Config, Precision
 from alexnet.progress import Epoch
@@ -19,7 +19,6 @@ class Place:
     device: str  # auto, cpu, cuda, cuda:1, ...
     threads: int
     command: str
-    instructions: Instructions = "native"
 
 
 class Probe(NamedTuple):

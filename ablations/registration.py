@@ -13,9 +13,9 @@ from alexnet.data.manifest import Manifest
 
 LONGEST = 40
 """Letters of a value in a sentence."""
-SMOKE_IMAGES = 640
+SMOKE_IMAGES = 320
 SMOKE = {
-    "batch": 64,
+    "batch": 32,
     "epochs": 2,
     "until": None,
     "schedule": Drops(after=(1,)).model_dump(),

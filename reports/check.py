@@ -64,8 +64,10 @@ class Check:
             )
         if self.baseline is not None and request.dataset not in (None, GENERATED):
             raise RequestError("a baseline is of the generated images; leave out --dataset")
-        if self.baseline is not None and device_of(request) != "cpu":
-            raise RequestError("a baseline is of CPUs, which every machine has; leave out --device")
+        if self.update and device_of(request) != "cpu":
+            raise RequestError(
+                "a baseline is made on a CPU, which every machine has; leave out --device"
+            )
         for path in (self.junit, self.path if self.update else None):
             if path is not None and not request.dry_run:  # which makes no folder either
                 _refuse_unwritable(path)

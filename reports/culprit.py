@@ -1,6 +1,6 @@
-"""What all runs that changed have, and none that agrees.
+"""What all trainings that changed have, and none that agrees.
 
-Arms differ by one idea, so that it can be named. Runs are told apart by the facets of their
+Arms differ by one idea, so that it can be named. Trainings are told apart by the facets of their
 configs, which are in words.
 """
 
@@ -37,31 +37,31 @@ class Trait(NamedTuple):
 def culprit(changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed") -> str:
     """Return in a sentence what sets the runs that changed apart from those that agree.
 
-    One trait if one will do, else two together, else what fewest of the others share: some arms
-    amplify rounding so much that they agree whatever happens.
+    One trait if one will do, else two together, else what fewest of the others share, and how
+    many these are.
 
     Args:
-        changed: Or failed.
+        changed: Or failed; each training once.
         agreeing: Those that did not.
         how: Whether they changed or failed.
     """
     if not changed:
         return ""
     if not agreeing:
-        return f"none that was compared agrees with what is {how}: look at what all arms share"
+        return f"no training agrees: what {how} is in what all of them share"
     moved, stayed = [[_seen(run) for run in runs] for runs in (changed, agreeing)]
     common = list(_common(moved))
     shared = {trait: sum(map(trait.is_of, stayed)) for trait in common}
     only = [trait for trait, count in shared.items() if not count]
     if only:
-        return f"every {how} arm has {_any_of(only)}, no agreeing arm has it"
+        return f"every {how} training has {_any_of(only)}, none that agrees has it"
     if not common:
-        return f"the {how} arms have nothing in common"
+        return f"the {how} trainings have nothing in common"
     nearest = _nearest(sorted(common, key=lambda trait: shared[trait]), stayed)
-    every = f"every {how} arm has {' and '.join(trait.words for trait in nearest)}"
+    every = f"every {how} training has {' and '.join(trait.words for trait in nearest)}"
     count = _count(nearest, stayed)
     if not count:
-        return f"{every}, no agreeing arm has both"
+        return f"{every}, none that agrees has both"
     have = "has" if count == 1 else "have"
     return f"{every}, and so {have} {count} of the {len(stayed)} trainings that agree"
 

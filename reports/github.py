@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from reports.outcomes import MOVED, Outcome
+from reports.outcomes import MOVED, Outcome, furthest_first, in_short
 
 MOST = 10
 """Error lines; GitHub shows no more of a step."""
@@ -38,10 +38,10 @@ def tell(console: Console, outcomes: Sequence[Outcome], headline: str, why: str)
 def error_lines(wrong: Sequence[Outcome], headline: str) -> list[str]:
     """Return at most ten commands that GitHub shows as errors, the first one of all together."""
     lines = [f"::error title=smoke ablations::{_escaped(headline)}"]
-    for one in furthest_first(wrong)[: MOST - 1]:
+    for group in furthest_first(wrong)[: MOST - 1]:
         # A title ends at a comma or colon; names of arms have both.
-        title = _escaped(one.arm).replace(":", "%3A").replace(",", "%2C")
-        lines.append(f"::error title={title}::{_escaped(one.text)}")
+        title = _escaped(in_short(group)).replace(":", "%3A").replace(",", "%2C")
+        lines.append(f"::error title={title}::{_escaped(group[0].text)}")
     return lines
 
 
@@ -49,17 +49,13 @@ def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def furthest_first(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return outcomes, those first that are furthest off."""
-    return sorted(outcomes, key=lambda one: -one.times)
-
-
 def summary(wrong: Sequence[Outcome], headline: str, why: str) -> str:
     """Return the smoke in Markdown: a sentence or two, and a row for each arm that is not right."""
+    by_distance = [one for group in furthest_first(wrong) for one in group]
     lines = ["### Smoke ablations", "", headline, *([why] if why else []), ""]
     if wrong:
         lines += ["| arm | | |", "| --- | --- | --- |"]
-        lines += [f"| {_cell(o.arm)} | {o.kind} | {_cell(o.text)} |" for o in furthest_first(wrong)]
+        lines += [f"| {_cell(o.arm)} | {o.kind} | {_cell(o.text)} |" for o in by_distance]
         lines.append("")
     return "\n".join(lines) + "\n"
 

@@ -1,13 +1,23 @@
 """What became of every arm of a smoke, held against its baseline."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from reports.baseline import Baseline, Expected, furthest, losses_of, names_of
+from reports.baseline import (
+    Baseline,
+    Expected,
+    MadeWith,
+    furthest,
+    is_comparable,
+    losses_of,
+    tolerance_of,
+)
 from reports.smoke_runs import Smoked
 
-Kind = Literal["agrees", "changed", "asked otherwise", "new", "gone", "failed", "left out"]
+Kind = Literal[
+    "agrees", "trained", "changed", "asked otherwise", "new", "gone", "failed", "left out"
+]
 MOVED: tuple[Kind, ...] = ("changed", "asked otherwise", "new", "gone")
 
 
@@ -15,8 +25,9 @@ class Outcome(NamedTuple):
     """What became of one arm."""
 
     arm: str
+    training: str  # twelve digits; arms that ask the same share one
     kind: Kind
-    what: str = ""  # the loss that lies furthest off, in tolerances; or why it failed
+    what: str = ""  # the loss that lies furthest off; or why it failed
     here: float | None = None
     expected: float | None = None
     tolerance: float = 0.0
@@ -33,8 +44,9 @@ class Outcome(NamedTuple):
         """What a person reads of it."""
         match self.kind:
             case "changed":
-                here, expected = map(_shown, (self.here, self.expected))
-                return f"{self.what}: {here}, baseline {expected} \u00b1 {self.tolerance:.2g}"
+                digits = 2 - math.floor(math.log10(self.tolerance))
+                here, expected = (_shown(loss, digits) for loss in (self.here, self.expected))
+                return f"{self.what}: {here}, baseline {expected} \u00b1 {self.tolerance:.1g}"
             case "asked otherwise":
                 return "its config or images are others than the baseline's"
             case "new":
@@ -45,52 +57,85 @@ class Outcome(NamedTuple):
                 return self.what
             case "left out":
                 return "not trained before the time limit"
+            case "trained":
+                return "finished; not compared"
             case "agrees":
                 return "agrees"
 
 
-def _shown(loss: float | None) -> str:
-    return "no number" if loss is None else f"{loss:.6f}"
+def _shown(loss: float | None, digits: int) -> str:
+    return "no number" if loss is None else f"{loss:.{digits}f}"
 
 
-def held_against(baseline: Baseline, smoked: Sequence[Smoked]) -> list[Outcome]:
-    """Return what became of every arm, those that are gone last."""
-    expected = baseline.by_arm
-    found = [outcome for one in smoked for outcome in outcomes_of(one, expected)]
+def held_against(baseline: Baseline | None, smoked: Sequence[Smoked]) -> list[Outcome]:
+    """Return what became of every arm, those that are gone last; nothing agrees without baseline.
+
+    Args:
+        baseline: What is expected; None: nothing is.
+        smoked: Every training, or some: then the arms of the others count as gone.
+    """
+    found = [outcome for one in smoked for outcome in outcomes_of(one, baseline)]
     here = {outcome.arm for outcome in found}
-    return [*found, *(Outcome(arm, "gone") for arm in expected if arm not in here)]
-
-
-def outcomes_of(one: Smoked, expected: Mapping[str, Expected]) -> list[Outcome]:
-    """Return what became of each arm that a training stands for."""
-    return [_outcome(arm, one, expected.get(arm)) for arm in one.training.arms]
-
-
-def alone(smoked: Sequence[Smoked]) -> list[Outcome]:
-    """Return what became of every arm, without a baseline."""
-    return [
-        Outcome(arm, "failed", one.failure)
-        if one.failure
-        else Outcome(arm, "left out" if one.left_out else "agrees")
-        for one in smoked
-        for arm in one.training.arms
+    gone = [
+        Outcome(arm, one.run, "gone")
+        for arm, one in (baseline.by_arm if baseline else {}).items()
+        if arm not in here
     ]
+    return [*found, *gone]
 
 
-def _outcome(arm: str, one: Smoked, expected: Expected | None) -> Outcome:
+def outcomes_of(one: Smoked, baseline: Baseline | None) -> list[Outcome]:
+    """Return what became of each arm that a training stands for."""
+    expected = baseline.by_arm if baseline else {}
+    made_with = baseline.made_with if baseline else None
+    return [_outcome(arm, one, expected.get(arm), made_with) for arm in one.training.arms]
+
+
+def _outcome(
+    arm: str, one: Smoked, expected: Expected | None, made_with: MadeWith | None
+) -> Outcome:
+    run = one.training.run
     if one.failure:
-        return Outcome(arm, "failed", one.failure)
+        return Outcome(arm, run.short, "failed", one.failure)
     if one.record is None:
-        return Outcome(arm, "left out")
+        return Outcome(arm, run.short, "left out")
+    if made_with is None:
+        return Outcome(arm, run.short, "trained")
     if expected is None:
-        return Outcome(arm, "new")
-    losses = losses_of(one.record)
-    place = furthest(losses, expected)
-    if expected.run != one.training.run.short:
-        return Outcome(arm, "asked otherwise")
+        return Outcome(arm, run.short, "new")
+    if expected.run != run.short:
+        return Outcome(arm, run.short, "asked otherwise")
+    if not is_comparable(run.precision, one.record.fingerprint.device, made_with):
+        return Outcome(arm, run.short, "trained")
+    names, losses = zip(*losses_of(one.record).items(), strict=True)
+    tolerance = tolerance_of(run.precision)
+    place = furthest(losses, expected.losses, tolerance)
     if place is None:
-        return Outcome(arm, "agrees")
+        return Outcome(arm, run.short, "agrees")
     return Outcome(
-        arm, "changed", names_of(len(losses))[place], losses[place], expected.losses[place],
-        expected.tolerances[place],
-    )  # fmt: skip
+        arm, run.short, "changed", names[place], losses[place], expected.losses[place], tolerance
+    )
+
+
+def count_trainings(outcomes: Iterable[Outcome]) -> int:
+    """Return how many trainings outcomes are of."""
+    return len({one.training for one in outcomes})
+
+
+def furthest_first(outcomes: Iterable[Outcome]) -> list[list[Outcome]]:
+    """Return outcomes, those of one training and of one kind together, the furthest off first."""
+    groups: dict[tuple[str, Kind], list[Outcome]] = {}
+    for one in outcomes:
+        groups.setdefault((one.training, one.kind), []).append(one)
+    return sorted(groups.values(), key=lambda group: -group[0].times)
+
+
+def in_short(group: Sequence[Outcome]) -> str:
+    """Return the arms of one training by the first and how many more there are.
+
+    >>> in_short([Outcome("a/b", "0", "agrees"), Outcome("c/d", "0", "agrees")])
+    'a/b and 1 more arm'
+    """
+    more = len(group) - 1
+    others = f" and {more} more arm{'s' * (more > 1)}" if more else ""
+    return f"{group[0].arm}{others}"

@@ -6,32 +6,32 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.machine import Fingerprint
+from ablations.machine import Fingerprint, versions
+from ablations.run import Run
 from reports import github, words
-from reports.baseline import Baseline, BaselineError, make, refuse_failures, said_of
+from reports.baseline import Baseline, BaselineError
 from reports.check import Check
 from reports.culprit import culprit
 from reports.exit_codes import CHANGED, FAILED, INTERRUPTED, TIME_LIMIT
 from reports.junit import write_junit
-from reports.outcomes import MOVED, Kind, Outcome, alone, held_against, outcomes_of
-from reports.request import Request
-from reports.smoke_runs import (
-    COMMON,
-    NATIVE,
-    PRECISION,
-    Conditions,
-    Smoke,
-    Smoked,
-    Training,
-    elsewhere,
-    trainings,
+from reports.outcomes import (
+    MOVED,
+    Kind,
+    Outcome,
+    count_trainings,
+    furthest_first,
+    held_against,
+    in_short,
+    outcomes_of,
 )
+from reports.request import Request
+from reports.smoke_runs import PRECISION, Smoke, Smoked, Training, trainings
 from reports.terminal import say
 from reports.time_limit import TimeLimit
 
 PER_LINE = 64
 NAMED = 8
-"""Arms that are named each; of more, the number and the furthest are enough to read."""
+"""Trainings that are named each; of more, the number and the furthest are enough to read."""
 
 
 def smoke_all(request: Request, console: Console, check: Check) -> int:
@@ -41,40 +41,80 @@ def smoke_all(request: Request, console: Console, check: Check) -> int:
     was reached before all were trained.
     """
     check.refuse(request)
-    baseline = Baseline.read(check.path) if check.path and not check.update else None
-    todo = trainings(request, console)
-    arms = sum(len(one.arms) for one in todo)
-    images = "generated colour images" if request.dataset is None else request.dataset
-    say(
-        console,
-        "smoke",
-        f"{arms} arms of all that it can show, {len(todo)} different trainings; {images}, "
-        f"{PRECISION}",
-    )
+    baseline = _before(check, console)
+    todo = trainings(request)
+    say(console, "smoke", _introduction(request, todo, baseline))
     if request.dry_run:
         say(console, "dry run", "nothing was written and nothing trained")
         return 0
-    if check.path and check.update:
-        return _update(request, console, check.path, check.reason or "", todo)
     start = time.monotonic()
     limit = TimeLimit(request.time_limit)
     smoke = Smoke(request, console, todo)
-    code = 0
+    stopped = 0
     try:
         with limit:
-            _introduce(console, smoke.start(), baseline)
+            fingerprint = smoke.start()
+            say(console, "here", _here(fingerprint))
             _train(smoke, console, baseline)
     except KeyboardInterrupt:
         console.print()
-        code = limit.stopped(console, "what was trained until now follows")
+        follows = f"{check.path} is as it was" if check.update else "what was trained follows"
+        stopped = limit.stopped(console, follows)
     finally:
         smoke.close()
     found = smoke.found()
-    outcomes = held_against(baseline, found) if baseline else alone(found)
+    outcomes = held_against(baseline, found)
+    if check.update and check.path:
+        if not stopped:
+            made = Baseline.of(check.reason or "", fingerprint, found)
+            _write(made, check.path, console, outcomes if baseline else None)
+        return stopped
     _conclude(console, outcomes, found, check, time.monotonic() - start)
     if check.junit:
         write_junit(check.junit, outcomes, _seconds(found))
-    return _code(outcomes, code)
+    return _code(outcomes, stopped)
+
+
+def _before(check: Check, console: Console) -> Baseline | None:
+    """Return what is expected; to be made anew, a baseline need not be one.
+
+    Raises:
+        BaselineError: If a baseline that is to be held against is not there, or none.
+    """
+    if check.path is None or (check.update and not check.path.exists()):
+        return None
+    try:
+        return Baseline.read(check.path)
+    except BaselineError as error:
+        if not check.update:
+            raise
+        say(console, "set aside", str(error))
+        return None
+
+
+def _introduction(request: Request, todo: Sequence[Training], baseline: Baseline | None) -> str:
+    """Return what will be trained and, if it is held against something, by which PyTorch each."""
+    arms = sum(len(one.arms) for one in todo)
+    images = "generated colour images" if request.dataset is None else request.dataset
+    parts = [f"{len(todo)} trainings of {arms} arms, {images}, {PRECISION}"]
+    if baseline is not None:
+        made, here = (_release(torch) for torch in (baseline.made_with.torch, versions()["torch"]))
+        parts.append(f"baseline made with torch {made}, edition {baseline.made_with.edition}")
+        if here != made:
+            parts.append(f"here torch {here}")
+    return "; ".join(parts)
+
+
+def _release(version: str) -> str:
+    """Return a version of PyTorch without what it was built for."""
+    return version.partition("+")[0]
+
+
+def _here(fingerprint: Fingerprint) -> str:
+    """Return what trains, in words."""
+    device = fingerprint.processor if fingerprint.device == "cpu" else fingerprint.device
+    threads = "1 thread" if fingerprint.threads == 1 else f"{fingerprint.threads} threads"
+    return f"{device}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
 
 
 def _code(outcomes: Sequence[Outcome], stopped: int) -> int:
@@ -89,26 +129,10 @@ def _code(outcomes: Sequence[Outcome], stopped: int) -> int:
     return TIME_LIMIT if "left out" in kinds else 0
 
 
-def _introduce(console: Console, fingerprint: Fingerprint, baseline: Baseline | None) -> None:
-    say(console, "here", said_of(fingerprint))
-    if baseline is None:
-        return
-    made = baseline.made_with
-    say(console, "baseline", made.text)
-    if not any(f", {fingerprint.capability}," in where for where in made.measured_over):
-        say(
-            console,
-            "warning",
-            f"its tolerances were not measured over {fingerprint.capability} instructions",
-        )
-
-
 def _train(smoke: Smoke, console: Console, baseline: Baseline | None) -> None:
     """Train all, a mark for each."""
-    expected = baseline.by_arm if baseline else {}
     for number, one in enumerate(smoke.train(), start=1):
-        outcomes = outcomes_of(one, expected) if baseline else alone([one])
-        right = all(outcome.kind == "agrees" for outcome in outcomes)
+        right = {outcome.kind for outcome in outcomes_of(one, baseline)} <= {"agrees", "trained"}
         console.print("." if right else "F", end="\n" if number % PER_LINE == 0 else "")
     console.print()
 
@@ -122,53 +146,74 @@ def _conclude(
 ) -> None:
     """Say what failed, what changed, what the changed ones have in common, and what was left."""
     why = _culprit(outcomes, found)
-    headline = _headline(outcomes, check.path is not None)
-    for one in outcomes:
-        if one.kind == "failed":
-            say(console, "FAILED", f"{one.arm}: {one.text}")
-    moved = github.furthest_first([one for one in outcomes if one.kind in MOVED])
+    headline = _headline(outcomes)
+    failed, moved, left = (
+        [one for one in outcomes if one.kind in kinds]
+        for kinds in (("failed",), MOVED, ("left out",))
+    )
+    for group in furthest_first(failed):
+        say(console, "FAILED", f"{in_short(group)}: {group[0].text}")
     if moved:
-        say(console, "CHANGED", headline)
+        say(console, "CHANGED", _counted(moved))
     if why:
         say(console, "", why)
+    for number, group in enumerate(furthest_first(moved)[:NAMED]):
+        say(console, "furthest" if number == 0 else "", f"{in_short(group)}, {group[0].text}")
     if moved:
-        for number, one in enumerate(moved[:NAMED]):
-            say(console, "furthest" if number == 0 else "", f"{one.arm}, {one.text}")
         say(console, "intended?", check.renewal)
-    if left := [one.arm for one in outcomes if one.kind == "left out"]:
-        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-        say(console, "left out", f"{len(left)} arms: {', '.join(left[:NAMED])}{more}")
+    if left:
+        groups = furthest_first(left)
+        more = f" and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
+        named = "; ".join(map(in_short, groups[:NAMED]))
+        say(console, "left out", f"{_counted(left)}: {named}{more}")
     say(console, "took", f"{words.clock(seconds)}; {headline}")
     if github.is_there():
         github.tell(console, outcomes, headline, why)
 
 
-def _headline(outcomes: Sequence[Outcome], is_compared: bool) -> str:
-    """Return how many arms agree, changed, failed and were left out."""
-    kinds = [one.kind for one in outcomes]
-    right, moved = kinds.count("agrees"), sum(kind in MOVED for kind in kinds)
-    parts = [f"{right} of {len(kinds)} arms {'agree' if is_compared else 'trained'}"]
-    if moved:
-        studies = {one.arm.partition("/")[0] for one in outcomes if one.kind in MOVED}
-        several = "1 study" if len(studies) == 1 else f"{len(studies)} studies"
-        parts.append(f"{moved} changed in {several}")
-    parts += [
-        f"{kinds.count(kind)} {text}"
-        for kind, text in (("failed", "failed"), ("left out", "left out"))
-        if kind in kinds
-    ]
-    return ", ".join(parts)
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    """Return how many trainings some outcomes are of, and how many arms these stand for."""
+    studies = len({one.arm.partition("/")[0] for one in outcomes})
+    count = count_trainings(outcomes)
+    return (
+        f"{count} training{'s' * (count != 1)} ({len(outcomes)} arm{'s' * (len(outcomes) != 1)} in "
+        f"{studies} {'study' if studies == 1 else 'studies'})"
+    )
+
+
+def _headline(outcomes: Sequence[Outcome]) -> str:
+    """Return how many trainings agree, changed, failed and were left out."""
+    named: tuple[tuple[str, tuple[Kind, ...]], ...] = (
+        ("agree", ("agrees",)),
+        ("finished (not compared)", ("trained",)),
+        ("changed", MOVED),
+        ("failed", ("failed",)),
+        ("left out", ("left out",)),
+    )
+    counts = {
+        text: count_trainings(one for one in outcomes if one.kind in kinds) for text, kinds in named
+    }
+    (text, first), *others = ((t, count) for t, count in counts.items() if count)
+    total = count_trainings(outcomes)
+    return ", ".join(
+        [f"{first} of {total} trainings {text}", *(f"{count} {t}" for t, count in others)]
+    )
 
 
 def _culprit(outcomes: Sequence[Outcome], found: Sequence[Smoked]) -> str:
-    """Return what sets the trainings that changed, else those that failed, apart from the rest."""
+    """Return what sets the trainings that changed, else those that failed, apart from the rest.
+
+    What agrees within a wider tolerance than float64 has may have changed all the same.
+    """
     runs = {arm: one.training.run for one in found for arm in one.training.arms}
-    kinds: tuple[Kind, ...] = ("agrees", "changed", "failed")
-    agreeing, changed, failed = (
-        list({runs[o.arm].id: runs[o.arm] for o in outcomes if o.kind == kind}.values())
-        for kind in kinds
-    )
-    return culprit(changed, agreeing) or culprit(failed, agreeing, "failed")
+
+    def of(*kinds: Kind) -> list[Run]:
+        chosen = (runs[one.arm] for one in outcomes if one.kind in kinds)
+        return list({run.id: run for run in chosen}.values())
+
+    agreeing = [run for run in of("agrees") if run.precision == PRECISION]
+    by_change = culprit(of("changed"), agreeing)
+    return by_change or culprit(of("failed"), of("agrees", "trained"), "failed")
 
 
 def _seconds(found: Sequence[Smoked]) -> dict[str, float]:
@@ -180,62 +225,16 @@ def _seconds(found: Sequence[Smoked]) -> dict[str, float]:
     }
 
 
-def _update(
-    request: Request, console: Console, path: Path, reason: str, todo: Sequence[Training]
-) -> int:
-    """Train under all conditions that this machine has, and write what that came to."""
-    before = _before(path, console)
-    limit = TimeLimit(request.time_limit)
-    found: list[tuple[Fingerprint, list[Smoked]]] = []
-    try:
-        with limit:
-            for conditions in (COMMON, *NATIVE):
-                found.append(_under(conditions, request, console, todo))
-            native = found[-1][0].capability
-            for conditions in elsewhere(native):
-                found.append(_under(conditions, request, console, todo))
-    except KeyboardInterrupt:
-        console.print()
-        return limit.stopped(console, f"{path} is as it was")
-    made = make(reason, found)
-    if before is not None:
-        made = made.kept(before)
+def _write(
+    made: Baseline, path: Path, console: Console, against_old: Sequence[Outcome] | None
+) -> None:
+    """Write a baseline, and say how much of it is not as before."""
     made.write(path)
-    moved = (
-        [one for one in held_against(before, found[0][1]) if one.kind in MOVED] if before else []
+    moved = [one for one in against_old or () if one.kind in MOVED]
+    differs = f"{_counted(moved)} not as before" if moved else "nothing moved"
+    say(
+        console,
+        "written",
+        f"{path}: {len(made.trainings)} trainings, "
+        f"{'the first one' if against_old is None else differs}",
     )
-    changed = f"{len(moved)} arms are not as before" if before else "the first one"
-    say(console, "written", f"{path}: {len(made.trainings)} trainings, {changed}")
-    return 0
-
-
-def _before(path: Path, console: Console) -> Baseline | None:
-    """Return the baseline of before, or None: of what cannot be read, nothing can be kept."""
-    if not path.exists():
-        return None
-    try:
-        return Baseline.read(path)
-    except BaselineError as error:
-        say(console, "set aside", f"{error}; nothing of it is kept")
-        return None
-
-
-def _under(
-    conditions: Conditions, request: Request, console: Console, todo: Sequence[Training]
-) -> tuple[Fingerprint, list[Smoked]]:
-    """Train everything under some conditions; return by what, and what came of it.
-
-    Raises:
-        BaselineError: If some of it failed.
-    """
-    smoke = Smoke(request, console, todo, conditions)
-    try:
-        fingerprint = smoke.start()
-        capped = "" if conditions in NATIVE else ", capped"
-        say(console, "under", f"{said_of(fingerprint)}{capped}")
-        _train(smoke, console, None)
-        found = smoke.found()
-    finally:
-        smoke.close()
-    refuse_failures(found)
-    return fingerprint, found

@@ -1,7 +1,7 @@
 """The trainings of the smoke: every arm of every study for a few updates.
 
-On generated colour images, in float32 but for arms that are of another precision, through one drop
-of the rate and one evaluation, with one thread and no newer instructions than most machines have.
+On generated colour images, in float64 but for arms that are of another precision, through one drop
+of the rate and one evaluation, with one thread.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ablations.executors import LocalWorkers
-from ablations.machine import Fingerprint, Instructions
+from ablations.machine import Fingerprint
 from ablations.messages import Failed, Finished, Place
 from ablations.record import Record
 from ablations.registration import define
@@ -26,32 +26,11 @@ from alexnet.data.generated import GENERATED
 from reports.all_studies import shown
 from reports.request import Request, ready, worker_count
 
-PRECISION: Precision = "float32"
+PRECISION: Precision = "float64"
+"""In which rounding stays far below what any change of the mathematics does."""
 FOLDER = "smoke"
 """In the results folder: the records of the last smoke alone."""
 RUN = re.compile("[0-9a-f]{12}")
-
-
-class Conditions(NamedTuple):
-    """What may differ between machines without being a change of ours."""
-
-    instructions: Instructions = "avx2"
-    threads: int = 1
-
-
-COMMON = Conditions()
-"""Of nearly every machine that CI runs on."""
-NATIVE = (Conditions("native", 1), Conditions("native", 2))
-"""Whatever the processor has."""
-
-
-def elsewhere(capability: str) -> tuple[Conditions, ...]:
-    """Return what else a machine can train under, by the instructions that it has natively.
-
-    PyTorch takes a cap for a choice: told AVX-512, it uses it whether it is there or not.
-    """
-    avx512 = (Conditions("avx512", 1), Conditions("avx512", 2))
-    return (Conditions("avx2", 2), *(avx512 if capability.startswith("AVX512") else ()))
 
 
 class Training(NamedTuple):
@@ -81,11 +60,12 @@ class Smoked(NamedTuple):
         return self.reason
 
 
-def trainings(request: Request, console: Console) -> list[Training]:
+def trainings(request: Request) -> list[Training]:
     """Return every different training of the smoke, in the order of the studies."""
     manifest = read_manifest(request.dataset or GENERATED, request.data_dir)
     found: dict[str, tuple[Run, list[str]]] = {}
-    for study in shown(manifest, console):
+    # That some studies are about images that are not here is no news to who checks the others.
+    for study in shown(manifest, Console(quiet=True)):
         one = define(study, manifest.name, manifest, 1, PRECISION, smoke=True)
         for arm, config in one.arms.items():
             run = Run(
@@ -129,11 +109,7 @@ class Smoke:
     """One smoke: always trained anew, since code that has changed asks the same questions."""
 
     def __init__(
-        self,
-        request: Request,
-        console: Console,
-        todo: Sequence[Training],
-        conditions: Conditions = COMMON,
+        self, request: Request, console: Console, todo: Sequence[Training], threads: int = 1
     ) -> None:
         """Start the workers.
 
@@ -141,7 +117,7 @@ class Smoke:
             request: Says where, on which device and by how many workers.
             console: Where warnings go.
             todo: What to train.
-            conditions: Under which to train.
+            threads: Of each worker.
         """
         self._todo = {one.run.id: one for one in todo}
         self._reasons: dict[str, str] = {}
@@ -150,10 +126,10 @@ class Smoke:
         self._store = Store(folder)
         self._store.ensure_writable()
         place = Place(
-            folder.resolve(), request.data_dir.resolve(), device_of(request), conditions.threads,
-            request.command, conditions.instructions,
+            folder.resolve(), request.data_dir.resolve(), device_of(request), threads,
+            request.command,
         )  # fmt: skip
-        self._workers = LocalWorkers(worker_count(request, console, conditions.threads), place)
+        self._workers = LocalWorkers(worker_count(request, console, threads), place)
 
     def start(self) -> Fingerprint:
         """Wait until something can be trained; return what by."""

@@ -1,48 +1,80 @@
-"""Holds the smoke against its baseline under other threads and instructions, and counts alarms.
+"""Trains the smoke under other instructions and numbers of threads, and says how far losses move.
 
-    python tests/smoke_conditions.py                # each condition once
-    python tests/smoke_conditions.py --repeat 20    # twenty in all, the conditions in turn
-    python tests/smoke_conditions.py --widen        # and widen the tolerances by what was seen
+    python tests/smoke_conditions.py                         # each condition once
+    python tests/smoke_conditions.py --repeat 2              # each twice
+    python tests/smoke_conditions.py --losses seen.json      # and compare with what other
+                                                             # releases of PyTorch came to
 
-The last is for a release of PyTorch that the baseline's tolerances were not measured over: to be
-run with that release installed, on the code that the baseline is of. What is expected stays.
+Each is held against the baseline that ships; what would have been called changed is an alarm. With
+``--losses`` every condition is kept in a file, and the largest difference between any two in it is
+printed: run it once in each environment.
 """
 
 import argparse
+import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
-from ablations.machine import Fingerprint
+from ablations.machine import Fingerprint, cores
+from alexnet.config import Precision
 from alexnet.data.manifest import default_data_dir
-from reports.baseline import Baseline, by_run, said_of
+from alexnet.data.pool import environment
+from reports.baseline import Baseline, Losses, differences, losses_of
 from reports.check import SHIPPED, Check
 from reports.outcomes import held_against
 from reports.request import ALL, Request
-from reports.smoke_runs import (
-    COMMON,
-    NATIVE,
-    Conditions,
-    Smoke,
-    Smoked,
-    elsewhere,
-    trainings,
-)
+from reports.smoke_runs import Smoke, Smoked, trainings
 
-SIX = 6
-"""Conditions, on a machine with AVX-512."""
+LEVELS: dict[str, dict[str, str]] = {
+    "native": {},
+    "plainest": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
+    },
+    "AVX2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    },
+    "AVX-512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX512",
+    },
+}
+"""PyTorch's own kernels, oneDNN's and MKL's, which each look at the processor for themselves.
+
+A processor without AVX-512 is asked for none: PyTorch would use it all the same."""
 
 
-def smoked(conditions: Conditions, console: Console) -> tuple[Fingerprint, list[Smoked]]:
+class Condition(NamedTuple):
+    """What may differ between machines without being a change of ours."""
+
+    level: str
+    threads: int
+
+
+def conditions(capability: str) -> Iterator[Condition]:
+    """Yield all that a machine can train under, by the instructions that it has natively."""
+    for level in LEVELS:
+        if level != "AVX-512" or capability.startswith("AVX512"):
+            yield from (Condition(level, threads) for threads in range(1, min(2, cores()) + 1))
+
+
+def smoked(condition: Condition) -> tuple[Fingerprint, list[Smoked]]:
     """Return by what everything was trained, and what came of it."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, environment(LEVELS[condition.level]):
         request = Request(
             study=ALL, dataset=None, seeds=None, workers=None, device="cpu", precision="auto",
             smoke=True, dry_run=False, results=Path(folder), data_dir=default_data_dir(),
         )  # fmt: skip
-        smoke = Smoke(request, console, trainings(request, Console(quiet=True)), conditions)
+        smoke = Smoke(request, Console(), trainings(request), condition.threads)
         try:
             fingerprint = smoke.start()
             for _ in smoke.train():
@@ -52,35 +84,91 @@ def smoked(conditions: Conditions, console: Console) -> tuple[Fingerprint, list[
             smoke.close()
 
 
-def wrong_arms(baseline: Baseline, found: Sequence[Smoked]) -> list[str]:
-    """Return the arms that would have been called changed, or that failed."""
-    return [one.arm for one in held_against(baseline, found) if one.kind != "agrees"]
+class Seen(NamedTuple):
+    """The losses of every training under one condition."""
+
+    where: str
+    losses: dict[str, Losses]  # by the run's twelve digits
+    precisions: dict[str, Precision]
+
+    @classmethod
+    def of(cls, where: str, smoked: Sequence[Smoked]) -> "Seen":
+        """Return them."""
+        records = {one.training.run.short: one.record for one in smoked if one.record}
+        return cls(
+            where,
+            {run: tuple(losses_of(record).values()) for run, record in records.items()},
+            {run: record.run.precision for run, record in records.items()},
+        )
+
+    def furthest(self, other: "Seen", precision: Precision) -> float:
+        """Return the largest difference to another condition, nats, over trainings of both."""
+        shared = [run for run in self.losses if self.precisions[run] == precision]
+        return max(
+            (float(differences(self.losses[run], other.losses[run]).max())
+             for run in shared if run in other.losses),
+            default=0.0,
+        )  # fmt: skip
+
+
+def expected(baseline: Baseline, precisions: dict[str, Precision]) -> Seen:
+    """Return what a baseline expects, as if it were a condition."""
+    return Seen("baseline", {one.run: one.losses for one in baseline.trainings}, precisions)
+
+
+def kept(path: Path | None) -> list[Seen]:
+    """Return the conditions in a file; none without one."""
+    if path is None or not path.exists():
+        return []
+    return [Seen(*one) for one in json.loads(path.read_text())]
+
+
+def shown(one: Seen, other: Seen) -> str:
+    """Return the largest difference between two conditions, by precision."""
+    apart = {p: one.furthest(other, p) for p in ("float64", "float32", "bfloat16")}
+    return ", ".join(f"{precision} {distance:.1e}" for precision, distance in apart.items())
 
 
 def main() -> int:
     """Return 1 if there was an alarm."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("baseline", nargs="?", type=Path, default=Path(SHIPPED))
-    parser.add_argument("--repeat", type=int, default=SIX, metavar="N")
-    parser.add_argument("--widen", action="store_true")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="of each condition")
+    parser.add_argument("--only", choices=LEVELS, help="one level of instructions")
+    parser.add_argument("--losses", type=Path, help="a file that conditions are added to")
     asked = parser.parse_args()
-    path = Check(baseline=asked.baseline).path or asked.baseline
-    baseline, console = Baseline.read(path), Console(highlight=False, soft_wrap=True)
-    wider, alarms = baseline, 0
-    several = [COMMON, *NATIVE]
-    for number in range(asked.repeat):
-        conditions = several[number % len(several)]
-        fingerprint, found = smoked(conditions, console)
-        if conditions == NATIVE[-1] and number < len(several):
-            several += elsewhere(fingerprint.capability)
-        where, wrong = said_of(fingerprint), wrong_arms(baseline, found)
+    baseline = Baseline.read(Check(baseline=asked.baseline).path or asked.baseline)
+    everything, alarms, count = kept(asked.losses), 0, 0
+    todo = [Condition(asked.only or "native", 1)]
+    while todo:
+        condition = todo.pop(0)
+        fingerprint, found = smoked(condition)
+        count += 1
+        if count == 1:  # now it is known what the machine has
+            every = list(conditions(fingerprint.capability)) * asked.repeat
+            todo = [one for one in every if asked.only in (None, one.level)]
+            todo.remove(condition)
+        where = (f"torch {fingerprint.torch}, {condition.level} ({fingerprint.capability}), "
+                 f"{condition.threads} threads")  # fmt: skip
+        seen = Seen.of(where, found)
+        wrong = [one.arm for one in held_against(baseline, found)
+                 if one.kind not in ("agrees", "trained")]  # fmt: skip
         alarms += bool(wrong)
-        capped = "" if conditions in NATIVE else ", capped"
-        console.print(f"{number + 1:3}  {where}{capped}: {len(wrong)} arms {', '.join(wrong)}")
-        wider = wider.widened([by_run(found)], [where])
-    console.print(f"{alarms} alarms in {asked.repeat} repetitions")
-    if asked.widen:
-        wider.write(path)
+        print(
+            f"{count:3}  {where}: {len(wrong)} arms changed {', '.join(wrong)}\n"
+            f"     furthest from the baseline: {shown(seen, expected(baseline, seen.precisions))}",
+            flush=True,
+        )
+        everything.append(seen)
+        if asked.losses:
+            asked.losses.write_text(json.dumps(everything))
+    pairs = list(combinations(everything, 2))
+    for precision in ("float64", "float32", "bfloat16"):
+        distance, one, other = max(
+            ((a.furthest(b, precision), a.where, b.where) for a, b in pairs), default=(0, "", "")
+        )
+        print(f"largest of any two, {precision}: {distance:.1e}  {one} / {other}")
+    print(f"{alarms} alarms in {count} smokes")
     return int(alarms > 0)
 
 

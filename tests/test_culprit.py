@@ -22,21 +22,21 @@ def test_one_idea_is_named(config: Config) -> None:
     """Three arms have the norm and changed; one has not, and agrees."""
     changed, agreeing = runs(config, {}, TANH, NO_FLIPS), runs(config, NO_NORM)
 
-    assert culprit(changed, agreeing) == "every changed arm has LRN, no agreeing arm has it"
+    assert culprit(changed, agreeing) == "every changed training has LRN, none that agrees has it"
 
 
 def test_the_lack_of_one_is_too(config: Config) -> None:
     """What only those without the norm show."""
     changed, agreeing = runs(config, NO_NORM), runs(config, {}, TANH, NO_FLIPS)
 
-    assert "every changed arm has no LRN" in culprit(changed, agreeing)
+    assert "every changed training has no LRN" in culprit(changed, agreeing)
 
 
 def test_a_value_is_named_where_having_one_is_not_enough(config: Config) -> None:
     """Both have an activation."""
     changed, agreeing = runs(config, TANH), runs(config, {}, NO_FLIPS)
 
-    assert "every changed arm has activation tanh" in culprit(changed, agreeing)
+    assert "every changed training has activation tanh" in culprit(changed, agreeing)
 
 
 def test_two_ideas_together_are_named(config: Config) -> None:
@@ -45,7 +45,7 @@ def test_two_ideas_together_are_named(config: Config) -> None:
     agreeing = runs(config, NO_NORM, NO_FLIPS, NO_FLIPS | TANH)
 
     assert culprit(changed, agreeing) == (
-        "every changed arm has mirrored and LRN, no agreeing arm has both"
+        "every changed training has mirrored and LRN, none that agrees has both"
     )
 
 
@@ -53,7 +53,7 @@ def test_without_a_culprit_the_nearest_is_named(config: Config) -> None:
     """The same config on both sides: nothing can set it apart."""
     found = culprit(runs(config, {}, NO_FLIPS), runs(config, {}, NO_NORM))
 
-    assert found == "every changed arm has LRN, and so has 1 of the 2 trainings that agree"
+    assert found == "every changed training has LRN, and so has 1 of the 2 trainings that agree"
 
 
 def test_an_arm_that_agrees_whatever_happens_hides_no_pair(config: Config) -> None:
@@ -62,12 +62,14 @@ def test_an_arm_that_agrees_whatever_happens_hides_no_pair(config: Config) -> No
     agreeing = runs(config, {}, NO_FLIPS, NO_NORM, NO_FLIPS | TANH, NO_NORM)
 
     assert culprit(changed, agreeing) == (
-        "every changed arm has LRN and mirrored, and so has 1 of the 5 trainings that agree"
+        "every changed training has LRN and mirrored, and so has 1 of the 5 trainings that agree"
     )
 
 
 def test_all_or_none(config: Config) -> None:
     """Nothing to tell apart."""
-    assert "none that was compared agrees" in culprit(runs(config, {}, TANH), [])
-    assert "every failed arm has LRN" in culprit(runs(config, {}), runs(config, NO_NORM), "failed")
+    assert "no training agrees" in culprit(runs(config, {}, TANH), [])
+    assert "every failed training has LRN" in culprit(
+        runs(config, {}), runs(config, NO_NORM), "failed"
+    )
     assert culprit([], runs(config, {})) == ""

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from planted_bugs import BUGS, PACKAGES, ROOT, Edit, planted
+from planted_bugs import BUGS, PACKAGES, ROOT, Bug, Caught, Edit, all_trainings, every_arm, planted
+
+from reports.smoke_runs import PRECISION
 
 
 @pytest.mark.parametrize("name", BUGS)
@@ -13,9 +15,9 @@ def test_every_bug_still_has_its_place(name: str, tmp_path: Path) -> None:
     for package in PACKAGES:
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("*.json"))
 
-    planted(BUGS[name], tmp_path)
+    planted(BUGS[name].edits, tmp_path)
 
-    for file in {edit.file for edit in BUGS[name]}:
+    for file in {edit.file for edit in BUGS[name].edits}:
         text = (tmp_path / file).read_text()
         assert text != (ROOT / file).read_text()
         compile(text, file, "exec")
@@ -29,6 +31,31 @@ def test_a_bug_without_its_place_is_not_planted_in_silence(tmp_path: Path) -> No
         planted((Edit("one.py", "a = 1", "a = 2"),), tmp_path)
 
 
-def test_there_are_fourteen() -> None:
+@pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
+def test_a_bug_touches_some_arms_and_not_all(bug: Bug) -> None:
+    """But for those in what all arms share: else "and no others" would say nothing."""
+    touched = [bug.touches(one.run.config) for one in all_trainings()]
+
+    assert any(touched)
+    assert all(touched) == (bug.touches is every_arm)
+
+
+def test_a_bug_is_caught_where_it_is_and_nowhere_else() -> None:
+    """By the first and third arm of the smoke, of which a made-up bug touches the first."""
+    first, _, third = (one.arms[0] for one in all_trainings()[:3])
+    (run, *_) = (one.run for one in all_trainings())
+    assert run.precision == PRECISION
+
+    def touches(other: object) -> bool:
+        return other == run
+
+    assert Caught.of(touches, frozenset([first])) == (1, 1, ())
+    assert Caught.of(touches, frozenset([first])).right
+    assert Caught.of(touches, frozenset([first, third])) == (1, 1, (third,))
+    assert not Caught.of(touches, frozenset([first, third])).right
+    assert not Caught.of(touches, frozenset()).right
+
+
+def test_there_are_twenty() -> None:
     """As many as the README counts."""
-    assert len(BUGS) == 14
+    assert len(BUGS) == 20
