@@ -225,7 +225,7 @@ def test_an_arm_in_float64_has_to_be_asked_for() -> None:
     exact = STUDY.arms["relu"].but(precision="float64")
     study = STUDY.model_copy(update={"arms": {**STUDY.arms, "relu": exact}})
 
-    with pytest.raises(PlanError, match="arm in float64.*ask for it with --precision float64"):
+    with pytest.raises(PlanError, match=r"arm in float64.*ask for it with --precision float64"):
         define(study, "fashion_mini", MANIFEST, 10, "float32", smoke=False)
 
     asked = define(study, "fashion_mini", MANIFEST, 10, "float64", smoke=False)
