@@ -245,7 +245,7 @@ class Study(Frozen):
                 most = math.ceil(ALPHA / smallest) - 1
                 raise ValueError(
                     f"{units} {of} cannot decide {count} contrasts: the smallest p-value of "
-                    f"their exact test is 2/2^{units} = {smallest:.2g}, times {count} by Holm "
+                    f"their exact test is 2/2^{units} = {smallest:.2g}, times {count} contrasts "
                     f"{count * smallest:.2g}, which is not below {ALPHA:g}; plan {needed} {of}"
                     + (f", or at most {most} contrasts" if most else "")
                 )

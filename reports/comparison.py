@@ -110,21 +110,26 @@ def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
     one = plan.definition
     effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
     tested = [effect.contrast.judged and one.judged for effect in effects]
-    # Holm's correction is over all judged contrasts, so none is judged before all are there. What
-    # is only shown is in no test.
+    # The correction is for all judged contrasts, so none is judged before all are there. What is
+    # only shown is in no test.
     complete = all(e.is_complete for e, t in zip(effects, tested, strict=True) if t) and all(
         len(records[arm]) == planned for arm in one.judged_arms
     )
-    adjusted = _by_holm([e.p if t else None for e, t in zip(effects, tested, strict=True)])
-    equivalent = _by_holm(
-        [e.equivalence_p if t else None for e, t in zip(effects, tested, strict=True)]
+    count = sum(tested)
+    numbers = sum(
+        is_tested and effect.contrast.paper is not None and effect.predicted != "equal"
+        for effect, is_tested in zip(effects, tested, strict=True)
     )
     judged = []
-    for effect, is_tested, p, equivalence_p in zip(
-        effects, tested, adjusted, equivalent, strict=True
-    ):
-        found = {"p_adjusted": p, "equivalence_p_adjusted": equivalence_p}
-        effect = effect.model_copy(update=found)
+    for effect, is_tested in zip(effects, tested, strict=True):
+        if is_tested:
+            effect = effect.model_copy(
+                update={
+                    "p_adjusted": _times(effect.p, count),
+                    "equivalence_p_adjusted": _times(effect.equivalence_p, count),
+                    **_prediction(effect, ALPHA / max(1, numbers)),
+                }
+            )
         word = verdict(effect, one.setting, complete)
         if one.smoke or not is_tested:
             word = _unjudged(effect, one.smoke)
@@ -132,17 +137,34 @@ def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
     return tuple(judged)
 
 
+def _times(p: float | None, count: int) -> float | None:
+    """Return a p-value corrected for so many contrasts.
+
+    A contrast has two nulls, no difference and at least the margin, of which one at most is true:
+    so all words of a study together, of either test, are wrong in at most 5 % of studies.
+    """
+    return None if p is None else min(1.0, count * p)
+
+
+def _prediction(effect: Effect, alpha: float) -> dict[str, float]:
+    """Return where one more pair would lie, as fields of an effect."""
+    if not effect.by_seed:
+        return {}
+    ratio = effect.metric.is_ratio
+    limits = statistics.prediction_limits(
+        np.log(effect.by_seed) if ratio else effect.by_seed, alpha
+    )
+    if limits is None:
+        return {}
+    low, high = (math.exp(limit) if ratio else limit for limit in limits)
+    return {"prediction_low": low, "prediction_high": high}
+
+
 def _unjudged(effect: Effect, smoke: bool) -> Verdict:
     """Return the word for what is shown without being judged."""
     if not effect.pairs:
         return "not run"
     return "incomplete" if smoke or not effect.is_complete else "shown"
-
-
-def _by_holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return the p-values there are, corrected, each in its place."""
-    adjusted = iter(statistics.holm([p for p in p_values if p is not None]))
-    return [None if p is None else next(adjusted) for p in p_values]
 
 
 def _row(plan: Plan, arm: str, records: dict[int, Record]) -> ArmRow:
@@ -252,8 +274,8 @@ def _planning(
 ) -> dict[str, float | int | None]:
     """Return what the planned seeds could show, by the spread seen here.
 
-    Of the test that decides: exact, so that few seeds show nothing, and corrected for the number
-    of contrasts as the smallest p-value of the study is.
+    Of the tests that decide: the exact one and that of equivalence, each corrected for the number
+    of judged contrasts.
     """
     found: dict[str, float | int | None] = {}
     to_scale, back = (math.log, math.exp) if metric.is_ratio else (float, float)
@@ -270,8 +292,7 @@ def _planning(
         looked_for["seeds_for_paper"] = contrast.paper
     for name, effect in looked_for.items():
         if to_scale(effect) != 0:
-            needed = statistics.seeds_needed(deviation, to_scale(effect), alpha)
-            found[name] = max(fewest, needed)
+            found[name] = statistics.seeds_needed(deviation, to_scale(effect), alpha)
     return found
 
 

@@ -59,10 +59,13 @@ class Effect(Frozen):
     low: float | None = None
     high: float | None = None
     bound: Bound = "none"
+    # Where one more pair would lie, at the level that the study's judged numbers leave to each:
+    prediction_low: float | None = None
+    prediction_high: float | None = None
     p: float | None = None  # exact sign-flip
-    p_adjusted: float | None = None  # Holm over the study's contrasts
+    p_adjusted: float | None = None  # times the number of the study's judged contrasts
     equivalence_p: float | None = None
-    equivalence_p_adjusted: float | None = None  # Holm likewise
+    equivalence_p_adjusted: float | None = None  # likewise
     detectable: float | None = None  # by the planned seeds, from the spread seen here
     seeds_for_paper: int | None = None  # to detect the paper's effect, from the same spread
     seeds_for_margin: int | None = None  # to detect an effect as large as the margin
@@ -84,6 +87,20 @@ class Effect(Frozen):
         return self.contrast.margin_for(self.metric)
 
     @property
+    def differs(self) -> bool:
+        """Whether the corrected test of the difference decides."""
+        return self.p_adjusted is not None and self.p_adjusted < ALPHA
+
+    @property
+    def is_equivalent(self) -> bool:
+        """Whether the corrected test of equivalence decides: any difference is within the margin.
+
+        A difference can be decided and smaller than the margin, both at once.
+        """
+        p = self.equivalence_p_adjusted
+        return p is not None and p < ALPHA
+
+    @property
     def predicted(self) -> Direction:
         """Which way it should go."""
         return self.contrast.predicts(self.metric)
@@ -92,12 +109,17 @@ class Effect(Frozen):
 def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
     """Return the one word for a claim in one setting; the first rule that applies.
 
-    ``not run``; ``incomplete``; ``open`` if what the claim presupposes is not so; ``absent`` (any
-    difference is smaller than the margin); ``reversed`` (decided against the claim); ``weaker``
-    or ``stronger`` (decided for it, the interval wholly on one side of the paper's number);
-    ``holds`` (decided, the number not ruled out, or none was given); ``open`` (nothing decides).
-    A claim of equality ``holds`` where another is ``absent``. Other data than the paper's says
-    ``no effect``, ``other way``, ``same way`` or ``open``, and nothing of the size.
+    ``not run``; ``incomplete``; ``open`` if what the claim presupposes is not so. Then, if the
+    difference is decided: against the claim ``reversed``; for it ``weaker`` or ``stronger`` if the
+    paper's number lies outside the prediction limits, else ``holds``. If it is not: ``absent`` if
+    equivalence is decided (any difference is smaller than the margin), else ``open``. A claim of
+    equality ``holds`` if equivalence is decided, and is ``reversed`` if only a difference is.
+    Other data than the paper's says ``no effect``, ``other way``, ``same way`` or ``open``, and
+    nothing of the size.
+
+    The paper's number is that of one run, so that it is held against the limits of one more pair,
+    not against the interval of our mean: with the truth the same here and there, single pairs lie
+    outside of that in half of all worlds.
     """
     if effect.estimate is None or effect.p_adjusted is None:
         return "not run" if effect.pairs == 0 else "incomplete"
@@ -110,39 +132,32 @@ def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
 
 
 def _of_equality(effect: Effect) -> Verdict:
-    if _is_equivalent(effect):
+    if effect.is_equivalent:
         return "holds"
-    return "reversed" if _differs(effect) and effect.bound == "none" else "open"
+    return "reversed" if effect.differs and effect.bound == "none" else "open"
 
 
 def _of_direction(effect: Effect) -> Verdict:
-    if _is_equivalent(effect):
-        return "absent"
+    if not effect.differs:
+        return "absent" if effect.is_equivalent else "open"
     towards = 1 if effect.predicted == "higher" else -1
     scale = math.log if effect.metric.is_ratio else float
-    size, low, high, paper = (
-        None if value is None else towards * scale(value)
-        for value in (effect.estimate, effect.low, effect.high, effect.contrast.paper)
-    )
+    size = 0.0 if effect.estimate is None else towards * scale(effect.estimate)
     # A bound on the side of zero leaves the sign open: at most so much, or at least so little.
     too_large, too_small = ("upper", "lower") if towards > 0 else ("lower", "upper")
-    if not _differs(effect) or not size or effect.bound == "both":
-        return "open"
-    if effect.bound == (too_large if size > 0 else too_small):
+    if not size or effect.bound in ("both", too_large if size > 0 else too_small):
         return "open"
     if size < 0:
         return "reversed"
-    if paper is None or low is None or high is None:
+    paper, *limits = (
+        None if value is None else towards * scale(value)
+        for value in (effect.contrast.paper, effect.prediction_low, effect.prediction_high)
+    )
+    known = [limit for limit in limits if limit is not None]
+    if paper is None or not known:
         return "holds"
-    if max(low, high) < paper and effect.bound == "none":
-        return "weaker"
-    return "stronger" if min(low, high) > paper else "holds"
-
-
-def _is_equivalent(effect: Effect) -> bool:
-    p = effect.equivalence_p_adjusted
-    return p is not None and p < ALPHA
-
-
-def _differs(effect: Effect) -> bool:
-    return effect.p_adjusted is not None and effect.p_adjusted < ALPHA
+    if min(known) > paper:
+        return "stronger"
+    if effect.bound != "none":  # at least so much, which a longer horizon may yet find to be more
+        return "open"
+    return "weaker" if max(known) < paper else "holds"

@@ -50,6 +50,7 @@ class ForestRow(Frozen):
     paper: float | None
     shown: str  # the effect in its own unit
     paper_shown: str
+    one_more: str  # where one more pair would lie, in its own unit; empty if sizes are not judged
     verdict: str
 
 
@@ -105,6 +106,7 @@ def _row(section: Section, effect: Effect) -> ForestRow:
         paper=place(effect.contrast.paper) if own else None,
         shown=_shown(effect),
         paper_shown=_with_unit(effect) if own else "",
+        one_more=words.one_more_pair(effect) if own else "",
         verdict=effect.verdict,
     )
 

@@ -54,13 +54,17 @@ def _front(found: Sequence[Section]) -> Answer:
 
 
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
-    columns = ["compared", "claim", "images", "points or \u00d7 [95 %]", "the paper", "verdict"]
+    columns = [
+        "compared", "claim", "images", "points or \u00d7 [95 %]", "one more pair", "the paper",
+        "verdict",
+    ]  # fmt: skip
     cells = [
         (
             one.label,
             one.claim or "-",
             called(one.dataset),
             one.shown,
+            one.one_more or "-",
             one.paper_shown or "-",
             one.verdict,
         )

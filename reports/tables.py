@@ -20,6 +20,7 @@ from reports.words import (
     margin,
     measured,
     metric_name,
+    one_more_pair,
     paper_number,
     percent,
     size,
@@ -80,6 +81,7 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
                 effect.pairs,
                 f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",
                 interval(effect),
+                one_more_pair(effect) or "-",
                 paper_number(effect),
                 margin(effect),
                 _p(effect.p_adjusted),
@@ -88,8 +90,8 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "verdict", "by", "pairs", "effect", "95 % interval", "paper",
-                 "nothing within", "p (Holm)", "equivalence p (Holm)"],
+        columns=["contrast", "verdict", "by", "pairs", "effect", "95 % interval", "one more pair",
+                 "paper", "nothing within", "p (corrected)", "equivalence p (corrected)"],
     )  # fmt: skip
 
 
@@ -122,7 +124,7 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "by", "exact sign-flip p", "with Holm", "equivalence p",
+        columns=["contrast", "by", "exact sign-flip p", "corrected", "equivalence p",
                  "nothing within", "can show (80 % power)", "can find equality within",
                  "correlation of pairs", "precondition"],
     )  # fmt: skip

@@ -306,10 +306,14 @@ def named(effect: Effect, among: Sequence[Effect]) -> str:
 
 
 LEGEND = (
-    ("holds", "the effect is there (Holm's p below 0.05) and its interval includes the paper's"),
-    ("weaker, stronger", "it is there, and its interval lies wholly below or above the paper's"),
+    ("holds", "the effect is there (corrected p below 0.05), the paper's number within the limits"),
+    ("weaker, stronger", "it is there, and the paper's number lies above or below the limits"),
+    ("limits", "where one more pair of runs would lie: the paper's number is that of one"),
     ("reversed", "it is there, the other way round"),
-    ("absent", "whatever difference there is, it is smaller than the margin (equivalence test)"),
+    (
+        "absent",
+        "none is shown, and any that there is is smaller than the margin (equivalence test)",
+    ),
     ("open", "none of these is decided; the line says what would decide"),
     ("same way, other way, no effect", "the same on other data, where sizes are not judged"),
     ("shown", "too few seeds to judge, or beside the question"),
@@ -322,11 +326,15 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
     """Return what follows for the claim, in the words of its setting."""
     p = effect.p_adjusted
     claim = effect.contrast.claim or "prediction"
-    holm = ", by Holm" if len(comparison.effects) > 1 else ""
-    test = "" if p is None else f" (p {p:.2g} against no effect{holm})"
+    corrected = ", corrected" if len(comparison.effects) > 1 else ""
+    test = "" if p is None else f" (p {p:.2g} against no effect{corrected})"
     which = named(effect, comparison.effects)
     says = "as the paper says" if effect.contrast.claim else "as predicted"
     small = f"any difference is smaller than {margin(effect)}"
+    too = f"; it is smaller than {margin(effect)}, which counts as nothing"
+    though = too if effect.differs and effect.is_equivalent else ""
+    limits = one_more_pair(effect)
+    beside = f"; one more pair: {limits}" if limits else ""
     if comparison.smoke:
         return "smoke run: no verdict"
     match effect.verdict:
@@ -334,9 +342,9 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             return f"same way: {which} makes no difference, {says}; {small}"
         case "same way":
             judged = "; its size is not judged here" if effect.contrast.claim else ""
-            return f"same way: {which} goes {says}{test}{judged}"
+            return f"same way: {which} goes {says}{test}{judged}{though}"
         case "other way":
-            return f"other way: {which} does not go {says}{test}"
+            return f"other way: {which} does not go {says}{test}{though}"
         case "no effect":
             return f"no effect: {which}, {small}"
         case "absent":
@@ -358,7 +366,18 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             return f"{claim} holds: {which}, {small}"
         case word:
             prefix = f"{which}, " if len(comparison.effects) > 1 else ""
-            return f"{claim} {word}: {prefix}{effect_sentence(effect)}{test}"
+            return f"{claim} {word}: {prefix}{effect_sentence(effect)}{beside}{test}{though}"
+
+
+def one_more_pair(effect: Effect) -> str:
+    """Return where one more pair would lie, if the paper's number is held against that."""
+    ends = (effect.prediction_low, effect.prediction_high)
+    if effect.contrast.paper is None or None in ends or effect.predicted == "equal":
+        return ""
+    low, high = (change(end, effect.metric) for end in ends)
+    if effect.bound == "lower":
+        return f"at least {low}"
+    return f"{low} to {high}" if effect.bound == "none" else ""
 
 
 def what_would_decide(effect: Effect, test: str = "") -> str:
@@ -367,6 +386,8 @@ def what_would_decide(effect: Effect, test: str = "") -> str:
         return f"{effect.unmet}; without that, nothing follows for the claim"
     text = f"nothing decides{test}"
     if effect.bound != "none":
+        if effect.differs and effect.bound != "both":
+            text = f"{estimate(effect)} {unit(effect.metric)}; the paper: {paper_number(effect)}"
         return f"{text}; some runs never reached the threshold; a longer horizon would"
     if effect.predicted == "equal":
         if effect.decidable_margin is None:

@@ -1,9 +1,13 @@
 """Studies without training: a trainer that draws when a run crosses its threshold.
 
 What is known of it, the true speed-up and the spread, is what verdicts are checked against.
+
+    python tests/simulation.py 2000    # how often words are false, in so many worlds
 """
 
 import math
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -20,6 +24,7 @@ from alexnet.chance import derive
 from alexnet.config import Tanh, Until
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
+from reports.comparison import compare
 
 THRESHOLD, START, HORIZON, TENTH = 0.25, 0.7, 60, 10_000
 FASTEST = {"tanh": 0.003, "relu": 0.001}
@@ -96,11 +101,11 @@ def tuned(plan: Plan) -> Plan:
 class Trainer:
     """Draws, for every run, the epochs it needs."""
 
-    def __init__(self, speed_up: float, spread: float, world: int = 0) -> None:
+    def __init__(self, speed_up: float | Sequence[float], spread: float, world: int = 0) -> None:
         """Make ReLU so many times as fast as the others, in one world of chance.
 
         Args:
-            speed_up: The true geometric mean of the ratio of times.
+            speed_up: The true geometric mean of the ratio of times; or that of each other arm.
             spread: Standard deviation of the logarithm of a pair's ratio.
             world: Equal worlds give equal runs.
         """
@@ -114,7 +119,10 @@ class Trainer:
         away = abs(math.log10(rate / FASTEST[arm]))
         chance = np.random.default_rng(derive(run.seed, self.world, run.config.training.batch, arm))
         shared = np.random.default_rng(derive(run.seed, self.world))
-        needed = 3.0 * (self.speed_up if arm == "tanh" else 1.0) * math.exp(away)
+        batch = run.config.training.batch
+        ups = self.speed_up
+        up = ups if isinstance(ups, float | int) else ups[batch - tiny().training.batch]
+        needed = 3.0 * (up if arm == "tanh" else 1.0) * math.exp(away)
         noise = 0.05 * shared.normal() + self.spread / math.sqrt(2) * chance.normal()
         return float(needed * math.exp(noise))
 
@@ -204,3 +212,65 @@ def comparison_runs(plan: Plan) -> list[Run]:
     """Return every comparison run of a plan whose rates are chosen."""
     one = plan.definition
     return [plan.run(arm, seed) for arm, config in one.arms.items() for seed in one.seeds]
+
+
+def sizes_said(arms: int, spread: float, worlds: int) -> Counter[str]:
+    """Count what is said where the truth is the same here and there, and the paper has one pair.
+
+    Returns:
+        Of ``worlds`` studies, how many say a false size word anywhere, how many would by the
+        interval of the mean; and how many contrasts hold.
+    """
+    plan = tuned(plan_of(study_of(arms=arms)))
+    runs = comparison_runs(plan)
+    found: Counter[str] = Counter()
+    for world in range(worlds):
+        chance = np.random.default_rng(derive(world, "the paper"))
+        contrasts = tuple(
+            contrast.but(paper=6.0 * math.exp(spread * chance.normal()))
+            for contrast in plan.definition.contrasts
+        )
+        told = plan.model_copy(
+            update={"definition": plan.definition.model_copy(update={"contrasts": contrasts})}
+        )
+        effects = compare(told, records_of(told, Trainer(6.0, spread, world), runs)).effects
+        found["size"] += any(one.verdict in ("weaker", "stronger") for one in effects)
+        found["size by the mean's interval"] += any(
+            not (one.low or 0) <= (one.contrast.paper or 0) <= (one.high or 0) for one in effects
+        )
+        found["holds"] += sum(one.verdict == "holds" for one in effects)
+    return found
+
+
+def false_words(speed_ups: Sequence[float], spread: float, worlds: int) -> int:
+    """Return in how many worlds a study says a difference of none, or none of the margin's size."""
+    plan = tuned(plan_of(study_of(arms=len(speed_ups) + 1)))
+    runs = comparison_runs(plan)
+    decided = ("reversed", "weaker", "stronger", "holds")
+    false = 0
+    for world in range(worlds):
+        store = records_of(plan, Trainer(speed_ups, spread, world), runs)
+        words = [one.verdict for one in compare(plan, store).effects]
+        false += any(
+            word in (decided if truth == 1 else ("absent", "reversed"))
+            for word, truth in zip(words, speed_ups, strict=True)
+        )
+    return false
+
+
+def main(worlds: int) -> None:
+    """Print how often words are false."""
+    for contrasts in (1, 4):
+        found = sizes_said(contrasts + 1, 0.1, worlds)
+        shares = ", ".join(
+            f"{what} {100 * found[what] / worlds:.1f} %"
+            for what in ("size", "size by the mean's interval")
+        )
+        print(f"the same truth, {contrasts} judged: false {shares}", flush=True)
+    for ups in ((1.0,), (1.25,), (1.0,) * 4, (1.25,) * 4, (1.0, 1.25) * 2):
+        share = 100 * false_words(ups, 0.12, worlds) / worlds
+        print(f"true speed-ups {ups}: a false word in {share:.1f} % of studies", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -189,7 +189,7 @@ def test_a_difference_of_errors_worked_by_hand(results) -> None:
 
 
 def test_contrasts_by_several_metrics_share_one_correction(results) -> None:
-    """Two contrasts, each with p = 2 / 2^6 = 0.031: Holm doubles the first, the second keeps up.
+    """Two contrasts, each with p = 2 / 2^6 = 0.031, which is doubled.
 
     Neither is decided, though each alone would be.
     """

@@ -329,7 +329,7 @@ def test_the_fewest_units_of_any_judged_contrast_decide() -> None:
     """Ten seeds for one contrast, two groups for another: 2 / 2^2 = 0.5 times 2."""
     averaged = SAME.but(metric=FIVE, against_metric=EnsembleError(networks=1, group=5))
 
-    refused("exact test is 2/2^2 = 0.5, times 2 by Holm 1,", contrasts=(CONTRAST, averaged))
+    refused("exact test is 2/2^2 = 0.5, times 2 contrasts 1,", contrasts=(CONTRAST, averaged))
     assert study_of(contrasts=(CONTRAST, averaged.but(judged=False))).seeds == 10
 
 

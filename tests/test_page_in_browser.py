@@ -546,4 +546,4 @@ def test_the_first_page_on_paper_is_the_answer(opened: Page) -> None:
     for caption in captions:
         assert letters(caption) in first
     assert second.startswith(letters("What the paper claims, and what is known of it"))
-    assert letters("Holm's p below 0.05") in second  # what the words mean, folded on the screen
+    assert letters("corrected p below 0.05") in second  # what the words mean, folded on the screen

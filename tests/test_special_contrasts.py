@@ -305,7 +305,7 @@ def test_the_readme_says_beside_a_verdict_what_both_arms_came_to(results: Path) 
 
 
 def test_the_same_contrast_judged_is_in_the_family(results: Path) -> None:
-    """Then Holm doubles the smaller p-value."""
+    """Then every p-value is doubled."""
     judged, other = effects_of(results, HELPS, HELPS.but(arm="both", against="dry"))
 
     assert min(judged.p_adjusted or 0, other.p_adjusted or 0) == pytest.approx(4 / 2**7)

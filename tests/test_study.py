@@ -95,7 +95,7 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
         (
             {"seeds": 5},
             "5 seeds cannot decide 1 contrasts: the smallest p-value of their exact test is "
-            "2/2^5 = 0.062, times 1 by Holm 0.062, which is not below 0.05; plan 6 seeds",
+            "2/2^5 = 0.062, times 1 contrasts 0.062, which is not below 0.05; plan 6 seeds",
         ),
     ],
 )  # fmt: skip
@@ -111,7 +111,7 @@ def test_a_family_too_large_for_its_seeds_is_refused_with_the_arithmetic() -> No
     contrasts = tuple(CONTRAST.but(arm=f"arm{n}") for n in range(26))
 
     assert study_of(arms=arms, contrasts=contrasts[:25]).seeds == 10
-    with pytest.raises(ValidationError, match=r"times 26 by Holm 0\.051.*plan 11 seeds, or at "):
+    with pytest.raises(ValidationError, match=r"times 26 contrasts 0\.051.*plan 11 seeds, or at "):
         study_of(arms=arms, contrasts=contrasts)
 
 
