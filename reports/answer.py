@@ -102,6 +102,7 @@ def counts(ledger: Sequence[Row]) -> str:
     own = f"{states['decided']} on the paper's own data" + (f" ({said})" if said else "")
     others: tuple[tuple[State, str], ...] = (
         ("elsewhere", "on other data only"),
+        ("exploratory", "exploratory"),
         ("under way", "under way"),
         ("not run", "not yet"),
     )

@@ -29,6 +29,7 @@ from reports.caveats import (
     elsewhere,
     known_before,
     made_by,
+    older_runs,
     since,
     unmeasured,
     unmet,
@@ -40,7 +41,7 @@ class Comparison(Frozen):
     """Everything that a study on a dataset has to say so far.
 
     What tells of machines and dates is in the last three fields and in ``Effect.seconds_ratio``
-    alone: all else is the same for equal runs.
+    alone: all else is the same for equal runs, if the same of them are older than the plan.
     """
 
     study: str
@@ -234,12 +235,22 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         else None,
         pair_correlation=statistics.correlation(x, y),
         unmet=unmet(contrast, metric, records),
+        known_before=older_runs(plan, _compared(contrast, metric, records)),
         at_thresholds=at_thresholds,
         seconds_ratio=_seconds_ratio(plan, contrast, interval.mean)
         if ratio and bound == "none"
         else None,
         **(_planning(plan, contrast, metric, differences, planned) if bound == "none" else {}),
     )
+
+
+def _compared(contrast: Contrast, metric: Metric, records: Records) -> list[Record]:
+    """Return the records whose numbers a contrast compares, each once."""
+    arms = [contrast.arm, contrast.against, *(contrast.minus or ())]
+    if isinstance(metric, TimeToLoss):
+        arms.append(metric.arm)
+    found = [record for arm in dict.fromkeys(arms) for record in records.get(arm, {}).values()]
+    return list({record.run.id: record for record in found}.values())
 
 
 def _sides(

@@ -10,14 +10,14 @@ from alexnet.config import Frozen
 
 Verdict = Literal[
     "not run", "incomplete", "absent", "reversed", "weaker", "stronger", "holds", "open",
-    "same way", "other way", "no effect", "shown",
+    "same way", "other way", "no effect", "shown", "exploratory",
 ]  # fmt: skip
 Bound = Literal["lower", "upper", "both", "none"]
 
 DECIDED: tuple[Verdict, ...] = (
     "absent", "reversed", "weaker", "stronger", "holds", "same way", "other way", "no effect",
 )  # fmt: skip
-UNDECIDED: tuple[Verdict, ...] = ("not run", "incomplete", "shown")
+UNDECIDED: tuple[Verdict, ...] = ("not run", "incomplete", "shown", "exploratory")
 """No verdict yet, or never one."""
 ON_THE_PAPERS_DATA: tuple[Setting, ...] = ("paper", "closest reading")
 ELSEWHERE: dict[Verdict, Verdict] = {
@@ -72,6 +72,7 @@ class Effect(Frozen):
     decidable_margin: float | None = None  # within which they can find equality, likewise
     pair_correlation: float | None = None
     unmet: str | None = None  # why nothing can follow for the claim, whatever the numbers
+    known_before: int = 0  # runs of its arms that were finished before the plan was registered
     at_thresholds: tuple[AtThreshold, ...] = ()
     seconds_ratio: float | None = None  # the same speed-up on the clock
     verdict: Verdict = "not run"
@@ -109,13 +110,14 @@ class Effect(Frozen):
 def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
     """Return the one word for a claim in one setting; the first rule that applies.
 
-    ``not run``; ``incomplete``; ``open`` if what the claim presupposes is not so. Then, if the
-    difference is decided: against the claim ``reversed``; for it ``weaker`` or ``stronger`` if the
-    paper's number lies outside the prediction limits, else ``holds``. If it is not: ``absent`` if
-    equivalence is decided (any difference is smaller than the margin), else ``open``. A claim of
-    equality ``holds`` if equivalence is decided, and is ``reversed`` if only a difference is.
-    Other data than the paper's says ``no effect``, ``other way``, ``same way`` or ``open``, and
-    nothing of the size.
+    ``not run``; ``incomplete``; ``exploratory`` if a run was finished before the plan was
+    registered, which may have been made knowing it; ``open`` if what the claim presupposes is not
+    so. Then, if the difference is decided: against the claim ``reversed``; for it ``weaker`` or
+    ``stronger`` if the paper's number lies outside the prediction limits, else ``holds``. If it is
+    not: ``absent`` if equivalence is decided (any difference is smaller than the margin), else
+    ``open``. A claim of equality ``holds`` if equivalence is decided, and is ``reversed`` if only a
+    difference is. Other data than the paper's says ``no effect``, ``other way``, ``same way`` or
+    ``open``, and nothing of the size.
 
     The paper's number is that of one run, so that it is held against the limits of one more pair,
     not against the interval of our mean: with the truth the same here and there, single pairs lie
@@ -125,6 +127,8 @@ def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
         return "not run" if effect.pairs == 0 else "incomplete"
     if not complete:
         return "incomplete"
+    if effect.known_before:
+        return "exploratory"
     if effect.unmet:
         return "open"
     word = _of_equality(effect) if effect.predicted == "equal" else _of_direction(effect)

@@ -32,7 +32,7 @@ LEFT, RIGHT = 2.75, 2.9  # inches, for the names and for sizes and verdicts
 ROW, HEADING = 0.27, 0.34  # inches
 NARROW, EDGE, NARROW_ROW = 4.2, 0.12, 0.62  # inches: as wide as a phone, at its letters' size
 NARROW_LONGEST = 40  # letters of a claim and a name
-SHOWN: tuple[Verdict, ...] = (*DECIDED, "open")
+SHOWN: tuple[Verdict, ...] = (*DECIDED, "open", "exploratory")
 
 
 class ForestRow(Frozen):
@@ -55,7 +55,7 @@ class ForestRow(Frozen):
 
 
 def forest(found: Sequence[Section]) -> list[ForestRow]:
-    """Return a row for every judged effect, in the paper's order, its own data first."""
+    """Return a row for every effect with a word, in the paper's order, its own data first."""
     rows = [
         _row(section, effect)
         for section in real(found)

@@ -19,9 +19,9 @@ from reports.comparison import Comparison
 from reports.effect import ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.words import counted_in, estimate, interval, named, unit
 
-State = Literal["decided", "elsewhere", "under way", "not run"]
+State = Literal["decided", "elsewhere", "exploratory", "under way", "not run"]
 COUNTED = "counted"
-ORDER: tuple[State, ...] = ("decided", "elsewhere", "under way", "not run")
+ORDER: tuple[State, ...] = ("decided", "elsewhere", "exploratory", "under way", "not run")
 IMAGENET, NOT_YET = "Needs ImageNet", "Not run yet"
 NEVER = "Procedures, which nobody judges, and what nobody can measure any more"
 WHY_NOT = {
@@ -77,6 +77,8 @@ class Row(Frozen):
         words = {finding.verdict for finding in self.elsewhere}
         if words & {"same way", "other way", "no effect", "open", "shown"}:
             return "elsewhere"  # complete, whether or not it decided anything
+        if "exploratory" in words | {finding.verdict for finding in self.own}:
+            return "exploratory"
         return "under way" if self.own or self.elsewhere else "not run"
 
 
@@ -131,6 +133,8 @@ def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
         return ""
     if words == {"shown"}:
         return "shown by a study without verdicts"
+    if "exploratory" in words:
+        return "exploratory: runs are older than the plan, which may know them"
     if own:
         return "under way: no verdict before all planned seeds"
     if elsewhere:
@@ -187,7 +191,7 @@ def surprise(effect: Effect) -> float | None:
     Without a number: 1 if the effect is not there or goes the other way, else 0.
     """
     scale = math.log if effect.metric.is_ratio else float
-    if effect.estimate is None or effect.verdict == "shown":
+    if effect.estimate is None or effect.verdict in UNDECIDED:
         return None
     expected = effect.contrast.paper
     if expected is None:

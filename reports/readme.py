@@ -74,7 +74,10 @@ def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
 
 
 def _unjudged(found: Sequence[Section]) -> list[str]:
-    """Return what is shown without a verdict, or under way, a line each; empty if nothing is."""
+    """Return what is shown without a verdict, or under way, a line each; empty if nothing is.
+
+    What is exploratory has a row among what is judged, and is marked there.
+    """
     lines = []
     for section in found:
         one = section.comparison
@@ -83,6 +86,7 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
             continue
         how = f"{one.done} of {one.planned} runs" if section.missing else "shown, not judged"
         seen = [e for e in one.effects if e.pairs and e.verdict in UNDECIDED]
+        seen = [effect for effect in seen if effect.verdict != "exploratory"]
         lines += [
             f"- {_titled(section)}, {how}: {named(effect, one.effects)}, {effect_sentence(effect)}"
             for effect in seen

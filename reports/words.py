@@ -317,6 +317,7 @@ LEGEND = (
     ("open", "none of these is decided; the line says what would decide"),
     ("same way, other way, no effect", "the same on other data, where sizes are not judged"),
     ("shown", "too few seeds to judge, or beside the question"),
+    ("exploratory", "runs were finished before the plan was registered, which may know them"),
     ("as printed, misprint", "counted on the network that the paper's text describes"),
 )
 """The words of a verdict and what decides each, in short; `reports.effect.verdict` decides."""
@@ -360,6 +361,12 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             return f"{which}: not run" if len(comparison.effects) > 1 else f"{claim} not run"
         case "shown":
             return f"shown, not judged: {which}, {effect_sentence(effect)}"
+        case "exploratory":
+            runs = "1 run is" if effect.known_before == 1 else f"{effect.known_before} runs are"
+            return (
+                f"exploratory: {which}, {effect_sentence(effect)}; {runs} older than the plan, "
+                "which may know them; seeds that were not used would settle it"
+            )
         case "open":
             return f"open: {which}, {what_would_decide(effect, test)}"
         case "holds" if effect.predicted == "equal":

@@ -1,6 +1,6 @@
 """Preconditions that are not met, and what must be read beside a comparison."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import PROVENANCE, measures_of, record_of
@@ -204,6 +204,36 @@ def test_a_plan_younger_than_its_runs_says_so(results) -> None:
         "6 runs of 6 are older than the plan, which was registered 2026-01-03 00:00 UTC: "
         "it may have been made knowing them",
     )
+
+
+@pytest.mark.parametrize(
+    ("minutes", "older", "word"), [(-1, 0, "same way"), (0, 0, "same way"), (1, 6, "exploratory")]
+)
+def test_what_was_readable_when_the_plan_was_made_is_exploratory(
+    minutes: int, older: int, word: str, results
+) -> None:
+    """Six pairs that differ, registered a minute before their arm was finished, with it, after."""
+    plan = of_errors(HELPS)
+    better, worse = [measures_of(0.1, 0.2, 0.2)] * 6, [measures_of(0.1, 0.2, 0.3)] * 6
+    store = with_measures(plan, results, {"with": better, "without": worse})
+    for record in store.records():
+        if record.run.config == plan.compared("without"):  # its runs are of a day later
+            path = store.folder(record.run) / "record.json"
+            late = PROVENANCE.but(at=PROVENANCE.at + timedelta(days=1))
+            path.write_text(record.but(provenance=late).to_json())
+    registered = PROVENANCE.but(at=PROVENANCE.at + timedelta(minutes=minutes))
+    plan = plan.model_copy(update={"registered": registered})
+
+    comparison = compare(plan, Store(results))
+    effect = comparison.effects[0]
+
+    assert (effect.known_before, effect.verdict) == (older, word)
+    assert effect.p_adjusted == pytest.approx(2 / 2**6)
+    if older:
+        line = verdict_line(effect, comparison)
+        assert line.startswith("exploratory: with against without, -10.00 points")
+        assert "6 runs are older than the plan" in line
+        assert not comparison.has_verdicts
 
 
 def test_an_effect_that_turns_round_says_where(results) -> None:

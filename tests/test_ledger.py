@@ -6,6 +6,7 @@ from plans import filled, in_setting
 from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
 from ablations.store import Store
+from reports.answer import counts
 from reports.comparison import Comparison, compare
 from reports.counts import Count
 from reports.ledger import NEVER, Row, groups, ledger, ledger_table
@@ -120,6 +121,20 @@ def test_a_claim_has_one_word_of_all_its_contrasts(words, word, results) -> None
     several = tuple(row.own[0].model_copy(update={"verdict": one}) for one in words)
 
     assert row.model_copy(update={"own": several}).word == word
+
+
+@pytest.mark.parametrize("setting", ["closest reading", "stand-in"])
+def test_what_is_exploratory_is_counted_apart(setting: str, results) -> None:
+    """Neither decided nor under way, on whichever data; the ledger says why there is no verdict."""
+    plan, comparison = compared(results, setting)
+    effects = tuple(e.model_copy(update={"verdict": "exploratory"}) for e in comparison.effects)
+    rows = ledger([(plan, comparison.model_copy(update={"effects": effects}))])
+    row = row_of("C09", rows)
+
+    assert row.state == "exploratory"
+    assert row.word == ""
+    assert ("runs are older than the plan" in row.why_none) == (setting == "closest reading")
+    assert "0 on the paper's own data, 1 exploratory, 18 not yet" in counts(rows)
 
 
 @pytest.mark.parametrize(
