@@ -94,13 +94,13 @@ def _as_in_a_new_process(place: Place) -> Iterator[None]:
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     memory = torch.utils.deterministic
     fills, tries = memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
+    shortens = torch.backends.cudnn.allow_tf32
     with contextlib.ExitStack() as stack:
         stack.enter_context(environment({} if place.device == "cpu" else CUDA))
         stack.enter_context(torch.random.fork_rng(devices=()))  # layers are first built at random
         stack.enter_context(torch.enable_grad())
         try:
             torch.set_default_dtype(torch.float32)
-            torch.set_float32_matmul_precision("highest")
             yield
         finally:
             torch.set_num_threads(threads)
@@ -109,3 +109,4 @@ def _as_in_a_new_process(place: Place) -> Iterator[None]:
             torch.use_deterministic_algorithms(deterministic, warn_only=warns)
             memory.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
             torch.backends.cudnn.benchmark = tries
+            torch.backends.cudnn.allow_tf32 = shortens

@@ -93,6 +93,7 @@ def settings() -> tuple[object, ...]:
         torch.is_deterministic_algorithms_warn_only_enabled(),
         torch.utils.deterministic.fill_uninitialized_memory,
         torch.backends.cudnn.benchmark,
+        torch.backends.cudnn.allow_tf32,
         torch.is_grad_enabled(),
         torch.get_rng_state().tolist(),
     )
@@ -108,6 +109,7 @@ def unusual() -> Iterator[tuple[object, ...]]:
     torch.use_deterministic_algorithms(False)
     torch.utils.deterministic.fill_uninitialized_memory = True
     torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = True
     torch.set_grad_enabled(False)
     yield settings()
     torch.set_num_threads(threads)
@@ -116,6 +118,7 @@ def unusual() -> Iterator[tuple[object, ...]]:
     torch.use_deterministic_algorithms(bool(before[3]), warn_only=bool(before[4]))
     torch.utils.deterministic.fill_uninitialized_memory = before[5]
     torch.backends.cudnn.benchmark = bool(before[6])
+    torch.backends.cudnn.allow_tf32 = bool(before[7])
     torch.set_grad_enabled(True)
 
 

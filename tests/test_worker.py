@@ -64,3 +64,18 @@ def test_a_stopped_run_ends_with_the_same_bits(change: dict[str, object], tmp_pa
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     seen = [epoch.valid_error for epoch in whole.curve]
     assert all(error is not None for error in seen) is isinstance(change.get("schedule"), Plateau)
+
+
+def test_float32_is_no_shorter_type_on_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TF32 is PyTorch's default for convolutions on cards that have it, and anybody's to set."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+
+    Workbench(Place(tmp_path, default_data_dir(), "cpu", 1, "a test"))
+    seen = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
+    torch.set_float32_matmul_precision(products)
+
+    assert seen == (False, False)
