@@ -49,7 +49,16 @@ class NormActive(Frozen):
     activity: PositiveFloat = 0.05  # median of alpha S / k, in its most active layer, at least
 
 
-Precondition = Annotated[Overfits | NormActive, Field(discriminator="kind")]
+class Reaches(Frozen):
+    """An arm that errs as little as the paper's: what was said at 13 % is not judged at 21 %."""
+
+    kind: Literal["reaches"] = "reaches"
+    arm: str
+    within: Fraction  # the mean error over seeds, at most
+    metric: FinalError | None = None  # None: that of the contrast
+
+
+Precondition = Annotated[Overfits | NormActive | Reaches, Field(discriminator="kind")]
 
 
 class Pair(NamedTuple):
@@ -82,7 +91,8 @@ class Contrast(Frozen):
     direction: Direction | None = None  # None: that of the paper's number
     margin: PositiveFloat | None = None  # effects within it are nothing; None: see `registered`
     margin_reason: str = ""
-    precondition: Precondition | None = None  # not met: nothing is decided
+    # Not met: nothing is decided. One, or several in the order in which they are asked:
+    precondition: Precondition | tuple[Precondition, ...] | None = None
     judged: bool = later(True)  # False: shown beside the others, in no test and with no verdict
 
     def predicts(self, metric: Metric) -> Direction:
@@ -121,13 +131,20 @@ class Contrast(Frozen):
         return all(one is None for one in special)
 
     @property
+    def preconditions(self) -> tuple[Precondition, ...]:
+        """All that has to be so for anything to follow."""
+        if self.precondition is None:
+            return ()
+        several = self.precondition
+        return several if isinstance(several, tuple) else (several,)
+
+    @property
     def arms(self) -> tuple[str, ...]:
         """Every arm that it needs."""
         named = [self.arm, *(self.minus or ())]
         if self.number is None:
             named.insert(1, self.against)
-        if self.precondition is not None:
-            named.append(self.precondition.arm)
+        named += [needed.arm for needed in self.preconditions]
         if isinstance(self.metric, TimeToLoss):
             named.append(self.metric.arm)
         return tuple(dict.fromkeys(named))
@@ -161,6 +178,10 @@ class Contrast(Frozen):
             metric.is_ratio or self.against_metric.is_ratio or _unlike(metric, self.against_metric)
         ):
             return "two metrics are compared by their difference, and must be of one kind"
+        for needed in self.preconditions:
+            errs = isinstance(metric, FinalError) or not isinstance(needed, Reaches)
+            if not errs and isinstance(needed, Reaches) and needed.metric is None:
+                return "say which error its reference has to reach (Reaches(metric=))"
         return self._wrong_numbers(metric)
 
     def _wrong_numbers(self, metric: Metric) -> str | None:

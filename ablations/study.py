@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from ablations.claims import CLAIMS
-from ablations.contrast import Contrast, NormActive, Overfits
+from ablations.contrast import Contrast, NormActive, Overfits, Reaches
 from ablations.metrics import (
     EarlyLoss,
     EnsembleError,
@@ -219,7 +219,9 @@ class Study(Frozen):
     @model_validator(mode="after")
     def _metrics_can_be_measured(self) -> Self:
         for dataset, base in self.bases.items():
-            both = (m for c in self.contrasts for m in (c.metric, c.against_metric) if m)
+            both = [m for c in self.contrasts for m in (c.metric, c.against_metric) if m]
+            levels = (need for c in self.contrasts for need in c.preconditions)
+            both += [need.metric for need in levels if isinstance(need, Reaches) and need.metric]
             metrics = [base.metric, *both]
             for arm in self._shown(dataset):
                 config = self.config(dataset, arm)
@@ -276,6 +278,7 @@ __all__ = [
     "Metric",
     "NormActive",
     "Overfits",
+    "Reaches",
     "SameClass",
     "Setting",
     "Shows",

@@ -1,11 +1,11 @@
 """What stands beside a comparison: preconditions, caveats, who made the records, what changed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ablations.contrast import Contrast, NormActive, Overfits
+from ablations.contrast import Contrast, NormActive, Overfits, Precondition, Reaches
 from ablations.metrics import EnsembleError, Gap, Metric, TimeToLoss, observe
 from ablations.plan import Plan
 from ablations.record import Record
@@ -38,12 +38,17 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
     together, pairs = diverged_together(contrast, records)
     if pairs and together == pairs:
         return "no pair has a run that trained, since all of them diverged"
-    needed = contrast.precondition
-    if needed is None:
-        return None
-    if diverged := _diverged(records[needed.arm]):
+    for needed in contrast.preconditions:
+        if why := _unmet(needed, metric, records[needed.arm]):
+            return why
+    return None
+
+
+def _unmet(needed: Precondition, metric: Metric, records: dict[int, Record]) -> str | None:
+    """Say why one precondition is not met by the runs of its arm, or None."""
+    if diverged := _diverged(records):
         return f"{_runs(diverged)} of {needed.arm}, which the claim presupposes to work, diverged"
-    measures = [record.measures for record in records[needed.arm].values() if record.measures]
+    measures = [record.measures for record in records.values() if record.measures]
     match needed:
         case Overfits(arm=arm, training_error=most, gap=least):
             seen = [(m.train.top1_error, m.test.top1_error) for m in measures if m.test]
@@ -58,16 +63,43 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
                 f"{100 * least:g} points are needed"
             )
         case NormActive(arm=arm, activity=least):
-            activity = [max(m.norm_activity.values()) for m in measures if m.norm_activity]
-            if not activity:
+            found = norm_activity(list(records.values()))
+            if not found:
                 return f"the activity of {arm}'s normalisation was not measured"
-            median = float(np.median(activity))
-            if median >= least:
+            if max(found.values()) >= least:
                 return None
             return (
-                f"{arm}'s normalisation does next to nothing: alpha S / k is {median:.2g} in its "
-                f"most active layer, where {least:g} is needed"
+                f"{arm}'s normalisation does next to nothing: {activity_in_words(found)}, where "
+                f"{least:g} is needed in one layer"
             )
+        case Reaches(arm=arm, within=most, metric=level):
+            seen_at = [observe(record, level or metric) for record in records.values()]
+            errors = [outcome.value for outcome in seen_at if outcome is not None]
+            if not errors:
+                return f"the error of {arm} was not measured"
+            if (mean := float(np.mean(errors))) <= most:
+                return None
+            return (
+                f"{arm} errs by {100 * mean:.1f} %, and the claim is about networks that err by "
+                f"{100 * most:g} % at most"
+            )
+
+
+def norm_activity(records: Sequence[Record]) -> dict[str, float]:
+    """Return the median of alpha S / k over runs, by the name of the norm."""
+    seen = [record.measures.norm_activity for record in records if record.measures]
+    names = dict.fromkeys(name for one in seen for name in one)
+    return {name: float(np.median([one[name] for one in seen if name in one])) for name in names}
+
+
+def activity_in_words(activity: Mapping[str, float]) -> str:
+    """Return the activity of every norm.
+
+    >>> activity_in_words({"conv1_norm": 0.13, "conv2_norm": 0.0051})
+    'alpha S / k is 0.13 after conv1 and 0.0051 after conv2'
+    """
+    parts = [f"{value:.2g} after {name.removesuffix('_norm')}" for name, value in activity.items()]
+    return f"alpha S / k is {' and '.join(parts)}"
 
 
 def diverged_together(contrast: Contrast, records: Records) -> tuple[int, int]:
@@ -195,7 +227,9 @@ def since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
             commits["from a checkout with changes of its own"] += 1
     notes = [f"{_runs(count)} trained {where}" for where, count in commits.items()]
     notes += [
-        f"{note.at:%Y-%m-%d %H:%M} UTC: other words for {', '.join(note.fields)}"
+        f"{note.at:%Y-%m-%d %H:%M} UTC: called a {note.setting}: {note.reason}"
+        if note.setting
+        else f"{note.at:%Y-%m-%d %H:%M} UTC: other words for {', '.join(note.fields)}"
         for note in plan.amendments
     ]
     notes += [

@@ -16,7 +16,7 @@ from ablations.metrics import (
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.store import Store
-from ablations.study import ALPHA, Contrast, Setting
+from ablations.study import ALPHA, Contrast, NormActive, Setting
 from ablations.tuning import held_out
 from alexnet.config import Frozen
 from alexnet.progress import running_curve, time_to
@@ -29,6 +29,7 @@ from reports.caveats import (
     elsewhere,
     known_before,
     made_by,
+    norm_activity,
     older_runs,
     since,
     unmeasured,
@@ -75,7 +76,7 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
     return Comparison(
         study=one.study,
         dataset=one.dataset.name,
-        setting=one.setting,
+        setting=plan.setting,
         smoke=one.smoke,
         judged=one.judged,
         done=len(everything),
@@ -131,7 +132,7 @@ def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
                     **_prediction(effect, ALPHA / max(1, numbers)),
                 }
             )
-        word = verdict(effect, one.setting, complete)
+        word = verdict(effect, plan.setting, complete)
         if one.smoke or not is_tested:
             word = _unjudged(effect, one.smoke)
         judged.append(effect.model_copy(update={"verdict": word}))
@@ -235,6 +236,7 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         else None,
         pair_correlation=statistics.correlation(x, y),
         unmet=unmet(contrast, metric, records),
+        norm_activity=_activity(contrast, records),
         known_before=older_runs(plan, _compared(contrast, metric, records)),
         at_thresholds=at_thresholds,
         seconds_ratio=_seconds_ratio(plan, contrast, interval.mean)
@@ -251,6 +253,12 @@ def _compared(contrast: Contrast, metric: Metric, records: Records) -> list[Reco
         arms.append(metric.arm)
     found = [record for arm in dict.fromkeys(arms) for record in records.get(arm, {}).values()]
     return list({record.run.id: record for record in found}.values())
+
+
+def _activity(contrast: Contrast, records: Records) -> dict[str, float]:
+    """Return how active the norms of the arm are whose activity the contrast presupposes."""
+    arms = [needed.arm for needed in contrast.preconditions if isinstance(needed, NormActive)]
+    return norm_activity(list(records[arms[0]].values())) if arms else {}
 
 
 def _sides(

@@ -3,6 +3,8 @@
 import math
 from typing import Literal
 
+from pydantic import Field
+
 from ablations.contrast import Contrast, Direction
 from ablations.metrics import Metric
 from ablations.study import ALPHA, Setting
@@ -72,6 +74,9 @@ class Effect(Frozen):
     decidable_margin: float | None = None  # within which they can find equality, likewise
     pair_correlation: float | None = None
     unmet: str | None = None  # why nothing can follow for the claim, whatever the numbers
+    norm_activity: dict[str, float] = Field(
+        default_factory=dict
+    )  # where a precondition asks for it
     known_before: int = 0  # runs of its arms that were finished before the plan was registered
     at_thresholds: tuple[AtThreshold, ...] = ()
     seconds_ratio: float | None = None  # the same speed-up on the clock

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rich.console import Console
 
-from ablations.contrast import Contrast, Overfits
+from ablations.contrast import Contrast, NormActive, Overfits, Precondition, Reaches
 from ablations.metrics import Metric
 from ablations.store import Store
 from ablations.studies import find_study
@@ -196,10 +196,19 @@ def _expected(contrast: Contrast, metric: Metric) -> str:
     says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
     if not contrast.judged:
         says += "; shown, not judged"
-    if needed := contrast.precondition:
-        what = "overfits" if isinstance(needed, Overfits) else "has an active norm"
-        says += f"; presupposes that {needed.arm} {what}"
+    for needed in contrast.preconditions:
+        says += f"; presupposes that {needed.arm} {_presupposed(needed)}"
     return says
+
+
+def _presupposed(needed: Precondition) -> str:
+    match needed:
+        case Overfits():
+            return "overfits"
+        case NormActive():
+            return "has an active norm"
+        case Reaches(within=most):
+            return f"errs by {words.percent(most)} at most"
 
 
 def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -> str:

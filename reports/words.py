@@ -18,7 +18,7 @@ from ablations.metrics import (
 )
 from ablations.plan import Plan
 from alexnet.data.catalogue import called
-from reports.caveats import ArmRow
+from reports.caveats import ArmRow, activity_in_words
 from reports.comparison import Comparison
 from reports.effect import DECIDED, UNDECIDED, Effect
 
@@ -245,7 +245,7 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
     if comparison.setting == "stand-in":
         return (
             f"{text}. The paper's claim ({printed(effect.contrast, effect.metric)}, on "
-            f"{called(plan.about.paper_dataset or '')}) is not judged on practice data."
+            f"{called(plan.about.paper_dataset or '')}) is not judged here."
         )
     return f"{text}; the paper says {paper_number(effect)}."
 
@@ -336,6 +336,7 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
     though = too if effect.differs and effect.is_equivalent else ""
     limits = one_more_pair(effect)
     beside = f"; one more pair: {limits}" if limits else ""
+    active = f"; {activity_in_words(effect.norm_activity)}" if effect.norm_activity else ""
     if comparison.smoke:
         return "smoke run: no verdict"
     match effect.verdict:
@@ -343,13 +344,13 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             return f"same way: {which} makes no difference, {says}; {small}"
         case "same way":
             judged = "; its size is not judged here" if effect.contrast.claim else ""
-            return f"same way: {which} goes {says}{test}{judged}{though}"
+            return f"same way: {which} goes {says}{test}{judged}{though}{active}"
         case "other way":
-            return f"other way: {which} does not go {says}{test}{though}"
+            return f"other way: {which} does not go {says}{test}{though}{active}"
         case "no effect":
-            return f"no effect: {which}, {small}"
+            return f"no effect: {which}, {small}{active}"
         case "absent":
-            return f"{claim} absent: {which}, {small}"
+            return f"{claim} absent: {which}, {small}{active}"
         case "incomplete" if not (effect.contrast.judged and comparison.judged):
             return f"shown, not judged, incomplete: {which}, {effect_sentence(effect)}"
         case "incomplete":
@@ -373,7 +374,9 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             return f"{claim} holds: {which}, {small}"
         case word:
             prefix = f"{which}, " if len(comparison.effects) > 1 else ""
-            return f"{claim} {word}: {prefix}{effect_sentence(effect)}{beside}{test}{though}"
+            return (
+                f"{claim} {word}: {prefix}{effect_sentence(effect)}{beside}{test}{though}{active}"
+            )
 
 
 def one_more_pair(effect: Effect) -> str:

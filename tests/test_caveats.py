@@ -12,6 +12,7 @@ from ablations.study import (
     Gap,
     NormActive,
     Overfits,
+    Reaches,
 )
 from reports.comparison import compare
 from reports.words import verdict_line
@@ -60,6 +61,52 @@ def test_a_norm_that_does_nothing_is_not_judged(activity, met: bool, results) ->
 
     assert (effect.unmet is None) == met
     assert effect.verdict == ("same way" if met else "open")
+
+
+def test_the_activity_of_every_norm_stands_beside_the_word(results) -> None:
+    """One is active, which is enough; that the other is not is there to be read."""
+    plan = of_errors(HELPS.but(precondition=NormActive(arm="with")))
+    found = {"conv1_norm": 0.13, "conv2_norm": 0.0051}
+    active = [measures_of(0.1, 0.2, 0.2).but(norm_activity=found)] * 6
+    store = with_measures(
+        plan, results, {"with": active, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
+    )
+
+    comparison = compare(plan, store)
+    (effect,) = comparison.effects
+
+    assert effect.norm_activity == found
+    line = verdict_line(effect, comparison)
+    assert line.startswith("same way: ")
+    assert line.endswith("; alpha S / k is 0.13 after conv1 and 0.0051 after conv2")
+
+
+@pytest.mark.parametrize(
+    ("error", "part", "met"), [(0.15, "test", True), (0.151, "test", False), (0.2, "valid", True)]
+)
+def test_a_claim_at_the_papers_level_is_not_judged_at_another(
+    error: float, part: str, met: bool, results
+) -> None:
+    """Said at 13 %; the mean over seeds of the reference has to be at most 15 %, by some error."""
+    level = Reaches(
+        arm="without", within=0.15, metric=FinalError(part=part) if part != "test" else None
+    )
+    plan = of_errors(HELPS.but(precondition=(NormActive(arm="with"), level)))
+    active = [measures_of(0.1, 0.1, error - 0.05).but(norm_activity={"conv1_norm": 0.2})] * 6
+    spread = [-0.01, 0.01] * 3
+    reference = [measures_of(0.1, 0.1, error + one) for one in spread]
+    store = with_measures(plan, results, {"with": active, "without": reference})
+
+    comparison = compare(plan, store)
+    (effect,) = comparison.effects
+
+    assert effect.verdict == ("same way" if met else "open")
+    if not met:
+        assert (
+            "without errs by 15.1 %, and the claim is about networks that err by 15 % at most"
+            in verdict_line(effect, comparison)
+        )
+    assert set(plan.definition.contrasts[0].arms) == {"with", "without"}
 
 
 def test_a_precondition_nobody_measured_is_not_met(results) -> None:
