@@ -15,7 +15,7 @@ from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, tune
-from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision
+from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
 
 
 class PlanError(ValueError):
@@ -83,12 +83,21 @@ class About(Frozen):
     shows: Shows = "effects"
 
 
+NEARNESS: tuple[Setting, ...] = ("paper", "closest reading", "stand-in")
+"""To the paper's own comparison, the nearest first."""
+
+
 class Amendment(Frozen):
-    """Words that were changed after the plan was made; its definition never is."""
+    """What was changed after the plan was made: words, or a claim to be near the paper given up.
+
+    The definition never is. A setting only becomes less: nothing is nearer than was registered.
+    """
 
     at: datetime
     commit: str | None
     fields: tuple[str, ...]  # of `About`
+    setting: Setting | None = later(None)  # in place of the one that was registered
+    reason: str = later("")  # for that
 
 
 class SecondLook(Frozen):
@@ -163,6 +172,26 @@ class Plan(Frozen):
         note = Amendment(at=now.at, commit=now.commit, fields=fields)
         amendments = (*self.amendments, note) if fields else self.amendments
         return self.model_copy(update={"about": about, "amendments": amendments})
+
+    def demoted(self, setting: Setting, reason: str, now: Provenance) -> "Plan":
+        """Return this plan as one that is less near to the paper than it was registered.
+
+        Raises:
+            PlanError: If it would not be less near.
+        """
+        known = [one for one in (self.setting, setting) if one in NEARNESS]
+        if len(known) < 2 or NEARNESS.index(setting) <= NEARNESS.index(self.setting):
+            raise PlanError(f"{self.name} is called {self.setting}, and cannot become {setting}")
+        note = Amendment(
+            at=now.at, commit=now.commit, fields=("setting",), setting=setting, reason=reason
+        )
+        return self.model_copy(update={"amendments": (*self.amendments, note)})
+
+    @property
+    def setting(self) -> Setting:
+        """How near the comparison is to the paper's, as it is known now."""
+        known = [note.setting for note in self.amendments if note.setting is not None]
+        return known[-1] if known else self.definition.setting
 
     @property
     def name(self) -> str:

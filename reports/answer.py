@@ -101,7 +101,7 @@ def counts(ledger: Sequence[Row]) -> str:
     said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(decided.items()))
     own = f"{states['decided']} on the paper's own data" + (f" ({said})" if said else "")
     others: tuple[tuple[State, str], ...] = (
-        ("elsewhere", "on other data only"),
+        ("elsewhere", "by stand-ins alone"),
         ("exploratory", "exploratory"),
         ("under way", "under way"),
         ("not run", "not yet"),

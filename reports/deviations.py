@@ -26,6 +26,7 @@ SMALL = (
     "cifar_19pct",
     "cifar_18pct",
     "cifar_conv_local_13pct",
+    "cifar_conv_local_11pct_first",
     "cifar_conv_local_11pct",
 )
 """Networks for CIFAR-10 that came with the code; the paper prints none of them."""
@@ -140,7 +141,7 @@ def _of_data(section: Section) -> list[_Values]:
 def _of_photographs(section: Section, original: str) -> list[_Values]:
     """Return what the images are, unless they are the paper's own."""
     one, title = section.plan.definition, _title(original)
-    if one.setting not in ON_THE_PAPERS_DATA:
+    if section.plan.setting not in ON_THE_PAPERS_DATA:
         return [_Values("photographs", _title(one.dataset.name), title, title)]
     if one.dataset.name != original:
         return [_Values("copy of the photographs", _title(one.dataset.name), title, title)]

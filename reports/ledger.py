@@ -138,7 +138,7 @@ def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
     if own:
         return "under way: no verdict before all planned seeds"
     if elsewhere:
-        return "not run on the paper's data; other data settles nothing about the paper"
+        return "not run as the paper has it; stand-ins settle nothing about the paper"
     if claim.needs:
         return f"needs {claim.needs}"
     return "not run in this folder" if claim.study else WHY_NOT[claim.kind]

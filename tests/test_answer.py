@@ -73,8 +73,8 @@ def test_practice_data_never_speaks_of_claims_decided(results) -> None:
     _, headline, said = front(simulated(results, "stand-in", times=4.0))
 
     assert headline.startswith("On made_up ReLU reached 25 % training error ")
-    assert headline.endswith("is not judged on practice data.")
-    assert "0 on the paper's own data, 1 on other data only, 18 not yet" in said
+    assert headline.endswith("is not judged here.")
+    assert "0 on the paper's own data, 1 by stand-ins alone, 18 not yet" in said
 
 
 def test_what_is_under_way_decides_nothing(results) -> None:

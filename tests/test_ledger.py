@@ -51,7 +51,7 @@ def test_without_a_run_every_claim_says_why() -> None:
             "stand-in",
             3,
             "elsewhere",
-            "not run on the paper's data; other data settles nothing about the paper",
+            "not run as the paper has it; stand-ins settle nothing about the paper",
         ),
     ],
 )

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from datetime import timedelta
 
 import pytest
 from conftest import PROVENANCE
-from plans import MANIFEST, STUDY, chosen, plan_of
+from plans import MANIFEST, STUDY, chosen, in_setting, plan_of
 
 from ablations.plan import Plan, PlanError
 from ablations.registration import define, refuse_difference
@@ -15,6 +16,8 @@ from ablations.store import Store, write_atomically
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.tuning import Choice, Trial
 from alexnet.data.catalogue import CATALOGUE
+from reports.caveats import since
+from reports.comparison import compare
 
 
 def test_a_plan_is_read_back_as_it_was_written(results) -> None:
@@ -218,6 +221,35 @@ def test_more_classes_than_the_network_has_are_refused() -> None:
 
     with pytest.raises(PlanError, match="tells 10 classes apart, and fashion_mini has 11"):
         define(STUDY, "fashion_mini", manifest, 10, "bfloat16", smoke=False)
+
+
+def test_a_plan_can_be_less_near_to_the_paper_than_it_was_registered(results) -> None:
+    """By a dated amendment that a reader sees; the definition stays, and so does its digest."""
+    plan = in_setting(plan_of(), "closest reading")
+    now = PROVENANCE.but(at=PROVENANCE.at + timedelta(days=1))
+
+    less = plan.demoted("stand-in", "30 of 520 epochs", now)
+    Store(results).write_plan(less)
+    (read,) = Store(results).plans()
+
+    assert (plan.setting, read.setting) == ("closest reading", "stand-in")
+    assert read.definition.digest == plan.definition.digest
+    assert compare(read, Store(results)).setting == "stand-in"
+    assert since(read, ()) == ("2026-01-03 03:04 UTC: called a stand-in: 30 of 520 epochs",)
+    assert plan.merged(read).setting == "stand-in"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("stand-in", "paper"), ("closest reading", "closest reading"), ("own question", "stand-in"),
+     ("stand-in", "own question")],
+)  # fmt: skip
+def test_no_plan_comes_nearer_afterwards(before: str, after: str) -> None:
+    """Else a word could be had by calling the data the paper's once they are seen."""
+    plan = in_setting(plan_of(), before)
+
+    with pytest.raises(PlanError, match=f"is called {before}, and cannot become {after}"):
+        plan.demoted(after, "we saw it", PROVENANCE)  # type: ignore[arg-type]
 
 
 def test_an_arm_in_float64_has_to_be_asked_for() -> None:

@@ -29,6 +29,7 @@ PARAMETERS = {
     "cifar_19pct": 89_578,
     "cifar_18pct": 89_578,
     "cifar_conv_local_13pct": 1_116_490,
+    "cifar_conv_local_11pct_first": 1_116_490,
     "cifar_conv_local_11pct": 2_112_970,
 }
 """Worked out from the layer definition files of each, and published for torchvision's."""
@@ -142,6 +143,8 @@ def test_the_sides_of_maps(name: str, expected: list[int]) -> None:
         ("cifar_80sec", "conv1", "pool act"),
         ("cifar_18pct", "conv1", "pool act map_norm"),
         ("cifar_18pct", "conv2", "act avg_pool map_norm"),
+        ("cifar_conv_local_11pct_first", "conv1", "act norm pool"),
+        ("cifar_conv_local_11pct_first", "conv2", "act norm pool"),
         ("cifar_conv_local_11pct", "conv1", "act pool norm"),
         ("cifar_conv_local_11pct", "conv2", "act norm pool"),
         ("cifar_conv_local_11pct", "local4", "act"),
@@ -200,6 +203,8 @@ NUMBERS = {
                     {"conv1": 0.004, "conv2": 0.004, "conv3": 0.004, "fc4": 1.0}, 128, 140),
     "cifar_conv_local_13pct": ("0.0001 0.01 0.04 0.04 0.01", 0.001, 2,
                                {"local3": 0.004, "local4": 0.004, "fc5": 0.004}, 128, 140),
+    "cifar_conv_local_11pct_first": ("0.0001 0.01 0.04 0.04 0.01", 0.001, 2,
+                                     {"local3": 0.004, "local4": 0.004, "fc5": 0.004}, 128, 300),
     "cifar_conv_local_11pct": ("0.0001 0.01 0.04 0.04 0.01", 0.001, 2,
                                {"local3": 0.004, "local4": 0.004, "fc5": 0.01}, 128, 520),
 }  # fmt: skip
@@ -232,6 +237,7 @@ def test_the_numbers_of_each_file(name: str) -> None:
         ("caffe_alexnet", "norm", 5, 1e-4, 1),
         ("caffenet", "norm", 5, 1e-4, 1),
         ("cifar_18pct", "map_norm", 3, 5e-5, 1),
+        ("cifar_conv_local_11pct_first", "norm", 5, 1e-3, 1),
         ("cifar_conv_local_11pct", "norm", 9, 1e-3, 1),
     ],
 )

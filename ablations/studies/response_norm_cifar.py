@@ -1,29 +1,37 @@
 """Response normalisation in cuda-convnet's networks for CIFAR-10 (section 3.3, footnote 3)."""
 
 from ablations.bases import TEN_VIEWS
-from ablations.study import Base, Contrast, NormActive, Study
-from alexnet.config import LRN, Drops
-from alexnet.presets import cifar_conv_local_13pct
+from ablations.study import Arm, Base, Changes, Contrast, NormActive, Reaches, Study
+from alexnet.config import Config
+from alexnet.presets import (
+    cifar_conv_local_11pct,
+    cifar_conv_local_11pct_first,
+    cifar_conv_local_13pct,
+)
 
-EPOCHS, DROPS = 30, (24, 27)
-NORM = LRN(size=9, alpha=0.001 / 9, beta=0.75, k=1.0)
-PARTS = {"norm": NORM}
-ORDER = {
-    "conv1": {"then": ("act", "pool", "norm")},
-    "conv2": {"then": ("act", "norm", "pool")},
-}
+WITHOUT, FIRST, RELEASED = "13 %, no LRN", "13 % with LRN", "11 % as released"
+LEVEL = 0.15
+"""The error that the paper's 13 % may be at most, for anything to follow for its claim."""
 
+
+def as_committed(preset: Config) -> Changes:
+    """Return the changes that make the base another network, for as long as the base trains."""
+    optimizer = preset.training.optimizer.model_dump()
+    return {"network": preset.network.model_dump(), "training": {"optimizer": optimizer}}
+
+
+PAIR = cifar_conv_local_11pct_first().training
 CIFAR = Base(
     config=cifar_conv_local_13pct().but(
         inputs={"shuffle": "each epoch"},
-        training={"epochs": EPOCHS, "schedule": Drops(after=DROPS)},
+        training={"epochs": PAIR.epochs, "schedule": PAIR.schedule.model_dump()},
     ),
     metric=TEN_VIEWS,
     rates=(0.001,),
     setting="closest reading",
     left_open=(
-        f"{EPOCHS} epochs, with drops after {DROPS[0]} and {DROPS[1]}, not the 520 of 11 % (those "
-        "of 13 % are not on record)",
+        f"{PAIR.epochs} epochs in every arm, the recipe of the network with LRN as first "
+        "committed; that of 13 % is not on record",
         "the rate is the released files', 0.001, in every arm; none was chosen here",
         "5,000 of the 50,000 training images are held out throughout",
         "images come in a new order each epoch; cuda-convnet read its files in one order",
@@ -40,28 +48,24 @@ STUDY = Study(
     paper_says="a four-layer network errs at 13 % on CIFAR-10 without and at 11 % with "
     "normalisation; footnote 3 names cuda-convnet's configurations",
     leaves_open="as released the two networks also differ in the filters of local3 (32, 64), in a "
-    "weight decay (0.004, 0.01) and in how long they train",
-    we_chose="the network of 13 % with and without its norms and all else equal, which is judged; "
-    "and the two as released, for as many epochs, which shows what all their differences come to",
-    would_change="the whole schedules: 11 % took 520 epochs, and many of them on fewer images",
+    "weight decay (0.004, 0.01), in where the norms are and in how long they train",
+    we_chose="the pair as first committed to cuda-convnet, which differs in its norms alone and "
+    "which is judged, if the network without them comes to the paper's level; and the network as "
+    "released, for as many epochs, which shows what all its differences come to. Its k is 1, so "
+    "that its norms bring no constant factor",
+    would_change="the whole schedules: 11 % took 520 epochs, and many of them on fewer images. "
+    "After 6, 10, 20, 24, 26 and 30 of 30 epochs the difference of running errors was -0.68, "
+    "-0.80, -0.70, -0.61, -0.18 and 0.00 points",
     paper_dataset="cifar10",
     arms={
-        "13 %, no LRN": {},
-        "13 % with LRN": {"network": {"parts": PARTS, "convolutions": ORDER}},
-        "11 % as released": {
-            "network": {"parts": PARTS, "convolutions": {**ORDER, "local3": {"maps": 64}}},
-            "training": {"optimizer": {"weight_decay": {"fc5": 0.01}}},
-        },
+        WITHOUT: {},
+        FIRST: Arm(changes=as_committed(cifar_conv_local_11pct_first())),
+        RELEASED: Arm(changes=as_committed(cifar_conv_local_11pct())),
     },
     contrasts=(
-        Contrast(arm="13 % with LRN", against="13 %, no LRN", claim="C14", paper=-0.02,
-                 precondition=NormActive(arm="13 % with LRN")),
-        Contrast(arm="11 % as released", against="13 %, no LRN", paper=-0.02, judged=False),
+        Contrast(arm=FIRST, against=WITHOUT, claim="C14", paper=-0.02,
+                 precondition=(NormActive(arm=FIRST), Reaches(arm=WITHOUT, within=LEVEL))),
+        Contrast(arm=RELEASED, against=WITHOUT, paper=-0.02, judged=False),
     ),
-    bases={
-        "cifar10": CIFAR,
-        "cifar10_jpeg": CIFAR.but(
-            left_open=(*CIFAR.left_open, "the images are a copy of CIFAR-10 stored as JPEG")
-        ),
-    },
+    bases={"cifar10": CIFAR},
 )  # fmt: skip

@@ -10,6 +10,7 @@ from alexnet.presets.cifar_2012 import (
     cifar_19pct,
     cifar_80sec,
     cifar_conv_local_11pct,
+    cifar_conv_local_11pct_first,
     cifar_conv_local_13pct,
 )
 from alexnet.presets.descendants import (
@@ -60,7 +61,13 @@ FAMILIES = (
     Family(
         "cuda-convnet's networks for CIFAR-10",
         cifar_80sec,
-        (cifar_19pct, cifar_18pct, cifar_conv_local_13pct, cifar_conv_local_11pct),
+        (
+            cifar_19pct,
+            cifar_18pct,
+            cifar_conv_local_13pct,
+            cifar_conv_local_11pct_first,
+            cifar_conv_local_11pct,
+        ),
     ),
     Family("ours, for small images", paper, (alexnet_cifar, tiny)),
 )
@@ -97,6 +104,7 @@ __all__ = [
     "cifar_19pct",
     "cifar_80sec",
     "cifar_conv_local_11pct",
+    "cifar_conv_local_11pct_first",
     "cifar_conv_local_13pct",
     "no_communication_2012",
     "no_norm_2012",

@@ -144,6 +144,27 @@ def cifar_conv_local_13pct() -> Config:
     )
 
 
+def cifar_conv_local_11pct_first() -> Config:
+    """Return `cifar_conv_local_13pct` with LRN and nothing else [layers-conv-local-11pct.cfg].
+
+    As it was first committed to cuda-convnet, on 2012-03-13 at 21:45:04 (later known as 3878e8f in
+    dnouri/cuda-convnet): windows of 5, straight after both convolutions. 94 seconds later (a2a6af8)
+    it was `cifar_conv_local_11pct`, so that this is the only clean pair for claim C14. Its recipe
+    is about 300 epochs; when rates fell is not on record, and is here as far from the end as in
+    the others.
+    """
+    return cifar_conv_local_13pct().but(
+        network={
+            "parts": {"norm": LRN(size=5, alpha=0.001 / 5, beta=0.75, k=1.0)},
+            "convolutions": {
+                "conv1": {"then": ("act", "norm", "pool")},
+                "conv2": {"then": ("act", "norm", "pool")},
+            },
+        },
+        training={"epochs": 300, "schedule": Drops(after=(280, 290))},
+    )
+
+
 def cifar_conv_local_11pct() -> Config:
     """Return `cifar_conv_local_13pct` with LRN and a wider local3 [layers-conv-local-11pct.cfg].
 
