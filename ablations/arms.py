@@ -7,6 +7,11 @@ from alexnet.config import Config, Conv, Dense, Pool, Tanh
 
 TANH: Changes = {"network": {"parts": {"act": Tanh()}}}
 NO_NORM: Changes = {"network": {"parts": {"norm": None}}}
+CONSTANT_NORM: Changes = {"network": {"parts": {"norm": {"alpha": 0.0}}}}
+"""LRN without its normalisation: what is left of it is the factor k^-beta, 0.59 as printed.
+
+The control of every claim that LRN helps: who removes LRN removes that factor too.
+"""
 NO_DROPOUT: Changes = {"network": {"parts": {"dropout": None}}}
 NO_CROPS_OR_FLIPS: Changes = {"inputs": {"random_crops": False, "flips": False}}
 NO_COLOUR_NOISE: Changes = {"inputs": {"colour": None}}

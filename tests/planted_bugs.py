@@ -48,6 +48,11 @@ def has(kind: type[Part], of: Callable[[Part], bool] = lambda part: True) -> Tou
     )
 
 
+def normalises(part: Part) -> bool:
+    """Whether a response normalisation does more than multiply by a constant."""
+    return isinstance(part, LRN) and part.alpha > 0
+
+
 def decays(config: Config) -> bool:
     """Whether any weight decays."""
     optimizer = config.training.optimizer
@@ -104,7 +109,7 @@ class Bug(NamedTuple):
 
 BUGS: dict[str, Bug] = {
     "LRN window off by one": Bug(  # a strip has one dimension: rolling it moves the channels
-        has(LRN),
+        has(LRN, normalises),
         (
             Edit(
                 "alexnet/norms.py",
@@ -119,7 +124,7 @@ BUGS: dict[str, Bug] = {
         ),
     ),
     "alpha not divided": Bug(
-        has(LRN),
+        has(LRN, normalises),
         (
             Edit(
                 "alexnet/layers.py",
@@ -130,7 +135,7 @@ BUGS: dict[str, Bug] = {
         ),
     ),
     "window across towers": Bug(
-        has(LRN, lambda part: isinstance(part, LRN) and part.groups > 1),
+        has(LRN, lambda part: isinstance(part, LRN) and normalises(part) and part.groups > 1),
         (
             Edit(
                 "alexnet/layers.py",

@@ -472,7 +472,7 @@ def test_a_smoke_plan_is_the_study_cut_down() -> None:
     assert smoke.tuned_as == whole.tuned_as
     assert smoke.contrasts == whole.contrasts
     for config in smoke.arms.values():
-        assert (config.training.images, config.training.epochs) == (640, 2)
+        assert (config.training.images, config.training.epochs) == (320, 2)
 
 
 def test_a_plan_of_one_rate_is_cut_down_to_it() -> None:
