@@ -24,8 +24,8 @@ def alexnet_cifar() -> Config:
     Order, parts, towers, biases, dropout and decay are the paper's (sections 3.3 to 3.5, 4.2, 5),
     response normalisation as printed. The view is 28 of 32 pixels, the paper's 7/8, and conv1
     strides, as the paper's does. With ten classes it has 513,802 parameters and is trained on
-    10,000 images: 51 parameters an image, where the paper has 48 (60,965,224 for 1,281,167), so
-    that without dropout and augmentation it overfits, which the paper's claims are about.
+    10,000 images: 51 parameters an image, where the paper has 48 (60,965,224 for 1,281,167), since
+    the paper's claims are about a network that could overfit; whether one does, studies measure.
     Deviations are the 2012 code's, times the root of how many times fewer inputs a unit has here.
     """
     conv, towers = {"size": 3, "padding": 1}, {"groups": 2}
