@@ -38,7 +38,7 @@ def culprit(changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed
     """Return in a sentence what sets the runs that changed apart from those that agree.
 
     One trait if one will do, else two together, else what fewest of the others share, and how
-    many these are.
+    many these are; what all of them share sets nothing apart.
 
     Args:
         changed: Or failed; each training once.
@@ -62,6 +62,8 @@ def culprit(changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed
     count = _count(nearest, stayed)
     if not count:
         return f"{every}, none that agrees has both"
+    if count == len(stayed):
+        return f"nothing sets the {how} trainings apart from those that agree"
     have = "has" if count == 1 else "have"
     return f"{every}, and so {have} {count} of the {len(stayed)} trainings that agree"
 

@@ -351,7 +351,9 @@ def smoked(copy: Path) -> Seen:
     if found is None:
         raise RuntimeError(f"the copy does not start: {done.stdout}{done.stderr}")
     why = re.search(
-        r"(every \S+ training has .*|the \S+ trainings have .*|no training agrees.*)", done.stdout
+        r"(every \S+ training has .*|the \S+ trainings have .*"
+        r"|nothing sets .*|no training agrees.*)",
+        done.stdout,
     )
     cases = ElementTree.parse(junit).getroot().iter("testcase")
     wrong = frozenset(f"{one.get('classname')}/{one.get('name')}" for one in cases if len(one))

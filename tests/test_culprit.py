@@ -56,6 +56,13 @@ def test_without_a_culprit_the_nearest_is_named(config: Config) -> None:
     assert found == "every changed training has LRN, and so has 1 of the 2 trainings that agree"
 
 
+def test_what_all_that_agree_share_sets_nothing_apart(config: Config) -> None:
+    """Two that changed, and one that agrees and is as the first."""
+    assert culprit(runs(config, {}, NO_FLIPS), runs(config, {})) == (
+        "nothing sets the changed trainings apart from those that agree"
+    )
+
+
 def test_an_arm_that_agrees_whatever_happens_hides_no_pair(config: Config) -> None:
     """Two without the norm agree and two without flips, and one that has all that changed."""
     changed = runs(config, {}, TANH)
