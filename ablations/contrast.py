@@ -179,8 +179,8 @@ class Contrast(Frozen):
         ):
             return "two metrics are compared by their difference, and must be of one kind"
         for needed in self.preconditions:
-            errs = isinstance(metric, FinalError) or not isinstance(needed, Reaches)
-            if not errs and isinstance(needed, Reaches) and needed.metric is None:
+            level = isinstance(needed, Reaches) and needed.metric is None
+            if level and not isinstance(metric, FinalError):
                 return "say which error its reference has to reach (Reaches(metric=))"
         return self._wrong_numbers(metric)
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from ablations.executors import CUDA, LocalWorkers, answer, sentence
 from ablations.messages import Event, Failed, Job, Place, Probe, WorkerError
@@ -89,12 +90,12 @@ def _as_in_a_new_process(place: Place) -> Iterator[None]:
     import torch
 
     threads, kind = torch.get_num_threads(), torch.get_default_dtype()
+    give_back_tf32 = _tf32()
     products = torch.get_float32_matmul_precision()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     memory = torch.utils.deterministic
     fills, tries = memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark  # type: ignore[attr-defined]
-    shortens = torch.backends.cudnn.allow_tf32
     with contextlib.ExitStack() as stack:
         stack.enter_context(environment({} if place.device == "cpu" else CUDA))
         stack.enter_context(torch.random.fork_rng(devices=()))  # layers are first built at random
@@ -109,4 +110,24 @@ def _as_in_a_new_process(place: Place) -> Iterator[None]:
             torch.use_deterministic_algorithms(deterministic, warn_only=warns)
             memory.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
             torch.backends.cudnn.benchmark = tries
-            torch.backends.cudnn.allow_tf32 = shortens
+            give_back_tf32()
+
+
+def _tf32() -> Callable[[], None]:
+    """Return what sets convolutions back to the precision that they have now.
+
+    PyTorch since 2.9 has settings for each kind, and refuses to read the older one for all of them
+    once they differ.
+    """
+    import torch
+
+    cudnn: Any = torch.backends.cudnn
+    if not hasattr(cudnn, "conv"):
+        shortens = cudnn.allow_tf32
+        return lambda: setattr(cudnn, "allow_tf32", shortens)
+    before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
+
+    def give_back() -> None:
+        cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision = before
+
+    return give_back

@@ -95,7 +95,7 @@ class Amendment(Frozen):
 
     at: datetime
     commit: str | None
-    fields: tuple[str, ...]  # of `About`
+    fields: tuple[str, ...]  # of `About`; none where the setting is what changed
     setting: Setting | None = later(None)  # in place of the one that was registered
     reason: str = later("")  # for that
 
@@ -152,7 +152,10 @@ class Plan(Frozen):
     def merged(self, later: "Plan") -> "Plan":
         """Return this plan with what ``later`` adds to it; what is here is never replaced."""
         looks = {look.seeds: look for look in (*later.second_looks, *self.second_looks)}
-        amendments = {one.at: one for one in (*later.amendments, *self.amendments)}
+        amendments = {
+            (one.at, one.fields, one.setting or ""): one
+            for one in (*later.amendments, *self.amendments)
+        }
         return self.model_copy(
             update={
                 "about": later.about,
@@ -182,16 +185,18 @@ class Plan(Frozen):
         known = [one for one in (self.setting, setting) if one in NEARNESS]
         if len(known) < 2 or NEARNESS.index(setting) <= NEARNESS.index(self.setting):
             raise PlanError(f"{self.name} is called {self.setting}, and cannot become {setting}")
-        note = Amendment(
-            at=now.at, commit=now.commit, fields=("setting",), setting=setting, reason=reason
-        )
+        note = Amendment(at=now.at, commit=now.commit, fields=(), setting=setting, reason=reason)
         return self.model_copy(update={"amendments": (*self.amendments, note)})
 
     @property
     def setting(self) -> Setting:
-        """How near the comparison is to the paper's, as it is known now."""
+        """How near the comparison is to the paper's: the least that was ever said of it."""
         known = [note.setting for note in self.amendments if note.setting is not None]
-        return known[-1] if known else self.definition.setting
+        return (
+            max((self.definition.setting, *known), key=NEARNESS.index)
+            if known
+            else (self.definition.setting)
+        )
 
     @property
     def name(self) -> str:

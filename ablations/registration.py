@@ -41,7 +41,7 @@ def define(
     """
     base = study.bases[dataset]
     for variant in study.arms.values():
-        if variant.precision == "float64" != precision:
+        if variant.precision == "float64" and precision != "float64":
             raise PlanError(
                 f"{study.name} has an arm in float64, which is for proofs and takes several times "
                 "as long; ask for it with --precision float64"

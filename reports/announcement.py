@@ -208,7 +208,7 @@ def _time(a: Announcement) -> str:
         passes = a.plan.about.passes * share
     seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
     text = f"about {words.duration(seconds)}"
-    if one.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
+    if a.plan.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
         steps = [timed.seconds for timed in a.step.values()]
         if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
             text += f" (the paper's own experiment: {own})"
@@ -218,9 +218,12 @@ def _time(a: Announcement) -> str:
 def _disk(a: Announcement) -> str:
     """Estimate what the records, scores and weights still to come take."""
     config = next(iter(a.plan.definition.arms.values()))
-    weights = 4 * max(timed.parameters for timed in a.step.values())
+    number = 8 if "float64" in a.plan.definition.precisions_of.values() else 4  # bytes
+    weights = number * max(timed.parameters for timed in a.step.values())
     kept = (weights if weights <= LARGEST_WEIGHTS else 0) + RECORD
-    scores = 8 * config.network.classes * a.manifest.counts["test"]  # by one view and by ten
+    scores = (
+        2 * number * config.network.classes * a.manifest.counts["test"]
+    )  # by one view and by ten
     unfinished = 2 * weights * a.workers
     total = a.tuning_runs * kept + a.comparison_runs * (kept + scores) + unfinished
     return f"about {max(1, round(total / 1e6))} MB for records, scores and weights"

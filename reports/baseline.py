@@ -153,7 +153,7 @@ class Baseline(Frozen):
 def is_comparable(precision: Precision, device: str, baseline: MadeWith) -> bool:
     """Whether the losses of a training can be held against a baseline at all.
 
-    A GPU draws its own dropout masks, but in float64.
+    A GPU draws dropout masks of its own, except in float64.
 
     Args:
         precision: Of the training.
@@ -175,9 +175,11 @@ def _distance(one: float | None, other: float | None) -> float:
 
 
 def furthest(losses: Losses, expected: Losses, tolerance: float) -> int | None:
-    """Return the place of the loss furthest beyond a tolerance, or None if none is beyond."""
-    if len(losses) != len(expected):
-        return min(len(losses), len(expected)) - 1
+    """Return the place of the loss furthest beyond a tolerance, or None if none is beyond.
+
+    Raises:
+        ValueError: If there are not as many of both.
+    """
     distances = differences(losses, expected)
     place = int(distances.argmax())
     return place if distances[place] > tolerance else None

@@ -51,7 +51,7 @@ LABELS: dict[Kind, str] = {
 }
 COUNTED_ONLY: tuple[Kind, ...] = ("too few", "within", "same")
 """Of these a reader needs to know how many there are, and the largest."""
-WAITING: tuple[Verdict, ...] = ("not run", "incomplete")
+WAITING: tuple[Verdict, ...] = ("not run", "incomplete", "exploratory")
 BOUND = "not reached in every run, so compared by verdict alone"
 LEAST_SPREAD = 1e-9
 """Less is rounding: of runs in which all of chance is pinned, for example."""
@@ -205,8 +205,11 @@ def _verdicts(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> It
         if not {then.verdict, now.verdict} & set(WAITING):
             yield Change(kind="moved", study=name, what=what, text=text)
             continue
-        seeds = " -> ".join(f"{e.pairs} of {e.planned}" for e in (then, now))
-        text += f" ({seeds} {_unit(then.metric)}), not comparable yet"
+        if "exploratory" in (then.verdict, now.verdict):
+            text += ", which is a matter of dates, not of numbers"
+        else:
+            seeds = " -> ".join(f"{e.pairs} of {e.planned}" for e in (then, now))
+            text += f" ({seeds} {_unit(then.metric)}), not comparable yet"
         yield Change(kind="not yet", study=name, what=what, text=text)
 
 

@@ -42,7 +42,8 @@ class Comparison(Frozen):
     """Everything that a study on a dataset has to say so far.
 
     What tells of machines and dates is in the last three fields and in ``Effect.seconds_ratio``
-    alone: all else is the same for equal runs, if the same of them are older than the plan.
+    alone: all else is the same for equal runs, except that the verdict is ``exploratory`` where
+    runs are older than the plan, and ``Effect.known_before`` says how many.
     """
 
     study: str
@@ -258,7 +259,8 @@ def _compared(contrast: Contrast, metric: Metric, records: Records) -> list[Reco
 def _activity(contrast: Contrast, records: Records) -> dict[str, float]:
     """Return how active the norms of the arm are whose activity the contrast presupposes."""
     arms = [needed.arm for needed in contrast.preconditions if isinstance(needed, NormActive)]
-    return norm_activity(list(records[arms[0]].values())) if arms else {}
+    of_arms = [record for arm in arms for record in records[arm].values()]
+    return norm_activity(of_arms)
 
 
 def _sides(

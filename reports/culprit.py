@@ -34,7 +34,9 @@ class Trait(NamedTuple):
         return f"no {self.facet}" if self.value == NONE else f"{self.facet} {self.value}"
 
 
-def culprit(changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed") -> str:
+def culprit(
+    changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed", among: str = ""
+) -> str:
     """Return in a sentence what sets the runs that changed apart from those that agree.
 
     One trait if one will do, else two together, else what fewest of the others share, and how
@@ -44,28 +46,30 @@ def culprit(changed: Sequence[Run], agreeing: Sequence[Run], how: str = "changed
         changed: Or failed; each training once.
         agreeing: Those that did not.
         how: Whether they changed or failed.
+        among: Which of the agreeing trainings are meant, if not all: " in float64".
     """
+    agrees = f"agrees{among}"
     if not changed:
         return ""
     if not agreeing:
-        return f"no training agrees: what {how} is in what all of them share"
+        return f"no training{among} agrees: what {how} is in what all of them share"
     moved, stayed = [[_seen(run) for run in runs] for runs in (changed, agreeing)]
     common = list(_common(moved))
     shared = {trait: sum(map(trait.is_of, stayed)) for trait in common}
     only = [trait for trait, count in shared.items() if not count]
     if only:
-        return f"every {how} training has {_any_of(only)}, none that agrees has it"
+        return f"every {how} training has {_any_of(only)}, none that {agrees} has it"
     if not common:
         return f"the {how} trainings have nothing in common"
     nearest = _nearest(sorted(common, key=lambda trait: shared[trait]), stayed)
     every = f"every {how} training has {' and '.join(trait.words for trait in nearest)}"
     count = _count(nearest, stayed)
     if not count:
-        return f"{every}, none that agrees has both"
+        return f"{every}, none that {agrees} has both"
     if count == len(stayed):
-        return f"nothing sets the {how} trainings apart from those that agree"
+        return f"nothing sets the {how} trainings apart from those that agree{among}"
     have = "has" if count == 1 else "have"
-    return f"{every}, and so {have} {count} of the {len(stayed)} trainings that agree"
+    return f"{every}, and so {have} {count} of the {len(stayed)} trainings that agree{among}"
 
 
 def _nearest(common: Sequence[Trait], stayed: Sequence[dict[str, str]]) -> tuple[Trait, ...]:

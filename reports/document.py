@@ -1,7 +1,8 @@
 """Everything that a report says, as data: `report.json`, with its own digest.
 
 What depends on clocks, dates and machines lies apart under ``measured``: all else is the same,
-byte for byte, for equal runs.
+byte for byte, for equal runs. One word does follow from dates: ``exploratory``, where a run is
+older than its plan.
 """
 
 import hashlib
@@ -127,7 +128,7 @@ DATED = ("older", "made_by", "since")
 def _comparison(comparison: Comparison) -> dict[str, Any]:
     content: dict[str, Any] = comparison.model_dump(mode="json", exclude=set(DATED))
     for effect in content["effects"]:
-        del effect["seconds_ratio"]
+        del effect["seconds_ratio"], effect["known_before"]
     return content
 
 
@@ -141,5 +142,6 @@ def _measured(section: Section) -> dict[str, Any]:
         "seconds": round(sum(section.seconds.values()), 1),
         "timings": {a: timing.model_dump(mode="json") for a, timing in plan.timings.items()},
         "seconds_ratio": {e.contrast.between: e.seconds_ratio for e in one.effects},
+        "known_before": {e.contrast.between: e.known_before for e in one.effects},
         **{name: list(getattr(one, name)) for name in DATED},
     }

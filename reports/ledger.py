@@ -134,7 +134,7 @@ def _why_none(claim: Claim, own: Sequence[Finding], elsewhere: bool) -> str:
     if words == {"shown"}:
         return "shown by a study without verdicts"
     if "exploratory" in words:
-        return "exploratory: runs are older than the plan, which may know them"
+        return "exploratory: runs are older than the plan, which may have been made knowing them"
     if own:
         return "under way: no verdict before all planned seeds"
     if elsewhere:

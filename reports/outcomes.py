@@ -43,6 +43,8 @@ class Outcome(NamedTuple):
     def text(self) -> str:
         """What a person reads of it."""
         match self.kind:
+            case "changed" if not self.tolerance:
+                return self.what
             case "changed":
                 digits = 2 - math.floor(math.log10(self.tolerance))
                 here, expected = (_shown(loss, digits) for loss in (self.here, self.expected))
@@ -107,7 +109,11 @@ def _outcome(
         return Outcome(arm, run.short, "asked otherwise")
     if not is_comparable(run.precision, one.record.fingerprint.device, made_with):
         return Outcome(arm, run.short, "trained")
-    names, losses = zip(*losses_of(one.record).items(), strict=True)
+    found = losses_of(one.record)
+    names, losses = tuple(found), tuple(found.values())
+    if len(losses) != len(expected.losses):
+        counts = f"{len(losses)} losses, the baseline has {len(expected.losses)}"
+        return Outcome(arm, run.short, "changed", counts)
     tolerance = tolerance_of(run.precision)
     place = furthest(losses, expected.losses, tolerance)
     if place is None:

@@ -1,6 +1,7 @@
 """`ablate --study all --smoke`: what has moved, and what has all of it in common?"""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from reports.outcomes import (
     in_short,
     outcomes_of,
 )
-from reports.request import Request
+from reports.request import Request, RequestError
 from reports.smoke_runs import PRECISION, Smoke, Smoked, Training, trainings
 from reports.terminal import say
 from reports.time_limit import TimeLimit
@@ -43,6 +44,11 @@ def smoke_all(request: Request, console: Console, check: Check) -> int:
     check.refuse(request)
     baseline = _before(check, console)
     todo = trainings(request)
+    if not todo:
+        raise RequestError(
+            f"no study can be shown on {request.dataset}; leave out --dataset for a smoke on "
+            "generated images"
+        )
     say(console, "smoke", _introduction(request, todo, baseline))
     if request.dry_run:
         say(console, "dry run", "nothing was written and nothing trained")
@@ -154,7 +160,7 @@ def _conclude(
     for group in furthest_first(failed):
         say(console, "FAILED", f"{in_short(group)}: {group[0].text}")
     if moved:
-        say(console, "CHANGED", _counted(moved))
+        say(console, "CHANGED", _moved(moved))
     if why:
         say(console, "", why)
     for number, group in enumerate(furthest_first(moved)[:NAMED]):
@@ -181,23 +187,42 @@ def _counted(outcomes: Sequence[Outcome]) -> str:
     )
 
 
+def _moved(outcomes: Sequence[Outcome]) -> str:
+    """Return how many trainings changed, and how many arms are new or gone."""
+    changed = [one for one in outcomes if one.kind not in ("new", "gone")]
+    parts = [_counted(changed)] if changed else []
+    return ", ".join([*parts, *_come_and_gone(outcomes)])
+
+
+def _come_and_gone(outcomes: Sequence[Outcome]) -> list[str]:
+    counts = Counter(one.kind for one in outcomes if one.kind in ("new", "gone"))
+    return [f"{count} arm{'s' * (count > 1)} {kind}" for kind, count in sorted(counts.items())]
+
+
+NAMES: dict[Kind, str] = {
+    "failed": "failed",
+    "changed": "changed",
+    "asked otherwise": "changed",
+    "left out": "left out",
+    "agrees": "agree",
+    "trained": "finished (not compared)",
+    "new": "new",
+}
+"""What became of a training, the worst first: that of any arm is that of all."""
+FIRST = ("agree", "finished (not compared)")
+
+
 def _headline(outcomes: Sequence[Outcome]) -> str:
-    """Return how many trainings agree, changed, failed and were left out."""
-    named: tuple[tuple[str, tuple[Kind, ...]], ...] = (
-        ("agree", ("agrees",)),
-        ("finished (not compared)", ("trained",)),
-        ("changed", MOVED),
-        ("failed", ("failed",)),
-        ("left out", ("left out",)),
-    )
-    counts = {
-        text: count_trainings(one for one in outcomes if one.kind in kinds) for text, kinds in named
-    }
-    (text, first), *others = ((t, count) for t, count in counts.items() if count)
-    total = count_trainings(outcomes)
-    return ", ".join(
-        [f"{first} of {total} trainings {text}", *(f"{count} {t}" for t, count in others)]
-    )
+    """Return how many trainings agree, changed, failed and were left out, each counted once."""
+    worst: dict[str, Kind] = {}
+    for kind in reversed(NAMES):
+        worst |= {one.training: kind for one in outcomes if one.kind == kind}
+    counts = Counter(NAMES[kind] for kind in worst.values())
+    order = [*FIRST, *(name for name in dict.fromkeys(NAMES.values()) if name not in FIRST)]
+    (text, first), *others = [(name, counts[name]) for name in order if counts[name]]
+    parts = [f"{first} of {len(worst)} trainings {text}"]
+    parts += [f"{count} {name}" for name, count in others if name != "new"]
+    return ", ".join([*parts, *_come_and_gone(outcomes)])
 
 
 def _culprit(outcomes: Sequence[Outcome], found: Sequence[Smoked]) -> str:
@@ -211,8 +236,10 @@ def _culprit(outcomes: Sequence[Outcome], found: Sequence[Smoked]) -> str:
         chosen = (runs[one.arm] for one in outcomes if one.kind in kinds)
         return list({run.id: run for run in chosen}.values())
 
-    agreeing = [run for run in of("agrees") if run.precision == PRECISION]
-    by_change = culprit(of("changed"), agreeing)
+    every = of("agrees")
+    agreeing = [run for run in every if run.precision == PRECISION]
+    among = f" in {PRECISION}" if len(agreeing) < len(every) else ""
+    by_change = culprit(of("changed"), agreeing, among=among)
     return by_change or culprit(of("failed"), of("agrees", "trained"), "failed")
 
 

@@ -65,7 +65,7 @@ def trainings(request: Request) -> list[Training]:
     manifest = read_manifest(request.dataset or GENERATED, request.data_dir)
     found: dict[str, tuple[Run, list[str]]] = {}
     # That some studies are about images that are not here is no news to who checks the others.
-    for study in shown(manifest, Console(quiet=True)):
+    for study in shown(manifest, Console(quiet=request.dataset is None)):
         one = define(study, manifest.name, manifest, 1, PRECISION, smoke=True)
         for arm, config in one.arms.items():
             run = Run(

@@ -317,7 +317,10 @@ LEGEND = (
     ("open", "none of these is decided; the line says what would decide"),
     ("same way, other way, no effect", "the same on other data, where sizes are not judged"),
     ("shown", "too few seeds to judge, or beside the question"),
-    ("exploratory", "runs were finished before the plan was registered, which may know them"),
+    (
+        "exploratory",
+        "runs were finished before the plan was registered: it may be made knowing them",
+    ),
     ("as printed, misprint", "counted on the network that the paper's text describes"),
 )
 """The words of a verdict and what decides each, in short; `reports.effect.verdict` decides."""
@@ -365,11 +368,11 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
         case "exploratory":
             runs = "1 run is" if effect.known_before == 1 else f"{effect.known_before} runs are"
             return (
-                f"exploratory: {which}, {effect_sentence(effect)}; {runs} older than the plan, "
-                "which may know them; seeds that were not used would settle it"
+                f"exploratory: {which}, {effect_sentence(effect)}; {runs} older than the plan, so "
+                "that it may have been made knowing them; unused seeds would settle it"
             )
         case "open":
-            return f"open: {which}, {what_would_decide(effect, test)}"
+            return f"open: {which}, {what_would_decide(effect, test)}{active}"
         case "holds" if effect.predicted == "equal":
             return f"{claim} holds: {which}, {small}"
         case word:
@@ -385,9 +388,14 @@ def one_more_pair(effect: Effect) -> str:
     if effect.contrast.paper is None or None in ends or effect.predicted == "equal":
         return ""
     low, high = (change(end, effect.metric) for end in ends)
-    if effect.bound == "lower":
-        return f"at least {low}"
-    return f"{low} to {high}" if effect.bound == "none" else ""
+    match effect.bound:
+        case "lower":
+            return f"at least {low}"
+        case "upper":
+            return f"at most {high}"
+        case "both":
+            return ""
+    return f"{low} to {high}"
 
 
 def what_would_decide(effect: Effect, test: str = "") -> str:

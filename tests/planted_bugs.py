@@ -243,7 +243,7 @@ BUGS: dict[str, Bug] = {
             ),
         ),
     ),
-    # Those that follow move losses by less than rounding in float32 does.
+    # Those that follow are smaller, or do not show in what a batch looks like.
     "decay before momentum": Bug(
         decays,
         (

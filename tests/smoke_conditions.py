@@ -12,6 +12,9 @@ printed: run it once in each environment.
 
 import argparse
 import json
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -67,6 +70,15 @@ def conditions(capability: str) -> Iterator[Condition]:
             yield from (Condition(level, threads) for threads in range(1, min(2, cores()) + 1))
 
 
+def native() -> str:
+    """Return what the processor has, asked of a process of its own: here nothing is set yet."""
+    code = "import torch; print(torch.backends.cpu.get_cpu_capability())"
+    asked = {name for level in LEVELS.values() for name in level}
+    free = {name: value for name, value in os.environ.items() if name not in asked}
+    done = subprocess.run([sys.executable, "-c", code], env=free, capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
 def smoked(condition: Condition) -> tuple[Fingerprint, list[Smoked]]:
     """Return by what everything was trained, and what came of it."""
     with tempfile.TemporaryDirectory() as folder, environment(LEVELS[condition.level]):
@@ -106,7 +118,8 @@ class Seen(NamedTuple):
         shared = [run for run in self.losses if self.precisions[run] == precision]
         return max(
             (float(differences(self.losses[run], other.losses[run]).max())
-             for run in shared if run in other.losses),
+             for run in shared
+             if len(self.losses[run]) == len(other.losses.get(run, ()))),
             default=0.0,
         )  # fmt: skip
 
@@ -138,24 +151,18 @@ def main() -> int:
     parser.add_argument("--losses", type=Path, help="a file that conditions are added to")
     asked = parser.parse_args()
     baseline = Baseline.read(Check(baseline=asked.baseline).path or asked.baseline)
-    everything, alarms, count = kept(asked.losses), 0, 0
-    todo = [Condition(asked.only or "native", 1)]
-    while todo:
-        condition = todo.pop(0)
+    everything, alarms = kept(asked.losses), 0
+    every = [one for one in conditions(native()) if asked.only in (None, one.level)]
+    for number, condition in enumerate(every * asked.repeat, start=1):
         fingerprint, found = smoked(condition)
-        count += 1
-        if count == 1:  # now it is known what the machine has
-            every = list(conditions(fingerprint.capability)) * asked.repeat
-            todo = [one for one in every if asked.only in (None, one.level)]
-            todo.remove(condition)
         where = (f"torch {fingerprint.torch}, {condition.level} ({fingerprint.capability}), "
-                 f"{condition.threads} threads")  # fmt: skip
+                 f"{condition.threads} thread(s)")  # fmt: skip
         seen = Seen.of(where, found)
         wrong = [one.arm for one in held_against(baseline, found)
                  if one.kind not in ("agrees", "trained")]  # fmt: skip
         alarms += bool(wrong)
         print(
-            f"{count:3}  {where}: {len(wrong)} arms changed {', '.join(wrong)}\n"
+            f"{number:3}  {where}: {len(wrong)} arms changed {', '.join(wrong)}\n"
             f"     furthest from the baseline: {shown(seen, expected(baseline, seen.precisions))}",
             flush=True,
         )
@@ -168,7 +175,7 @@ def main() -> int:
             ((a.furthest(b, precision), a.where, b.where) for a, b in pairs), default=(0, "", "")
         )
         print(f"largest of any two, {precision}: {distance:.1e}  {one} / {other}")
-    print(f"{alarms} alarms in {count} smokes")
+    print(f"{alarms} alarms in {len(every) * asked.repeat} smokes")
     return int(alarms > 0)
 
 

@@ -89,9 +89,19 @@ def test_a_loss_may_lie_a_hundred_millionth_off(loss: float | None, place: int |
 
 
 def test_a_loss_that_overflows_where_it_did_agrees() -> None:
-    """And fewer losses than expected do not."""
+    """No number is no number."""
     assert furthest((1.0, None), (1.0, None), TOLERANCE) is None
-    assert furthest((1.0,), (1.0, None), TOLERANCE) is not None
+
+
+def test_another_number_of_losses_is_named_as_such(config: Config) -> None:
+    """Not as a loss that moved by nothing; it is further off than any loss."""
+    one = smoked(exact(config), "a/b")
+    fewer = expecting(one).but(losses=(1.0, 0.9))
+
+    (found,) = held_against(baseline_of(fewer), [one])
+
+    assert (found.kind, found.text) == ("changed", "14 losses, the baseline has 2")
+    assert math.isinf(found.times)
 
 
 def test_every_arm_is_told_apart(config: Config) -> None:

@@ -17,7 +17,7 @@ from ablations.tuning import Choice, Pending, Trial
 from reports.comparison import compare, tuning_spread
 from reports.figures import draw, mean_curve
 from reports.page import write_report
-from reports.statistics import fewest_pairs
+from reports.statistics import fewest_pairs, prediction_limits
 from reports.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
 from reports.words import headline
 
@@ -284,6 +284,29 @@ def test_equality_too_is_corrected_for_the_number_of_contrasts(results) -> None:
     alone = compare(single, with_measures(single, results, arms)).effects[0]
     assert alone.verdict == "no effect"
     assert effects[0].verdict == ("no effect" if 2 * effects[0].equivalence_p < 0.05 else "open")
+
+
+def test_the_level_of_predictions_is_shared_by_the_judged_numbers(results) -> None:
+    """Two that are judged by a number: 2.5 % each. Shown ones and equalities do not count."""
+    one = HELPS.but(paper=-0.1)
+    contrasts = (
+        one,
+        one.but(metric=FinalError(part="valid")),
+        one.but(metric=FinalError(part="train"), judged=False),
+        one.but(metric=Gap(), paper=None, direction="equal"),
+    )
+    plan = of_errors(*contrasts, seeds=8)
+    spread = [0.0, 0.004, -0.004, 0.008, -0.003, 0.002, 0.0, 0.001]
+    arms = {
+        "with": [measures_of(0.1, 0.2, 0.2 + one) for one in spread],
+        "without": [measures_of(0.1, 0.21, 0.3)] * 8,
+    }
+
+    first, *_, shown, _ = compare(plan, with_measures(plan, results, arms)).effects
+
+    expected = prediction_limits(first.by_seed, 0.025)
+    assert (first.prediction_low, first.prediction_high) == pytest.approx(expected)
+    assert shown.prediction_low is None
 
 
 def test_the_tuning_table_says_what_each_seed_came_to(results) -> None:

@@ -73,6 +73,16 @@ def test_an_arm_that_agrees_whatever_happens_hides_no_pair(config: Config) -> No
     )
 
 
+def test_it_says_among_which_trainings_it_looked(config: Config) -> None:
+    """Those held to a wider tolerance may have the trait and agree."""
+    changed, agreeing = runs(config, {}, TANH), runs(config, NO_NORM)
+
+    assert culprit(changed, agreeing, among=" in float64") == (
+        "every changed training has LRN, none that agrees in float64 has it"
+    )
+    assert "no training in float64 agrees" in culprit(changed, [], among=" in float64")
+
+
 def test_all_or_none(config: Config) -> None:
     """Nothing to tell apart."""
     assert "no training agrees" in culprit(runs(config, {}, TANH), [])

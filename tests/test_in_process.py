@@ -351,3 +351,20 @@ def test_what_is_found_shows_itself(by_workers: Store) -> None:
     assert repr(found) == str(found)
     assert found._repr_html_().count("<table") == 1
     assert found.effects[0].pairs == 3
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="is of PyTorch 2.9 and later")
+def test_settings_for_single_kinds_of_operation_are_given_back() -> None:
+    """Once they differ, PyTorch raises where the older setting for all of them is read."""
+    code = (
+        "import torch\n"
+        "from pathlib import Path\n"
+        "from ablations.in_process import ThisProcess\n"
+        "from ablations.messages import Place\n"
+        "torch.backends.cudnn.conv.fp32_precision = 'ieee'\n"
+        "ThisProcess(Place(Path(), Path(), 'cpu', 1, '')).close()\n"
+        "print(torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["ieee", "tf32"]

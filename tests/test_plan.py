@@ -237,6 +237,15 @@ def test_a_plan_can_be_less_near_to_the_paper_than_it_was_registered(results) ->
     assert compare(read, Store(results)).setting == "stand-in"
     assert since(read, ()) == ("2026-01-03 03:04 UTC: called a stand-in: 30 of 520 epochs",)
     assert plan.merged(read).setting == "stand-in"
+    amended = plan.amended(plan.about.model_copy(update={"question": "?"}), now)  # the same second
+    both = amended.merged(less)
+    assert (both.setting, len(both.amendments)) == ("stand-in", 2)
+    nearest = in_setting(plan, "paper")
+    halfway, all_the_way = (
+        nearest.demoted(setting, "seen", PROVENANCE.but(at=PROVENANCE.at + timedelta(days=days)))
+        for setting, days in (("closest reading", 3), ("stand-in", 2))
+    )
+    assert halfway.merged(all_the_way).setting == "stand-in"  # though the other is later
 
 
 @pytest.mark.parametrize(

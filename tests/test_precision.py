@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,18 +141,34 @@ def test_normals_are_drawn_in_float64(images: Dataset) -> None:
     )
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
-def test_dropout_is_drawn_on_the_cpu_in_float64_wherever_the_layer_is(precision: Any) -> None:
-    """A fake GPU takes the masks that a CPU drew; in float32 it would draw its own.
+@pytest.mark.parametrize(("precision", "device"), [("float32", "cuda"), ("float64", "cpu")])
+def test_dropout_is_drawn_on_the_cpu_in_float64_wherever_the_network_is(
+    precision: Any, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that says it is on a GPU: in float32 the GPU draws, in float64 the CPU."""
+    asked: list[str] = []
 
-    What draws is looked at on the CPU, and what follows on the ``meta`` device.
-    """
+    class Stream:
+        def __init__(self, where: object) -> None:
+            asked.append(str(where))
+
+        def manual_seed(self, seed: int) -> None:
+            """Draw nothing."""
+
     network = build(tiny(), 0, precision)
+    on_a_gpu = SimpleNamespace(device=torch.device("cuda"))
+    monkeypatch.setattr(network, "parameters", lambda: iter([on_a_gpu]))
+    monkeypatch.setattr(torch, "Generator", Stream)
+
     give_dropout_its_chance(network, tiny(), 0, 1, precision)
-    layer = network.classifier.fc3_dropout
-    assert isinstance(layer, DropoutLayer)
-    assert layer.stream is not None
-    assert layer.stream.device.type == "cpu"
+
+    assert asked == [device]  # of the one layer that has dropout
+
+
+def test_masks_go_to_where_activations_are() -> None:
+    """A stream on the CPU, activations on the ``meta`` device: the result is there."""
+    layer = DropoutLayer(Dropout())
+    layer.stream = torch.Generator()
 
     out = layer(torch.empty(7, 16, dtype=torch.float64, device="meta"))
 

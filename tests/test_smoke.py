@@ -253,6 +253,8 @@ def test_arms_that_come_and_go_are_changes(tmp_path: Path, baseline: Path) -> No
 
     assert code == 3
     assert "pairs/as it is, not in the baseline" in output
+    assert "CHANGED 1 arm gone, 1 arm new" in output
+    assert "2 of 2 trainings agree, 1 arm gone, 1 arm new" in output
     assert "old/arm, in the baseline, and no arm any more" in output
 
 
@@ -348,6 +350,19 @@ def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
     assert "name a file of yours" in output
     assert "--baseline baseline.json --update-baseline" in shipped.renewal
     assert check.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
+
+
+def test_images_that_no_study_can_be_shown_on_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And why not is said, study by study."""
+    monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"table_1": STUDIES["table_1"]}))
+
+    code, output = call(*SMOKE, "--results", tmp_path, "--dataset", "fashion_mini")
+
+    assert code == 2
+    assert "table_1 has no base for the dataset 'fashion_mini'" in output
+    assert "no study can be shown on fashion_mini" in output
 
 
 def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:

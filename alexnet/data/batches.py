@@ -236,7 +236,7 @@ def seen(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) -> Tenso
 
 
 def squares_of(pixels: Pixels, batch: Wanted, lens: Lens) -> Tensor:
-    """Return the square of each image that is shown, (n, view, view, 3): uint8 but if resized."""
+    """Return the square of each image that is shown, (n, view, view, 3): uint8 unless resized."""
     which = batch.which
     if isinstance(pixels, Shards):
         device = lens.mean.device
