@@ -29,13 +29,13 @@ ROWS = 24  # of the forest plot
 
 
 def evidence_text(store: Store) -> str:
-    """Return the headline, both pictures, a row for each judged effect, and what is not judged."""
+    """Return the headline, both pictures, a row for each effect that has a word, and what is not judged."""
     found = sections(store)
     front, rows = _front(found), forest(found)
     lead = figure_1(found)
     blocks = [f"**{front.headline}**", front.counts]
     if rows:
-        alt = "Every judged effect beside the paper's numbers"
+        alt = "Every effect beside the paper's numbers"
         blocks.append(f"![{alt}](reports/evidence/forest.svg)")
         blocks.append(markdown(_judged_table(rows)).rstrip())
     if lead is not None:

@@ -357,7 +357,7 @@ def test_the_ledger_is_sorted_by_the_claims_numbers(opened: Page) -> None:
 def test_numbers_are_sorted_as_numbers(column: str, opened: Page) -> None:
     """From -8 to +20 margins, both ways; as text, +10 would come before +2, and -8 after -2."""
     opened.locator("details.forest summary").click()
-    effects = table(opened, "Every judged effect")
+    effects = table(opened, "Every effect that has a word")
     head = effects.locator("thead th", has_text=column)
     at = texts(effects.locator("thead th")).index(column)
 
