@@ -116,18 +116,19 @@ def _as_in_a_new_process(place: Place) -> Iterator[None]:
 def _tf32() -> Callable[[], None]:
     """Return what sets convolutions back to the precision that they have now.
 
-    PyTorch since 2.9 has settings for each kind, and refuses to read the older one for all of them
-    once they differ.
+    PyTorch since 2.9 has settings for each kind of operation. Where they differ it refuses to read
+    the older one for all of them; where they do not, only the older one leaves it readable.
     """
     import torch
 
     cudnn: Any = torch.backends.cudnn
-    if not hasattr(cudnn, "conv"):
+    try:
         shortens = cudnn.allow_tf32
-        return lambda: setattr(cudnn, "allow_tf32", shortens)
-    before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
+    except RuntimeError:
+        before = cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision
 
-    def give_back() -> None:
-        cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision = before
+        def give_back() -> None:
+            cudnn.conv.fp32_precision, cudnn.rnn.fp32_precision = before
 
-    return give_back
+        return give_back
+    return lambda: setattr(cudnn, "allow_tf32", shortens)

@@ -29,7 +29,7 @@ ROWS = 24  # of the forest plot
 
 
 def evidence_text(store: Store) -> str:
-    """Return the headline, both pictures, a row for each effect that has a word, and what is not judged."""
+    """Return the headline, both pictures, a row for each effect with a word, and what has none."""
     found = sections(store)
     front, rows = _front(found), forest(found)
     lead = figure_1(found)
