@@ -24,6 +24,11 @@ class Fingerprint(Frozen):
     threads: int
     torch: str
 
+    @property
+    def hardware(self) -> str:
+        """What computed, by its name: the processor, or the accelerator."""
+        return self.processor if self.device == "cpu" else self.device
+
 
 class Provenance(Frozen):
     """Where a plan or record comes from; no user, path or environment."""

@@ -192,11 +192,7 @@ class Plan(Frozen):
     def setting(self) -> Setting:
         """How near the comparison is to the paper's: the least that was ever said of it."""
         known = [note.setting for note in self.amendments if note.setting is not None]
-        return (
-            max((self.definition.setting, *known), key=NEARNESS.index)
-            if known
-            else (self.definition.setting)
-        )
+        return max(known, key=NEARNESS.index, default=self.definition.setting)
 
     @property
     def name(self) -> str:

@@ -137,11 +137,10 @@ def announce(console: Console, a: Announcement) -> None:
     )
     say(console, "registered", f"plan {plan.short}, {new}")
     f = a.probe.fingerprint
-    device = f.processor if f.device == "cpu" else f.device
     say(
         console,
         "machine",
-        f"{a.workers} {'worker' if a.workers == 1 else 'workers'} on {device}, {f.capability}, "
+        f"{a.workers} {'worker' if a.workers == 1 else 'workers'} on {f.hardware}, {f.capability}, "
         f"{one.precision}, torch {f.torch.split('+')[0]}",
     )
     _say_what_is_reused(console, a)

@@ -210,8 +210,7 @@ def made_by(records: Sequence[Record]) -> tuple[str, ...]:
     prints: Counter[str] = Counter()
     for record in records:
         f = record.fingerprint
-        device = f.processor if f.device == "cpu" else f.device
-        prints[f"torch {f.torch.split('+')[0]} on {device}, {f.capability}"] += 1
+        prints[f"torch {f.torch.split('+')[0]} on {f.hardware}, {f.capability}"] += 1
     return tuple(f"{_runs(count)} with {name}" for name, count in prints.items())
 
 

@@ -50,10 +50,9 @@ def speed(stores: Sequence[Store]) -> Speed | None:
         return None
     timed.sort(key=lambda one: one[0])
     f = timed[-1][2].fingerprint
-    device = f.processor if f.device == "cpu" else f.device
     return Speed(
         tuple((config, _pace(config, timing)) for _, config, timing in timed),
-        f"{cores()} cores, as {device}, {f.capability}",
+        f"{cores()} cores, as {f.hardware}, {f.capability}",
     )
 
 

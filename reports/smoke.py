@@ -118,9 +118,8 @@ def _release(version: str) -> str:
 
 def _here(fingerprint: Fingerprint) -> str:
     """Return what trains, in words."""
-    device = fingerprint.processor if fingerprint.device == "cpu" else fingerprint.device
     threads = "1 thread" if fingerprint.threads == 1 else f"{fingerprint.threads} threads"
-    return f"{device}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
+    return f"{fingerprint.hardware}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
 
 
 def _code(outcomes: Sequence[Outcome], stopped: int) -> int:
