@@ -14,7 +14,7 @@ from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
 from ablations.study import NAME, Contrast, Metric, Setting, Shows
-from ablations.tuning import Choice, Pending, at_rate, tune
+from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
 
 
@@ -39,6 +39,9 @@ class Definition(Frozen):
     tuning_seeds: tuple[int, ...] = TUNING_SEEDS
     precision: Precision
     precisions: dict[str, Precision] = Field(default_factory=dict)  # of arms that have another
+    rates_of: dict[str, tuple[float, ...]] = Field(default_factory=dict)  # likewise
+    refine: bool = False  # beyond an edge of the grid, and closer to each arm's best rate
+    seeds_from: dict[str, int] = Field(default_factory=dict)  # added to the seeds of these arms
     tuned_as: dict[str, str] = Field(default_factory=dict)  # arms that take another's rate
     threads: int  # per run
     judged: bool = True  # False: a demonstration, shown without a verdict
@@ -50,6 +53,14 @@ class Definition(Frozen):
     def precisions_of(self) -> dict[str, Precision]:
         """The precision of every arm."""
         return {arm: self.precisions.get(arm, self.precision) for arm in self.arms}
+
+    def rates_tried(self, arm: str) -> int:
+        """Return how many rates of an arm are tried; none if it takes another's, or has one.
+
+        One more where the best of the grid is at its edge.
+        """
+        grid = self.rates_of.get(arm, self.rates)
+        return 0 if arm in self.tuned_as else rates_tried(grid, self.refine)
 
     @property
     def judged_arms(self) -> tuple[str, ...]:
@@ -215,11 +226,14 @@ class Plan(Frozen):
 
         Several, where arms differ in whose rate they take alone.
         """
-        asked, precisions = _apart_from_tuning(run.config), self.definition.precisions_of
+        one = self.definition
+        asked, rate = _apart_from_tuning(run.config), run.config.training.optimizer.rate
         return [
             arm
-            for arm, config in self.definition.arms.items()
-            if precisions[arm] == run.precision and _apart_from_tuning(config) == asked
+            for arm, config in one.arms.items()
+            if one.precisions_of[arm] == run.precision
+            and _apart_from_tuning(config) == asked
+            and (len(own := one.rates_of.get(arm, ())) != 1 or own == (rate,))
         ]
 
     def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
@@ -230,7 +244,8 @@ class Plan(Frozen):
         one = self.definition
         leader = one.tuned_as.get(arm, arm)
         make_run = partial(self.make_run, leader)
-        return tune(one.arms[leader], one.metric, one.rates, one.give_up, make_run, find)
+        rates = one.rates_of.get(leader, one.rates)
+        return tune(one.arms[leader], one.metric, rates, one.give_up, make_run, find, one.refine)
 
     def compared(self, arm: str) -> Config:
         """Return the config of an arm at the rate that was chosen for it."""
@@ -238,7 +253,7 @@ class Plan(Frozen):
 
     def run(self, arm: str, seed: int) -> Run:
         """Return a comparison run of an arm whose rate has been chosen."""
-        return self.make_run(arm, self.compared(arm), seed)
+        return self.make_run(arm, self.compared(arm), seed + self.definition.seeds_from.get(arm, 0))
 
     def make_run(self, arm: str, config: Config, seed: int) -> Run:
         """Return the run of an arm at some rate and length, and a seed, on this plan's images."""

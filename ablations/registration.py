@@ -62,10 +62,7 @@ def define(
             )
         if wrong := config.misfit(manifest.size):
             raise PlanError(f"{arm} on {dataset}: {wrong}")
-    rates = base.rates
-    if smoke:
-        middle = len(rates) // 2
-        rates = rates[max(0, middle - 1) : middle + 1]
+    own_rates = {name: arm.rates for name, arm in study.arms.items() if arm.rates}
     definition = Definition(
         study=study.name,
         claim=study.claim,
@@ -74,8 +71,11 @@ def define(
         metric=base.metric,
         contrasts=tuple(c.registered(c.metric or base.metric) for c in study.contrasts),
         arms=arms,
-        seeds=tuple(range(seeds)),
-        rates=rates,
+        seeds=tuple(range(base.first_seed, base.first_seed + seeds)),
+        rates=_middle(base.rates) if smoke else base.rates,
+        rates_of={name: _middle(own) if smoke else own for name, own in own_rates.items()},
+        refine=base.refine and not smoke,
+        seeds_from={name: arm.seeds_from for name, arm in study.arms.items() if arm.seeds_from},
         give_up=base.give_up,
         precision=precision,
         precisions={
@@ -90,6 +90,12 @@ def define(
         smoke=smoke,
     )
     return definition.but()  # every field written out: what is registered depends on no default
+
+
+def _middle(rates: tuple[float, ...]) -> tuple[float, ...]:
+    """Return two rates of a grid, or the only one."""
+    middle = len(rates) // 2
+    return rates[max(0, middle - 1) : middle + 1]
 
 
 def _cut(config: Config, images: int) -> Config:

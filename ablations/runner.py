@@ -24,7 +24,8 @@ class Work(NamedTuple):
 
     plan: Plan  # with the rate of every arm whose tuning is complete, registered or not
     runs: list[Run]  # that can start now, the most urgent first
-    untried: float  # the fraction of all tuning, if every rate is tried, that is not done yet
+    rates: int  # to be tried in all arms, as far as is known
+    untried: float  # of these, a part of one by its seeds
 
 
 def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
@@ -38,7 +39,7 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     tuned = {arm: plan.choices.get(arm) or plan.tuned(arm, store.find) for arm in one.arms}
     choices = {arm: found for arm, found in tuned.items() if isinstance(found, Choice)}
     pending = {arm: found for arm, found in tuned.items() if isinstance(found, Pending)}
-    untried = [_untried(plan, pending.get(arm)) for arm in one.arms if arm not in one.tuned_as]
+    own = {arm: found for arm, found in tuned.items() if arm not in one.tuned_as}
     chosen = plan.model_copy(update={"choices": choices})
     first = [contrast.arms for contrast in one.contrasts] if one.one_by_one else [one.judged_arms]
     runs: dict[str, Run] = {}  # by id: arms may share some
@@ -48,16 +49,12 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
         missing = [run for run in compared if store.find(run) is None]
         for run in (*sorted(waited_for, key=lambda run: run.seed), *missing):
             runs.setdefault(run.id, run)
-    return Work(chosen, list(runs.values()), sum(untried) / len(untried))
-
-
-def _untried(plan: Plan, pending: Pending | None) -> float:
-    """Return the fraction of one arm's tuning runs that is still to do."""
-    if pending is None:
-        return 0.0
-    seeds = len(plan.definition.tuning_seeds)
-    tried = pending.tried + 1 - len(pending.runs) / seeds
-    return 1 - tried / len(plan.definition.rates)
+    return Work(
+        chosen,
+        list(runs.values()),
+        rates=sum(f.rates if isinstance(f, Pending) else len(f.trials) for f in own.values()),
+        untried=sum(f.rates - f.tried for f in own.values() if isinstance(f, Pending)),
+    )
 
 
 def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:

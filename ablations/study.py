@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     BeforeValidator,
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -27,7 +28,7 @@ from ablations.metrics import (
     TowerDifference,
     unmeasurable,
 )
-from alexnet.config import Config, Fraction, Frozen, GiveUp, Precision
+from alexnet.config import LRN, Config, Fraction, Frozen, GiveUp, Precision
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Quality, qualities
 
@@ -54,6 +55,9 @@ class Arm(Frozen):
     needs: tuple[Quality, ...] = ()  # of the images; where they lack it, the arm is left out
     precision: Precision | None = None  # None: the plan's
     tuned_as: str | None = None  # the arm whose rate it takes; None: its own is chosen
+    rates: tuple[PositiveFloat, ...] = ()  # tried in this arm alone; none: those of the base
+    # Added to every seed, for an arm whose runs are to be independent of all others':
+    seeds_from: NonNegativeInt = 0
 
     def config(self, base: Config) -> Config:
         """Return the whole config of this arm."""
@@ -72,10 +76,12 @@ class Base(Frozen):
     metric: Metric  # the primary one, by which rates are chosen
     rates: tuple[PositiveFloat, ...] = Field(min_length=1)  # tried in every arm alike
     give_up: GiveUp | None = None  # when a rate counts as hopeless, in every arm alike
+    refine: bool = True  # go on beyond an edge of the grid, and closer to each arm's best rate
     setting: Setting = "own question"
     left_open: tuple[str, ...] = ()  # how this differs from, or fills in, what the paper says
     threads: PositiveInt | Literal["all"] = 1  # per run, cores if all; never follows --workers
     seeds: PositiveInt | None = None  # None: the study's
+    first_seed: NonNegativeInt = 0  # of the planned ones; those before it have been seen elsewhere
     judged: bool = True  # False: a demonstration, shown without a verdict
     thresholds: tuple[Fraction, ...] = ()  # others at which the effect is shown, not judged
     passes: PositiveFloat | None = None  # over the images, the whole study, as measured once
@@ -158,6 +164,11 @@ class Study(Frozen):
         """Return how many paired seeds are planned on a dataset."""
         return self.bases[dataset].seeds or self.seeds
 
+    def rates_on(self, dataset: str, arm: str) -> tuple[float, ...]:
+        """Return the rates that are tried in an arm on a dataset; of a follower, its leader's."""
+        leader = self.arms[arm].tuned_as or arm
+        return self.arms[leader].rates or self.bases[dataset].rates
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         for claim in self.claims:
@@ -172,6 +183,11 @@ class Study(Frozen):
             leader = self.arms.get(arm.tuned_as or name)
             if leader is None or (arm.tuned_as is not None and leader.tuned_as is not None):
                 raise ValueError(f"arm {name!r} takes the rate of {arm.tuned_as!r}, which has none")
+            if arm.tuned_as is not None and arm.rates:
+                raise ValueError(
+                    f"arm {name!r} takes the rate of {arm.tuned_as!r}, so that rates of its own "
+                    "would not be tried; leave out rates= or tuned_as="
+                )
         for dataset, base in self.bases.items():
             for name, arm in self._shown(dataset).items():
                 try:
@@ -193,7 +209,7 @@ class Study(Frozen):
         for dataset in self.bases:
             shown = self._shown(dataset)
             trained = [
-                (self.config(dataset, name), arm.precision, arm.tuned_as)
+                (self.config(dataset, name), arm.precision, arm.tuned_as, arm.rates, arm.seeds_from)
                 for name, arm in shown.items()
             ]
             for name, one in zip(shown, trained, strict=True):
@@ -228,6 +244,38 @@ class Study(Frozen):
                 for metric in metrics:
                     if wrong := unmeasurable(metric, config):
                         raise ValueError(f"{arm}: {wrong}")
+        return self
+
+    @model_validator(mode="after")
+    def _rates_suit_the_optimizer(self) -> Self:
+        for dataset, base in self.bases.items():
+            shown = self._shown(dataset)
+            for name, arm in shown.items():
+                leader = shown[arm.tuned_as or name]
+                if leader.rates and leader is arm:
+                    continue
+                of = self.config(dataset, arm.tuned_as) if arm.tuned_as else base.config
+                kind, other = (c.training.optimizer.kind for c in (self.config(dataset, name), of))
+                if kind != other:
+                    raise ValueError(
+                        f"arm {name!r} trains with {kind}, and the rates that it would be given "
+                        f"are for {other}; give it a grid of its own: Arm(rates=)"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _preconditions_can_be_asked(self) -> Self:
+        for dataset in self.bases:
+            shown = self._shown(dataset)
+            needs = [need for c in self.contrasts for need in c.preconditions if need.arm in shown]
+            for need in needs:
+                parts = self.config(dataset, need.arm).network.parts.values()
+                norms = any(isinstance(part, LRN) for part in parts)
+                if isinstance(need, NormActive) and not norms:
+                    raise ValueError(
+                        f"a precondition asks how active the normalisation of {need.arm!r} is, and "
+                        f"on {dataset} it has none"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -3,13 +3,14 @@
 The same functions serve the training loop, which may stop at a threshold, and the report.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.config import Config, Frozen, later
+from alexnet.config import Config, Frozen, GiveUp, later
 
 PARTS = 10
 """An epoch is counted in tenths."""
@@ -121,7 +122,21 @@ def over(epochs: Sequence[Epoch], config: Config) -> bool:
 def gave_up(epochs: Sequence[Epoch], config: Config) -> bool:
     """Return whether a run was still so close to chance that its config ends it."""
     rule = config.training.give_up
-    if rule is None or len(epochs) < rule.epoch:
+    if rule is None:
+        return False
+    judged = _judged_by(rule, epochs, config.training.batch)
+    if judged is None:
         return False
     chance = 1 - 1 / config.network.classes
-    return epochs[rule.epoch - 1].error > chance - rule.within
+    return judged.error > chance - rule.within
+
+
+def _judged_by(rule: GiveUp, epochs: Sequence[Epoch], batch: int) -> Epoch | None:
+    """Return the first pass at whose end a rule's updates, or epochs, are done; None before."""
+    updates = 0
+    for epoch in epochs:
+        updates += math.ceil(sum(epoch.images) / batch)
+        done, asked = (epoch.number, rule.epoch) if rule.epoch else (updates, rule.updates)
+        if asked is not None and done >= asked:
+            return epoch
+    return None

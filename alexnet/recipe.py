@@ -193,10 +193,21 @@ class Until(Frozen):
 
 
 class GiveUp(Frozen):
-    """A run is over after this epoch if its running error is still this close to chance."""
+    """A run is over if its running error is still this close to chance after so much training.
 
-    epoch: PositiveInt = 1
+    Counted in updates, which is what a rate works by: a pass over few images has few. Looked at
+    when the pass is over in which they are done. The rules of old were counted in epochs.
+    """
+
+    epoch: PositiveInt | None = later(None)
+    updates: PositiveInt | None = later(None)
     within: Fraction = 0.05
+
+    @model_validator(mode="after")
+    def _is_counted_once(self) -> Self:
+        if (self.epoch is None) == (self.updates is None):
+            raise ValueError("say after how many updates, or after which epoch (updates=)")
+        return self
 
 
 class Training(Frozen):

@@ -130,6 +130,7 @@ def _work(
         step=_time_steps(workers, plan, WARM_STEPS),
     )
     announce(console, announcement)
+    narration.say_what_can_be_shown(console, announcement.work.plan, store)
     if request.dry_run:
         list_runs(console, announcement)
         say(console, "dry run", "nothing was written and nothing trained")
@@ -165,7 +166,7 @@ def _train(
             progress.show(event)
             if isinstance(event, Chosen):
                 plan = event.plan
-                narration.say_what_can_be_shown(console, plan)
+                narration.say_what_can_be_shown(console, plan, store)
             redrawing.on(event, plan, store)
     return plan
 

@@ -17,7 +17,7 @@ from alexnet.data.manifest import DatasetError, Manifest
 from reports import effort, words
 from reports.comparison import compare
 from reports.exit_codes import FAILED
-from reports.narration import averaged
+from reports.narration import averaged, say_what_can_be_shown
 from reports.readme import EVIDENCE
 from reports.request import (
     PRACTICE,
@@ -101,6 +101,7 @@ def _work(
             progress.show(event)
             if isinstance(event, Chosen):
                 plans[event.plan.definition.study] = event.plan
+                say_what_can_be_shown(console, event.plan, store)
     say(console, "took", progress.summary(workers.count))
     return progress
 

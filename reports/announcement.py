@@ -57,21 +57,14 @@ class Announcement:
         return (len(one.arms) * len(self.seeds) - self.here) / (len(one.arms) * len(one.seeds))
 
     @property
-    def tuned_arms(self) -> int:
-        """How many arms' rates are chosen: none if there is one rate; some take another arm's."""
-        one = self.plan.definition
-        return len(one.arms) - len(one.tuned_as) if len(one.rates) > 1 else 0
-
-    @property
     def all_tuning_runs(self) -> int:
-        """How many tuning runs there are, if every rate is tried."""
-        one = self.plan.definition
-        return self.tuned_arms * len(one.rates) * len(one.tuning_seeds)
+        """How many tuning runs there are, as far as is known: an edge of a grid adds two."""
+        return self.work.rates * len(self.plan.definition.tuning_seeds)
 
     @property
     def tuning_runs(self) -> float:
         """How many of them are still to do."""
-        return self.all_tuning_runs * self.work.untried
+        return self.work.untried * len(self.plan.definition.tuning_seeds)
 
     @property
     def comparison_runs(self) -> float:
@@ -157,11 +150,19 @@ def _tuning(a: Announcement) -> tuple[str, str]:
     """Say how rates are chosen, and how much of that is done."""
     one, total = a.plan.definition, a.all_tuning_runs
     if not total:
+        if one.rates_of:
+            return "rate", "one in each arm; none is chosen here"
         return "rate", f"{one.rates[0]:g} in every arm; none is chosen here"
     here = total - round(a.tuning_runs)
     there = f", {here} of them here" if here else ""
-    grid = f"{_arms(a.tuned_arms)} x {len(one.rates)} rates x {len(one.tuning_seeds)} seeds"
-    return "before that", f"{grid} = {total} runs{there}, to choose each arm's rate"
+    tried = [count for arm in one.arms if (count := one.rates_tried(arm))]
+    if len(set(tried)) == 1 and sum(tried) == a.work.rates:
+        grid = f"{_arms(len(tried))} x {tried[0]} rates"
+    else:
+        grid = f"{_arms(len(tried))}, {a.work.rates} rates"
+    finer = "; two runs more for one that is best at the edge of its grid" if one.refine else ""
+    seeds = f"x {len(one.tuning_seeds)} seeds"
+    return "before that", f"{grid} {seeds} = {total} runs{there}, to choose each arm's rate{finer}"
 
 
 def _say_what_is_reused(console: Console, a: Announcement) -> None:
@@ -203,7 +204,9 @@ def _time(a: Announcement) -> str:
     if a.plan.about.passes is None or one.smoke:
         passes = runs * next(iter(one.arms.values())).training.epochs
     else:
-        share = TUNING_SHARE * a.work.untried + (1 - TUNING_SHARE) * a.compared
+        share = (
+            TUNING_SHARE * a.work.untried / max(1, a.work.rates) + (1 - TUNING_SHARE) * a.compared
+        )
         passes = a.plan.about.passes * share
     seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
     text = f"about {words.duration(seconds)}"

@@ -23,19 +23,23 @@ from alexnet.progress import running_curve, time_to
 from reports import statistics
 from reports.caveats import (
     ArmRow,
-    Records,
     caveats_of_arms,
-    diverged_together,
     elsewhere,
     known_before,
     made_by,
-    norm_activity,
     older_runs,
     since,
     unmeasured,
-    unmet,
 )
 from reports.effect import UNDECIDED, AtThreshold, Bound, Effect, Verdict, verdict
+from reports.preconditions import (
+    Records,
+    diverged_together,
+    norm_activity,
+    rate_left_open,
+    rate_step,
+    unmet,
+)
 
 
 class Comparison(Frozen):
@@ -104,8 +108,7 @@ def find_records_of(plan: Plan, store: Store, arm: str, seeds: Sequence[int]) ->
     """Return the records there are of one arm, by seed."""
     if arm not in plan.choices:
         return {}
-    config = plan.compared(arm)
-    runs = {seed: plan.make_run(arm, config, seed) for seed in seeds}
+    runs = {seed: plan.run(arm, seed) for seed in seeds}
     return {seed: record for seed, run in runs.items() if (record := store.find(run))}
 
 
@@ -237,6 +240,8 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         else None,
         pair_correlation=statistics.correlation(x, y),
         unmet=unmet(contrast, metric, records),
+        rate_left_open=rate_left_open(plan, contrast, metric, interval.mean),
+        rate_step=rate_step(plan, contrast),
         norm_activity=_activity(contrast, records),
         known_before=older_runs(plan, _compared(contrast, metric, records)),
         at_thresholds=at_thresholds,

@@ -74,6 +74,8 @@ class Effect(Frozen):
     decidable_margin: float | None = None  # within which they can find equality, likewise
     pair_correlation: float | None = None
     unmet: str | None = None  # why nothing can follow for the claim, whatever the numbers
+    rate_left_open: str | None = None  # why the arm that loses may have had a rate too bad
+    rate_step: float | None = None  # the factor to the next rates that were tried, where any were
     norm_activity: dict[str, float] = Field(
         default_factory=dict
     )  # where a precondition asks for it
@@ -117,12 +119,13 @@ def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
 
     ``not run``; ``incomplete``; ``exploratory`` if a run was finished before the plan was
     registered, which may have been made knowing it; ``open`` if what the claim presupposes is not
-    so. Then, if the difference is decided: against the claim ``reversed``; for it ``weaker`` or
-    ``stronger`` if the paper's number lies outside the prediction limits, else ``holds``. If it is
-    not: ``absent`` if equivalence is decided (any difference is smaller than the margin), else
-    ``open``. A claim of equality ``holds`` if equivalence is decided, and is ``reversed`` if only a
-    difference is. Other data than the paper's says ``no effect``, ``other way``, ``same way`` or
-    ``open``, and nothing of the size.
+    so, or if the arm that loses did best at the edge of the rates that were tried. Then, if the
+    difference is decided: against the claim ``reversed``; for it ``weaker`` or ``stronger`` if the
+    paper's number lies outside the prediction limits, else ``holds``. If it is not: ``absent`` if
+    equivalence is decided (any difference is smaller than the margin), else ``open``. A claim of
+    equality ``holds`` if equivalence is decided, and is ``reversed`` if only a difference is. Other
+    data than the paper's says ``no effect``, ``other way``, ``same way`` or ``open``, and nothing
+    of the size.
 
     The paper's number is that of one run, so that it is held against the limits of one more pair,
     not against the interval of our mean: with the truth the same here and there, single pairs lie
@@ -134,7 +137,7 @@ def verdict(effect: Effect, setting: Setting, complete: bool) -> Verdict:
         return "incomplete"
     if effect.known_before:
         return "exploratory"
-    if effect.unmet:
+    if effect.unmet or effect.rate_left_open:
         return "open"
     word = _of_equality(effect) if effect.predicted == "equal" else _of_direction(effect)
     return word if setting in ON_THE_PAPERS_DATA else ELSEWHERE.get(word, word)

@@ -9,6 +9,7 @@ from ablations.registration import threads_of
 from ablations.run import TUNING_SEEDS, canonical
 from ablations.store import Store
 from ablations.study import Study
+from ablations.tuning import rates_tried
 from alexnet.config import Config
 from alexnet.cost import size_of
 from alexnet.data.catalogue import CATALOGUE
@@ -91,7 +92,7 @@ def _seconds_by_arm(study: Study, dataset: str, pace: Speed) -> dict[str, float]
     found = {}
     for name, arm in shown.arms.items():
         config = shown.config(dataset, name)
-        tuning = len(base.rates) * len(TUNING_SEEDS) if len(base.rates) > 1 else 0
+        tuning = rates_tried(shown.rates_on(dataset, name), base.refine) * len(TUNING_SEEDS)
         runs = shown.seeds_on(dataset) + (0 if arm.tuned_as else tuning)
         passes = base.passes / len(shown.arms) if base.passes else runs * config.training.epochs
         images = min(config.training.images or about.images, about.images)
@@ -117,7 +118,9 @@ def _training(study: Study, dataset: str, arm: str) -> str:
             "config": study.config(dataset, arm).model_dump(mode="json"),
             "precision": one.precision,
             "rate of": leader and leader.model_dump(mode="json"),
-            "rates": base.rates,
+            "rates": study.rates_on(dataset, arm),
+            "refine": base.refine,
+            "seeds": (base.first_seed, one.seeds_from),
             "by": base.metric.model_dump(mode="json"),
         }
     )

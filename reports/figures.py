@@ -16,10 +16,10 @@ from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data import catalogue
 from alexnet.progress import Curve, running_curve
-from reports.caveats import Records
 from reports.comparison import Comparison, compare, find_records, speed_ups
 from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.pictures import LINES, STYLE, short
+from reports.preconditions import Records
 from reports.readings import draw_readings
 from reports.spread import draw_spread, spreads
 from reports.words import effect_sentence, metric_name, named, spoken, unit

@@ -19,6 +19,7 @@ from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
 from reports.figures import draw
 from reports.pictures import save
+from reports.preconditions import unmet_in_tuning
 from reports.readings import readings_table
 from reports.readme import EVIDENCE
 from reports.spread import spread_table
@@ -62,13 +63,25 @@ def averaged(console: Console, plan: Plan, store: Store) -> Plan:
     return plan
 
 
-def say_what_can_be_shown(console: Console, plan: Plan) -> None:
-    """Once all rates are chosen, say how small an effect the planned seeds can show."""
+def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
+    """Once all rates are chosen, say what the planned seeds can show, and what they cannot.
+
+    A contrast whose precondition the tuning runs do not meet can only end ``open``: who waits for
+    its comparison hears so before it trains. Else, how small an effect can be seen.
+    """
     one = plan.definition
     if len(plan.choices) < len(one.arms) or one.smoke or len(one.seeds) < 2:
         return
     judged = [contrast for contrast in one.contrasts if contrast.judged and one.judged]
     for contrast in judged:
+        if why := unmet_in_tuning(plan, contrast, store):
+            metric = words.measured(contrast, contrast.metric or one.metric)
+            say(
+                console,
+                "can only end open",
+                f"{contrast.between}, {metric}: in tuning, {why}; Ctrl-C stops here",
+            )
+            continue
         spread = tuning_spread(plan, contrast)
         if spread is None:
             continue

@@ -70,14 +70,14 @@ class Request:
             raise RequestError(f"{self.workers} workers cannot be; use 0 to train in this process")
         _refuse_seeds(self.seeds)
 
-    @property
-    def wanted(self) -> tuple[int, ...] | None:
-        """The seeds that were asked for, or None: those of the plan."""
-        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
-
     def seeds_of(self, plan: Plan) -> tuple[int, ...]:
-        """Return the seeds of a plan that are to be trained now."""
-        return plan.seeds if self.wanted is None else self.wanted
+        """Return the seeds that are to be trained now: the plan's, or so many from its first on."""
+        if self.seeds is None:
+            return plan.seeds
+        if isinstance(self.seeds, int):
+            first = plan.definition.seeds[0]
+            return tuple(range(first, first + self.seeds))
+        return self.seeds
 
     @property
     def command(self) -> str:
@@ -176,7 +176,7 @@ def same_or_refused(
 
 def _looked_at_again(request: Request, plan: Plan) -> Plan:
     """Return a plan with a second look of the seeds that were asked for and that it lacks."""
-    more = tuple(seed for seed in request.wanted or () if seed not in plan.seeds)
+    more = tuple(seed for seed in request.seeds_of(plan) if seed not in plan.seeds)
     if not more:
         return plan
     look = SecondLook(at=provenance(request.command).at, seeds=more)

@@ -10,11 +10,11 @@ from ablations.record import Record
 from ablations.store import Store
 from alexnet.config import Config, Frozen
 from reports import words
-from reports.caveats import Records
 from reports.comparison import Comparison, compare, find_records
 from reports.effect import Effect
 from reports.facets import facets
 from reports.figures import THIN
+from reports.preconditions import Records
 
 
 class OneRun(Frozen):

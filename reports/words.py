@@ -18,9 +18,10 @@ from ablations.metrics import (
 )
 from ablations.plan import Plan
 from alexnet.data.catalogue import called
-from reports.caveats import ArmRow, activity_in_words
+from reports.caveats import ArmRow
 from reports.comparison import Comparison
 from reports.effect import DECIDED, UNDECIDED, Effect
+from reports.preconditions import activity_in_words
 
 DAY, YEAR = 86_400, 365.25 * 86_400
 
@@ -237,7 +238,8 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
         return f"{where} {arms} arms of {comparison.study} have {comparison.done} runs."
     text = f"{where} {_finding(effect)}"
     if effect.low is not None and effect.bound == "none":
-        text += f" (95 % interval {interval(effect)}, {effect.pairs} {counted_in(effect)})"
+        apart = f", {step}" if (step := rates_apart(effect)) else ""
+        text += f" (95 % interval {interval(effect)}, {effect.pairs} {counted_in(effect)}{apart})"
     if effect.verdict in UNDECIDED and comparison.done < comparison.planned:
         return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."
     if effect.contrast.paper is None:
@@ -339,6 +341,7 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
     though = too if effect.differs and effect.is_equivalent else ""
     limits = one_more_pair(effect)
     beside = f"; one more pair: {limits}" if limits else ""
+    beside += f"; {step}" if (step := rates_apart(effect)) else ""
     active = f"; {activity_in_words(effect.norm_activity)}" if effect.norm_activity else ""
     if comparison.smoke:
         return "smoke run: no verdict"
@@ -382,6 +385,12 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
             )
 
 
+def rates_apart(effect: Effect) -> str:
+    """Return how finely the rates of its arms are known, which no interval over seeds shows."""
+    step = effect.rate_step
+    return "" if step is None else f"rates a factor of {step:.2g} apart"
+
+
 def one_more_pair(effect: Effect) -> str:
     """Return where one more pair would lie, if the paper's number is held against that."""
     ends = (effect.prediction_low, effect.prediction_high)
@@ -402,6 +411,11 @@ def what_would_decide(effect: Effect, test: str = "") -> str:
     """Return why a comparison is undecided, and what it lacks."""
     if effect.unmet:
         return f"{effect.unmet}; without that, nothing follows for the claim"
+    if effect.rate_left_open:
+        return (
+            f"{effect_sentence(effect)}{test}; {effect.rate_left_open}: another could be better, "
+            "and a wider grid would decide"
+        )
     text = f"nothing decides{test}"
     if effect.bound != "none":
         if effect.differs and effect.bound != "both":

@@ -45,7 +45,9 @@ def made_up(name: str, arms: dict[str, Arm], *contrasts: Contrast) -> Study:
     config = tiny().but(
         network={"view": 28, "parts": {"norm": {"groups": 1}}}, training={"epochs": 2}
     )
-    base = Base(config=config, metric=FinalError(), rates=(0.001, 0.003), judged=False)
+    base = Base(
+        config=config, metric=FinalError(), rates=(0.001, 0.003), refine=False, judged=False
+    )
     return Study(
         name=name,
         question="Does it?",

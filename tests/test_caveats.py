@@ -6,16 +6,20 @@ import pytest
 from conftest import PROVENANCE, measures_of, record_of
 from plans import HELPS, filled, of_errors, with_measures
 
+from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import (
+    Contrast,
     FinalError,
     Gap,
     NormActive,
     Overfits,
     Reaches,
 )
+from ablations.tuning import Choice, Trial, choose
 from reports.comparison import compare
-from reports.words import verdict_line
+from reports.preconditions import unmet_in_tuning
+from reports.words import headline, verdict_line
 
 
 @pytest.mark.parametrize(
@@ -171,28 +175,125 @@ def test_runs_recorded_before_a_measure_existed_are_missing_and_named(results) -
     assert comparison.caveats[0].startswith("1 run was recorded before all that this study")
 
 
-def test_an_edge_of_the_grid_is_a_caveat_not_another_word(results) -> None:
-    """It names the line to change."""
-    plan = of_errors(HELPS)
-    edge = plan.choices["with"].model_copy(update={"edge": True, "rate": 0.001})
-    words = plan.about.model_copy(update={"source": "ablations/studies/norm.py"})
-    plan = plan.model_copy(update={"choices": plan.choices | {"with": edge}, "about": words})
-    store = with_measures(
-        plan,
-        results,
-        {
-            "with": [measures_of(0.1, 0.2, 0.2)] * 6,
-            "without": [measures_of(0.1, 0.2, 0.3)] * 6,
-        },
-    )
+def tried(best: float, *means: float) -> Choice:
+    """Return the choice among 0.001, 0.003 and 0.01 that came to these means, one of them best."""
+    trials = [
+        Trial(rate=rate, epochs=9, outcomes=(mean, mean), reached=True, runs=("a", "b"))
+        for rate, mean in zip((0.001, 0.003, 0.01), means, strict=True)
+    ]
+    choice = choose(trials)
+    assert choice.rate == best
+    return choice
 
-    comparison = compare(plan, store)
+
+def at_rates(contrast: Contrast, dataset: str = "cifar10", **choices: Choice) -> Plan:
+    """Return a plan in which these arms chose so."""
+    plan = of_errors(contrast)
+    one = plan.definition.but(dataset=plan.definition.dataset.but(name=dataset))
+    words = plan.about.model_copy(update={"source": "ablations/studies/norm.py"})
+    changes = {"definition": one, "choices": plan.choices | choices, "about": words}
+    return plan.model_copy(update=changes)
+
+
+BETTER = {
+    "with": [measures_of(0.1, 0.2, 0.2)] * 6,
+    "without": [measures_of(0.1, 0.2, 0.3)] * 6,
+}
+"""The arm with a norm errs less in every pair."""
+SMALLEST = tried(0.001, 0.2, 0.3, 0.4)
+LARGEST = tried(0.01, 0.4, 0.3, 0.2)
+INSIDE = tried(0.003, 0.3, 0.2, 0.3)
+
+
+def test_an_edge_of_the_grid_of_the_arm_that_wins_is_a_caveat(results) -> None:
+    """A better rate would only let it win by more. The caveat names the line to change."""
+    plan = at_rates(HELPS, **{"with": SMALLEST, "without": INSIDE})
+
+    comparison = compare(plan, with_measures(plan, results, BETTER))
 
     assert comparison.effects[0].verdict == "same way"
     assert comparison.caveats == (
         "with did best at 0.001, the smallest rate tried: a wider grid might improve it further "
         "(rates= in ablations/studies/norm.py)",
     )
+
+
+@pytest.mark.parametrize(("choice", "side"), [(SMALLEST, "smallest"), (LARGEST, "largest")])
+def test_an_edge_of_the_grid_of_the_arm_that_loses_leaves_it_open(choice, side, results) -> None:
+    """Another rate could have made it the better one; the caveat stands there too."""
+    plan = at_rates(HELPS, **{"with": INSIDE, "without": choice})
+
+    comparison = compare(plan, with_measures(plan, results, BETTER))
+    (effect,) = comparison.effects
+
+    assert effect.verdict == "open"
+    assert effect.rate_left_open == (
+        f"without, which comes out worse, did best at {choice.rate:g}, the {side} rate that was "
+        "tried"
+    )
+    assert "a wider grid would decide" in verdict_line(effect, comparison)
+    assert len(comparison.caveats) == 1
+
+
+def test_on_practice_images_an_edge_stays_a_caveat(results) -> None:
+    """No grid is followed further there: the default takes six minutes."""
+    plan = at_rates(HELPS, "fashion_mini", **{"with": INSIDE, "without": LARGEST})
+
+    comparison = compare(plan, with_measures(plan, results, BETTER))
+
+    assert comparison.effects[0].verdict == "same way"
+    assert len(comparison.caveats) == 1
+
+
+def test_an_arm_that_loses_and_that_no_rate_trained_leaves_it_open(results) -> None:
+    """Which rate suits it is not known."""
+    none = INSIDE.model_copy(update={"none_reached": True})
+    plan = at_rates(HELPS, **{"with": INSIDE, "without": none})
+
+    (effect,) = compare(plan, with_measures(plan, results, BETTER)).effects
+
+    assert effect.verdict == "open"
+
+
+@pytest.mark.parametrize(
+    ("choices", "step"),
+    [
+        ({}, None),
+        ({"with": INSIDE}, 10 / 3),
+        ({"with": INSIDE, "without": SMALLEST}, 10 / 3),
+        ({"without": SMALLEST}, 3.0),
+    ],
+)
+def test_how_finely_the_rates_are_known_stands_beside_the_interval(choices, step, results) -> None:
+    """The larger factor to a neighbour that was tried, of both arms: 0.003 to 0.01, say."""
+    plan = at_rates(HELPS, **choices)
+
+    comparison = compare(plan, with_measures(plan, results, BETTER))
+    (effect,) = comparison.effects
+
+    assert effect.rate_step == (step and pytest.approx(step))
+    assert ("rates a factor of" in headline(plan, comparison)) is (step is not None)
+
+
+def test_what_tuning_already_rules_out_is_said_before_the_comparison(results) -> None:
+    """The reference's two tuning runs fit 40 % of the training images wrong: no overfitting."""
+    contrast = HELPS.but(precondition=Overfits(arm="without"))
+    plan, store = of_errors(contrast), Store(results)
+    runs = [plan.make_run("without", plan.compared("without"), seed) for seed in (1000, 1001)]
+    for run, train in zip(runs, (0.3, 0.5), strict=True):
+        measures = measures_of(train, 0.6, 0.6).model_copy(update={"test": None})
+        store.add(record_of(run, [0.5], measures=measures))
+    trial = Trial(
+        rate=0.001, epochs=9, outcomes=(0.6, 0.6), reached=True, runs=tuple(run.id for run in runs)
+    )
+    choice = Choice(rate=0.001, trials=(trial,), none_reached=False, edge=False)
+    plan = at_rates(contrast, without=choice)
+
+    why = unmet_in_tuning(plan, plan.definition.contrasts[0], store)
+
+    assert why is not None
+    assert why.startswith("without does not overfit: 40.0 % clean training error and 60.0 % held")
+    assert unmet_in_tuning(of_errors(contrast), contrast, store) is None  # nothing was tuned
 
 
 def test_what_has_changed_since_registration_is_listed(results) -> None:

@@ -37,7 +37,8 @@ STUDY = Study(
                         margin_reason="too small to matter", judged=False),),
     bases={"fashion_mini": Base(
         config=tiny().but(inputs={"colour": None}, training={"epochs": 2, "images": 320}),
-        metric=FinalError(), rates=(0.001, 0.003))},
+        metric=FinalError(), rates=(0.001, 0.003),
+        refine=False)},
 )
 """
 RUNS = 2 * 2 * 2 + 2 * 3  # two arms: two rates by two tuning seeds, then three seeds

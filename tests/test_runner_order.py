@@ -58,7 +58,7 @@ def plan_of(
         question="In which order?",
         arms=ARMS if arms is None else arms,
         contrasts=tuple(contrasts),
-        bases={"fashion_mini": Base(config=tiny(), metric=FinalError(), rates=rates)},
+        bases={"fashion_mini": Base(config=tiny(), metric=FinalError(), rates=rates, refine=False)},
         seeds=seeds,
         one_by_one=one_by_one,
     )
@@ -388,14 +388,14 @@ def test_a_study_of_one_rate_starts_with_its_comparison_runs() -> None:
 
 
 def test_two_rates_are_still_tried() -> None:
-    """All of what is missing is untried, and half of it after the first rate."""
+    """Two in each of four arms are untried, and one of each after the first."""
     plan, store = plan_of(), Memory()
     work = remaining(plan, store, plan.seeds)
 
-    assert work.untried == 1
+    assert (work.rates, work.untried) == (8, 8)
     assert len(work.runs) == 4 * 2
     finish(store, work.runs)
-    assert remaining(plan, store, plan.seeds).untried == 0.5
+    assert remaining(plan, store, plan.seeds).untried == 4
 
 
 # ---- plans of old and plans cut down

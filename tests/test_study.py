@@ -4,11 +4,22 @@ import re
 from pathlib import Path
 
 import pytest
+from plans import planned
 from pydantic import ValidationError
 
 from ablations.studies import STUDIES, StudyError, find_study
-from ablations.study import Base, Contrast, FinalError, NormActive, Study, TimeTo
-from alexnet.config import Exponential
+from ablations.study import (
+    Arm,
+    Base,
+    Contrast,
+    FinalError,
+    NormActive,
+    Reaches,
+    Study,
+    TimeTo,
+)
+from ablations.tuning import Pending
+from alexnet.config import Adam, Exponential
 from alexnet.presets import tiny
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +32,9 @@ FEW = tiny().but(network={"classes": 5})
 UNTIL = tiny().but(training={"until": {"training_error": 0.25}})
 FALLING = tiny().but(training={"schedule": Exponential(fall=250, steps=4)})
 BEYOND = TimeTo(training_error=0.2)
+REACHES_TOP5 = Reaches(arm="with", within=0.1, metric=FinalError(top=5))
+NO_NORM = {"network": {"parts": {"norm": None}}}
+ADAM = {"training": {"optimizer": Adam(rate=0.001)}}
 
 
 def study_of(**changes: object) -> Study:
@@ -56,6 +70,28 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
         ),
         ({"name": "my study"}, "should match pattern"),
         ({"contrasts": (CONTRAST.but(arm="none"),)}, "arm 'none'; the study has with, without"),
+        (
+            {"contrasts": (CONTRAST.but(precondition=NormActive(arm="without")),)},
+            "how active the normalisation of 'without' is, and on fashion_mini it has none",
+        ),
+        (
+            {"contrasts": (CONTRAST.but(precondition=REACHES_TOP5),),
+             "bases": {"fashion_mini": BASE.but(config=FEW)}},
+            "top-5 error is not measured with 5 classes",
+        ),
+        (
+            {"arms": {"with": {}, "without": Arm(changes=NO_NORM, tuned_as="with", rates=(1.0,))}},
+            "arm 'without' takes the rate of 'with', so that rates of its own would not be tried",
+        ),
+        (
+            {"arms": {"with": {}, "without": ADAM}},
+            "arm 'without' trains with adam, and the rates that it would be given are for "
+            "momentum_sgd; give it a grid of its own: Arm(rates=)",
+        ),
+        (
+            {"arms": {"with": {}, "without": Arm(changes=ADAM, tuned_as="with")}},
+            "arm 'without' trains with adam",
+        ),
         (
             {"contrasts": (CONTRAST.but(precondition=NormActive(arm="lrn")),)},
             "arm 'lrn'; the study has with, without",
@@ -155,6 +191,23 @@ def test_the_example_in_contributing_is_a_study_in_a_dozen_lines(tmp_path: Path)
     assert study.name == "average_pooling"
     assert study.source == "average_pooling.py"
     assert len(example().splitlines()) <= 14
+
+
+def test_an_arm_of_another_optimizer_is_tuned_on_a_grid_of_its_own() -> None:
+    """And all others on the base's."""
+    adam = Arm(changes=ADAM, rates=(0.0001, 0.0003, 0.001))
+    study = study_of(arms={"with": {}, "without": adam},
+                     bases={"fashion_mini": BASE.but(rates=(0.01, 0.03))})  # fmt: skip
+    plan = planned(study)
+
+    tried = {}
+    for arm in study.arms:
+        found = plan.tuned(arm, lambda run: None)
+        assert isinstance(found, Pending)
+        tried[arm] = found.runs[0].config.training.optimizer.rate, found.rates
+
+    assert tried == {"with": (0.03, 2 + 2), "without": (0.001, 3 + 2)}  # and two neighbours each
+    assert study.rates_on("fashion_mini", "without") == (0.0001, 0.0003, 0.001)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,11 @@ def test_a_run_ends_after_the_epoch_that_crosses(config: Config, images: Dataset
 def test_a_run_that_learns_nothing_gives_up(config: Config, images: Dataset) -> None:
     """At a rate of 1e-9 the first epoch stays at chance, 90 %."""
     config = config.but(
-        training={"epochs": 9, "optimizer": {"rate": 1e-9}, "give_up": GiveUp(within=0.1)}
+        training={
+            "epochs": 9,
+            "optimizer": {"rate": 1e-9},
+            "give_up": GiveUp(updates=1, within=0.1),
+        }
     )
 
     assert len(train(config, images)[1]) == 1
@@ -189,12 +193,43 @@ def test_a_run_that_learns_nothing_gives_up(config: Config, images: Dataset) -> 
 
 def test_a_run_that_learned_something_does_not_give_up(config: Config) -> None:
     """70 % after the first epoch is twenty points from chance."""
-    config = config.but(training={"epochs": 9, "give_up": GiveUp(within=0.05)})
+    config = config.but(training={"epochs": 9, "give_up": GiveUp(epoch=1, within=0.05)})
     learned = Epoch(number=1, errors=(7,) * 10, images=(10,) * 10, loss=2.0, seconds=1.0)
     stuck = Epoch(number=1, errors=(9,) * 10, images=(10,) * 10, loss=2.3, seconds=1.0)
 
     assert not over([learned], config)
     assert over([stuck], config)
+
+
+def test_giving_up_counts_updates_and_looks_when_a_pass_is_over(config: Config) -> None:
+    """100 images in batches of 32 are four updates: eight are done after the second pass."""
+    rule = GiveUp(updates=6, within=0.05)
+    config = config.but(training={"epochs": 9, "batch": 32, "give_up": rule})
+    stuck = [
+        Epoch(number=number, errors=(9,) * 10, images=(10,) * 10, loss=2.3, seconds=1.0)
+        for number in (1, 2)
+    ]
+
+    assert not over(stuck[:1], config)
+    assert over(stuck, config)
+
+
+def test_a_run_that_learned_before_the_rule_looks_goes_on(config: Config) -> None:
+    """What the rule looks at is the pass in which the updates are done, not a later one."""
+    config = config.but(training={"epochs": 9, "batch": 10, "give_up": GiveUp(updates=10)})
+    epochs = [
+        Epoch(number=number, errors=(wrong,) * 10, images=(10,) * 10, loss=2.0, seconds=1.0)
+        for number, wrong in ((1, 5), (2, 9))
+    ]
+
+    assert not over(epochs, config)
+
+
+@pytest.mark.parametrize("said", [{}, {"epoch": 1, "updates": 352}])
+def test_giving_up_is_counted_in_one_way(said: dict[str, int]) -> None:
+    """In updates, or in epochs as in the records of old."""
+    with pytest.raises(ValueError, match="after how many updates"):
+        GiveUp(**said)
 
 
 def test_a_loss_that_is_not_finite_is_a_divergence(config: Config, images: Dataset) -> None:

@@ -5,7 +5,8 @@ from alexnet.config import Config, Constant, GiveUp, MomentumSGD, Relu, Tanh, Tr
 from alexnet.presets import cifar_80sec
 
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
-GIVE_UP = GiveUp(epoch=1, within=0.05)
+GIVE_UP = GiveUp(updates=352, within=0.05)
+"""The updates of one pass over 45,000 images."""
 
 
 def base_config(epochs: int, training_error: float) -> Config:
@@ -46,7 +47,8 @@ FASHION = Base(
     config=base_config(epochs=16, training_error=0.2),
     metric=TimeTo(training_error=0.2),
     rates=RATES,
-    give_up=GIVE_UP,
+    give_up=GiveUp(updates=79, within=0.05),
+    refine=False,
     setting="stand-in",
     left_open=("10,000 grey pictures of clothing in place of 50,000 colour photographs",),
     thresholds=(0.4, 0.3, 0.25),
