@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ablations.study import Changes
+from alexnet.architecture import windows
 from alexnet.config import Config, Conv, Dense, Pool, Tanh
 
 TANH: Changes = {"network": {"parts": {"act": Tanh()}}}
@@ -19,6 +20,8 @@ NO_AUGMENTATION: Changes = {"inputs": NO_CROPS_OR_FLIPS["inputs"] | NO_COLOUR_NO
 NO_DECAY: Changes = {"training": {"optimizer": {"weight_decay": 0.0}}}
 POOL_2_2: Changes = {"network": {"parts": {"pool": Pool(size=2, stride=2, rounding="floor")}}}
 """Pooling that does not overlap and leaves maps of the same size: 55, 27, 13, 6 in the paper."""
+OF_THE_WHOLE = "pool_of_the_whole"
+"""What pooling is called that covers its whole map, where other pooling changes."""
 
 
 def biases_of_zero(config: Config) -> Changes:
@@ -34,6 +37,22 @@ def tanh_and_biases_of_zero(config: Config) -> Changes:
     """
     zero = biases_of_zero(config)["network"]
     return {"network": {**zero, **TANH["network"]}}
+
+
+def equal_maps(config: Config) -> Changes:
+    """Return 2/2, rounded down, which leaves maps of the same size as 3/2.
+
+    A window that covers its whole map overlaps no other and stays: on images of 32 pixels the
+    last one sees a map of 3, of which 2/2 would leave out five places of nine.
+    """
+    network, last = config.network, config.network.convolutions[-1]
+    pool, seen = network.parts["pool"], network.seen_by()[last.name].side
+    side = windows(seen, last.size, last.stride, last.padding, last.rounding)
+    if not isinstance(pool, Pool) or side > pool.size:
+        return POOL_2_2
+    then = tuple(OF_THE_WHOLE if part == "pool" else part for part in last.then)
+    parts = {**POOL_2_2["network"]["parts"], OF_THE_WHOLE: pool}
+    return {"network": {"parts": parts, "convolutions": {last.name: {"then": then}}}}
 
 
 def one_wide_tower(config: Config) -> Changes:

@@ -4,12 +4,13 @@ On ImageNet the network of the paper's text, as it is. On images of 32 pixels `a
 the same eight layers, which is a stand-in for every claim that was made on ImageNet.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from ablations.metrics import FinalError, Metric
 from ablations.study import Base, Study
-from alexnet.config import Config, GiveUp
+from alexnet.config import Config, GiveUp, Network, Normal
 from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import Manifest
 from alexnet.presets import alexnet_cifar, paper
@@ -26,6 +27,8 @@ STORED = {SMALL: 32, LARGE: 256}
 """Pixels, side of the images that these bases crop their views from."""
 SMALL_RATES = (0.001, 0.003, 0.01, 0.03)
 LARGE_RATES = (0.003, 0.01, 0.03)
+FIRST_UNSEEN = 10
+"""On CIFAR-10: what seeds 0 to 9 come to was seen on its copy stored as JPEG."""
 LARGEST_SMALL = 64
 """Pixels; larger images are seen by the paper's own network."""
 PRACTICE_IMAGES = ("fashion_mini", "fashion_mnist")
@@ -41,11 +44,9 @@ ON_IMAGENET = (
     "a tenth of a class, at most 50,000 images in all, is held out of the training images",
     "the rate of each arm is chosen of three; the paper used 0.01 throughout",
 )
-ON_SMALL = (
-    "small photographs of ten classes in place of ImageNet",
-    "the paper's eight layers at a smaller width and size (preset `alexnet_cifar`), trained on "
-    "10,000 of the images",
-)
+IN_PLACE = "small photographs of ten classes in place of ImageNet"
+SMALLER = "the paper's eight layers at a smaller width and size (preset `alexnet_cifar`)"
+ON_SMALL = (IN_PLACE, f"{SMALLER}, trained on 10,000 of the images")
 FEW_SEEDS = f"{PRACTICE_SEEDS} seeds: a demonstration, without a verdict"
 ON_GREY = (
     "grey pictures of clothing in place of ImageNet",
@@ -83,6 +84,7 @@ def bases(
     start = start.but(**(small or {}))
     cifar = Base(
         config=start,
+        first_seed=FIRST_UNSEEN,
         metric=metric,
         rates=SMALL_RATES,
         give_up=SMALL_GIVE_UP,
@@ -93,6 +95,7 @@ def bases(
     )
     grey = cifar.but(
         config=start.but(inputs={"colour": None}, training=PRACTICE),
+        first_seed=0,
         left_open=(*ON_GREY, *small_left_open),
         refine=False,
         seeds=PRACTICE_SEEDS,
@@ -110,7 +113,7 @@ def bases(
         seeds=seeds,
         judged=judged,
     )
-    jpeg = cifar.but(left_open=(*cifar.left_open, "images stored as JPEG"))
+    jpeg = cifar.but(first_seed=0, left_open=(*cifar.left_open, "images stored as JPEG"))
     found = {
         "fashion_mini": grey,
         "fashion_mnist": grey,
@@ -143,31 +146,70 @@ def suited(study: Study, manifest: Manifest) -> Study:
     if not {SMALL, LARGE} <= study.bases.keys():
         return study
     kind = SMALL if manifest.size <= LARGEST_SMALL else LARGE
-    here = f"{manifest.title or manifest.name} in place of ImageNet"
-    others = [line for line in study.bases[kind].left_open if line not in (ON_SMALL[0], IN_2012)]
-    base = _elsewhere(study.bases[kind], here, *others)
+    base = study.bases[kind]
+    fitted = base.but(config=_fitted(base.config, kind, manifest))
+    said = [line for line in base.left_open if line not in (*ON_SMALL, IN_2012)]
+    lines = (*_in_place(fitted.config, kind, manifest), *said)
     return study.model_copy(
-        update={"bases": study.bases | {manifest.name: _fitted(base, kind, manifest)}}
+        update={"bases": study.bases | {manifest.name: _elsewhere(fitted, *lines)}}
     )
+
+
+def _in_place(config: Config, kind: str, manifest: Manifest) -> Iterator[str]:
+    """Say in place of what a person's images stand, and how the network was fitted to them."""
+    yield f"{manifest.title or manifest.name} in place of ImageNet"
+    trained, there = config.training.images, manifest.counts["train"]
+    if kind == SMALL:
+        some = f"{trained:,} of the images" if trained != there else f"all {there:,} images"
+        yield f"{SMALLER}, trained on {some}"
+    if config.inputs.resize:
+        yield f"images of {manifest.size} pixels are scaled to {config.inputs.resize}"
+    if kind == SMALL and config.network.view != alexnet_cifar().network.view:
+        sees = config.network.seen_by()[config.network.classifier[0].name].units
+        yield (
+            f"seen at {config.network.view} of {manifest.size} pixels, so that the first fully "
+            f"connected layer has {sees} inputs and weights that start the smaller for it"
+        )
 
 
 def _elsewhere(base: Base, *left_open: str) -> Base:
     """Return a base for images that no claim was made on; a question of our own stays one."""
     own = base.setting == "own question"
-    return base.but(setting=base.setting if own else "stand-in", left_open=left_open)
+    setting = base.setting if own else "stand-in"
+    return base.but(setting=setting, left_open=left_open, first_seed=0)
 
 
-def _fitted(base: Base, kind: str, manifest: Manifest) -> Base:
-    config = base.config
+def _fitted(config: Config, kind: str, manifest: Manifest) -> Config:
+    """Return a base's config for a person's images.
+
+    Those between 32 and 64 pixels are seen as they are, at the paper's 7/8 of their side.
+    """
     inputs: dict[str, Any] = {}
-    if manifest.size != STORED[kind]:
+    network: dict[str, Any] = {"classes": len(manifest.classes)}
+    if kind == SMALL and manifest.size > STORED[kind]:
+        network |= _seen_at(config.network, manifest.size * 7 // 8)
+    elif manifest.size != STORED[kind]:
         inputs["resize"] = STORED[kind]
     if not manifest.colour:
         inputs["colour"] = None
     if not manifest.mirror:
         inputs["flips"] = False
     images = config.training.images and min(config.training.images, manifest.counts["train"])
-    fitted: Config = config.but(
-        network={"classes": len(manifest.classes)}, inputs=inputs, training={"images": images}
-    )
-    return base.but(config=fitted)
+    return config.but(network=network, inputs=inputs, training={"images": images})
+
+
+def _seen_at(network: Network, view: int) -> dict[str, Any]:
+    """Return the changes by which a network sees more pixels.
+
+    Its first fully connected layer then has more inputs: its weights start smaller by the root of
+    how many times more, as the deviations of `alexnet_cifar` follow from those of 2012.
+    """
+    first = network.classifier[0]
+    changes: dict[str, Any] = {"view": view}
+    if isinstance(first.init, Normal):
+        before, after = (
+            one.seen_by()[first.name].units for one in (network, network.but(view=view))
+        )
+        std = first.init.std * math.sqrt(before / after)
+        changes["classifier"] = {first.name: {"init": {"std": round(std, 4)}}}
+    return changes

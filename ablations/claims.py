@@ -44,11 +44,6 @@ class Claim(Frozen):
     study: str | None = None  # that tests it here
     needs: str = ""  # why no study here could, if none could
 
-    @property
-    def is_of_imagenet(self) -> bool:
-        """Whether it was measured on a release of ImageNet, as all of ILSVRC's images are."""
-        return "ILSVRC" in self.setting or "ImageNet" in self.setting
-
 
 def _both(
     top1: float, top5: float, kind: Literal["%", "points"], of: str = ""

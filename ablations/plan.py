@@ -69,6 +69,23 @@ class Definition(Frozen):
         needed = {arm for arms in judged for arm in arms}
         return tuple(arm for arm in self.arms if arm in needed)
 
+    def shares_runs_with(self, other: "Definition") -> bool:
+        """Return whether another plan on these images may compare some of the same runs.
+
+        Those of arms that are alike but for their rate, which tuning may make equal, or not.
+        """
+        mine, theirs = (
+            {
+                (
+                    canonical(apart_from_rate(config).model_dump(mode="json")),
+                    one.precisions_of[arm],
+                )
+                for arm, config in one.arms.items()
+            }
+            for one in (self, other)
+        )
+        return not mine.isdisjoint(theirs)
+
     @property
     def digest(self) -> str:
         """The name of this definition: SHA-256, in hex, of what was registered.
@@ -283,7 +300,12 @@ def _longest(one: Errors, other: Errors) -> Errors:
 
 def _apart_from_tuning(config: Config) -> Config:
     """Return a config with all that tuning changes made the same."""
-    return config.but(training={"optimizer": {"rate": 1.0}, "epochs": 1, "give_up": None})
+    return apart_from_rate(config).but(training={"epochs": 1, "give_up": None})
+
+
+def apart_from_rate(config: Config) -> Config:
+    """Return a config with a rate that says nothing: what a study asks for, before tuning."""
+    return config.but(training={"optimizer": {"rate": 1.0}})
 
 
 def plan_name(study: str, dataset: str, smoke: bool) -> str:

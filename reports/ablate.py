@@ -24,6 +24,7 @@ from reports.request import (
     asked,
     keep_plan,
     new_plan,
+    plans_that_share,
     ready,
     same_or_refused,
     worker_count,
@@ -129,13 +130,16 @@ def _work(
         workers=workers.count,
         step=_time_steps(workers, plan, WARM_STEPS),
     )
+    sharing = plans_that_share(request, plan, manifest, store)
     announce(console, announcement)
+    narration.say_what_is_registered_too(console, sharing, request.dry_run)
     narration.say_what_can_be_shown(console, announcement.work.plan, store)
     if request.dry_run:
         list_runs(console, announcement)
         say(console, "dry run", "nothing was written and nothing trained")
         return Done(plan, store, is_dry=True)
-    keep_plan(plan, store)
+    for one in (plan, *sharing):
+        keep_plan(one, store)
     progress = Progress(console, [plan], store, {plan.name: seeds})
     plan = _train(progress, console, plan, store, workers, seeds)
     say(console, "took", progress.summary(workers.count))

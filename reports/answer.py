@@ -12,7 +12,7 @@ from reports import words
 from reports.deviations import Deviation, deviations
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
 from reports.ledger import Row, State, surprise
-from reports.sections import Section, real
+from reports.sections import Nearness, Section, real
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -55,16 +55,17 @@ def answer(found: Sequence[Section], ledger: Sequence[Row]) -> Answer:
 def leading(found: Sequence[Section]) -> tuple[Section, Effect] | None:
     """Return what speaks first: the most surprising decided claim on the paper's own data.
 
-    Else the most surprising decided effect elsewhere, else the first study that has any run.
+    Else on a copy of it, else the most surprising decided effect elsewhere, else the first study
+    that has any run.
     """
     pairs = [(section, effect) for section in real(found) for effect in section.comparison.effects]
-    for own in (True, False):
+    for nearness in Nearness:
         decided = [
             (section, effect)
             for section, effect in pairs
             if effect.verdict in DECIDED
-            and (section.comparison.setting in ON_THE_PAPERS_DATA) is own
-            and (effect.contrast.claim is not None or not own)
+            and section.nearness is nearness
+            and (effect.contrast.claim is not None or nearness is Nearness.OTHER)
         ]
         if decided:
             return max(decided, key=lambda pair: surprise(pair[1]) or 0.0)
@@ -145,8 +146,13 @@ def minds(section: Section, effect: Effect, in_force: Sequence[Deviation]) -> tu
     return tuple(lines)
 
 
-def facts(found: Sequence[Section]) -> tuple[Fact, ...]:
-    """Return when it was registered, how many runs, how rates were chosen, and who made them."""
+def facts(found: Sequence[Section], waiting: Sequence[Section] = ()) -> tuple[Fact, ...]:
+    """Return when it was registered, how many runs, how rates were chosen, and who made them.
+
+    Args:
+        found: Studies that have runs.
+        waiting: Studies that were registered because they share some, and have not been asked for.
+    """
     studies = [section for section in real(found) if section.comparison.done]
     if not studies:
         return ()
@@ -157,7 +163,9 @@ def facts(found: Sequence[Section]) -> tuple[Fact, ...]:
             ("runs", _counted_runs(studies)),
             ("tuned alike", _tuned(studies)),
             ("on the clock", f"{_clock(studies)} of training and evaluation"),
+            ("registered, not run", ", ".join(sorted(s.plan.definition.study for s in waiting))),
         )
+        if text
     )
 
 

@@ -52,23 +52,6 @@ def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
     return caveats
 
 
-def older_runs(plan: Plan, records: Sequence[Record]) -> int:
-    """Return how many records were written before a plan was registered."""
-    return sum(record.provenance.at < plan.registered.at for record in records)
-
-
-def known_before(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
-    """Return how many runs are older than the plan, whose question may then have known them."""
-    older = older_runs(plan, records)
-    if not older:
-        return ()
-    verb = "is" if older == 1 else "are"
-    return (
-        f"{runs_in_words(older)} of {len(records)} {verb} older than the plan, which was "
-        f"registered {plan.registered.at:%Y-%m-%d %H:%M} UTC: it may have been made knowing them",
-    )
-
-
 def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:
     """Return at which other thresholds an effect turns round, and which were passed unseen."""
     caveats = []

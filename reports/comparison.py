@@ -25,19 +25,19 @@ from reports.caveats import (
     ArmRow,
     caveats_of_arms,
     elsewhere,
-    known_before,
     made_by,
-    older_runs,
     since,
     unmeasured,
 )
 from reports.effect import UNDECIDED, AtThreshold, Bound, Effect, Verdict, verdict
+from reports.foreknowledge import Seen, known_before, older_runs, seen_on_copies
 from reports.preconditions import (
     Records,
     diverged_together,
     norm_activity,
     rate_left_open,
     rate_step,
+    uncontrolled,
     unmet,
 )
 
@@ -76,7 +76,8 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
     seeds = one.seeds if seeds is None else seeds
     records = find_records(plan, store, seeds)
     rows = tuple(_row(plan, arm, found) for arm, found in records.items())
-    effects = _judged(plan, records, len(seeds))
+    seen = seen_on_copies(plan, store)
+    effects = _judged(plan, records, len(seeds), seen)
     everything = [record for found in records.values() for record in found.values()]
     return Comparison(
         study=one.study,
@@ -93,7 +94,7 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
             *elsewhere(plan, effects),
             *unmeasured(plan, everything),
         ),
-        older=known_before(plan, everything),
+        older=known_before(plan, everything, seen),
         made_by=made_by(everything),
         since=since(plan, everything),
     )
@@ -112,9 +113,9 @@ def find_records_of(plan: Plan, store: Store, arm: str, seeds: Sequence[int]) ->
     return {seed: record for seed, run in runs.items() if (record := store.find(run))}
 
 
-def _judged(plan: Plan, records: Records, planned: int) -> tuple[Effect, ...]:
+def _judged(plan: Plan, records: Records, planned: int, seen: Seen) -> tuple[Effect, ...]:
     one = plan.definition
-    effects = [_effect(plan, contrast, records, planned) for contrast in one.contrasts]
+    effects = [_effect(plan, contrast, records, planned, seen) for contrast in one.contrasts]
     tested = [effect.contrast.judged and one.judged for effect in effects]
     # The correction is for all judged contrasts, so none is judged before all are there. What is
     # only shown is in no test.
@@ -195,7 +196,7 @@ def _mean(values: Sequence[float], metric: Metric) -> float:
     return float(np.mean(values))
 
 
-def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> Effect:
+def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen: Seen) -> Effect:
     metric = contrast.metric or plan.definition.metric
     ratio = metric.is_ratio
     sides = _sides(plan, contrast, metric, records)
@@ -239,11 +240,11 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int) -> E
         if bound == "none" and not diverged_together(contrast, records)[0]
         else None,
         pair_correlation=statistics.correlation(x, y),
-        unmet=unmet(contrast, metric, records),
+        unmet=uncontrolled(plan, contrast) or unmet(contrast, metric, records),
         rate_left_open=rate_left_open(plan, contrast, metric, interval.mean),
         rate_step=rate_step(plan, contrast),
         norm_activity=_activity(contrast, records),
-        known_before=older_runs(plan, _compared(contrast, metric, records)),
+        known_before=older_runs(plan, _compared(contrast, metric, records), seen),
         at_thresholds=at_thresholds,
         seconds_ratio=_seconds_ratio(plan, contrast, interval.mean)
         if ratio and bound == "none"

@@ -103,6 +103,7 @@ def _study(section: Section) -> dict[str, Any]:
         "definition": definition.model_dump(mode="json", exclude={"arms", "threads"}),
         "about": plan.about.model_dump(mode="json", exclude={"passes", "source"}),
         "headline": section.headline,
+        "side_effects": list(section.side_effects),
         "arms": {
             arm: {"differs": section.differs[arm], "config": config.model_dump(mode="json")}
             for arm, config in definition.arms.items()

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ablations.contrast import Contrast, NormActive, Overfits, Precondition, Reaches
 from ablations.metrics import Metric
+from ablations.side_effects import side_effects
 from ablations.store import Store
 from ablations.studies import find_study
 from ablations.study import NEEDED, Base, Study
@@ -55,6 +56,8 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
         _paragraph(console, "" if number else "arms", line)
     for number, line in enumerate(_contrasts(study, dataset)):
         _paragraph(console, "" if number else "compared", line)
+    for number, line in enumerate(_besides(study, dataset)):
+        _paragraph(console, "" if number else "changes besides", line)
     _paragraph(console, "held fixed", _held_fixed(study, dataset))
     pace = effort.speed(stores)
     for number, (where, base) in enumerate(study.bases.items()):
@@ -100,7 +103,7 @@ def _told_apart(effect: Effect, effects: Sequence[Effect]) -> str:
 
 
 def _held_fixed(study: Study, dataset: str) -> str:
-    rates = study.bases[dataset].rates
+    rates, finer = study.bases[dataset].rates, study.bases[dataset].refine
     followers = [name for name, arm in study.arms.items() if arm.tuned_as]
     pinned = any(study.config(dataset, arm).pinned for arm in study.arms)
     shared = "all else but chance, of which each arm says what is free" if pinned else SHARED
@@ -108,6 +111,7 @@ def _held_fixed(study: Study, dataset: str) -> str:
         return f"{shared}; the rate, {rates[0]:g}"
     chosen = (
         f"{shared}; each arm has the rate that suits it, of {', '.join(f'{r:g}' for r in rates)}"
+        f"{', and then closer to the best' if finer else ''}"
     )
     return f"{chosen}, but for those that take another's" if followers else chosen
 
@@ -181,6 +185,18 @@ def _contrasts(study: Study, dataset: str) -> Iterator[str]:
         for contrast in group:
             start = contrast.arm if alike else f"{contrast.between}, {by}"
             yield f"{start}: {_expected(contrast, contrast.metric or primary)}"
+
+
+def _besides(study: Study, dataset: str) -> Iterator[str]:
+    """Yield what the arms of a contrast differ in besides the idea; of many, none is listed."""
+    if len(study.contrasts) > LISTED:
+        return
+    for contrast in study.contrasts:
+        if contrast.number is not None or contrast.arm == contrast.against:
+            continue
+        arms = (study.config(dataset, arm) for arm in (contrast.arm, contrast.against))
+        if said := side_effects(*arms):
+            yield f"{contrast.between}: {'; '.join(said)}"
 
 
 def _compared_by(contrast: Contrast, primary: Metric) -> tuple[str, str]:

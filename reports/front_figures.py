@@ -15,7 +15,6 @@ from ablations.metrics import TimeTo
 from ablations.store import Store
 from reports.answer import Answer
 from reports.comparison import find_records
-from reports.effect import ON_THE_PAPERS_DATA
 from reports.figures import comparison_curves, draw_curves, draw_speed_ups
 from reports.forest import ForestRow, draw_forest, one_a_claim
 from reports.pictures import STYLE
@@ -39,8 +38,8 @@ def figure_1(found: Sequence[Section]) -> Section | None:
         and any(run.epochs for of_arm in section.runs.values() for run in of_arm)
     ]
 
-    def distance(section: Section) -> tuple[bool, bool]:
-        return section.comparison.setting not in ON_THE_PAPERS_DATA, section.missing > 0
+    def distance(section: Section) -> tuple[int, bool]:
+        return section.nearness, section.missing > 0
 
     return min(times, key=distance, default=None)
 

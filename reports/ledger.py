@@ -12,6 +12,7 @@ import pandas as pd
 from ablations.claims import CLAIMS, Claim, Number
 from ablations.contrast import RATIO_MARGIN
 from ablations.plan import Plan
+from ablations.studies import STUDIES
 from alexnet.config import Frozen
 from alexnet.data.catalogue import called
 from reports import counts
@@ -65,9 +66,10 @@ class Row(Frozen):
 
     @property
     def needs_imagenet(self) -> bool:
-        """Whether nothing was trained for it, here or elsewhere, and a release would be needed."""
-        can_be = self.claim.study is not None and self.claim.is_of_imagenet
-        return can_be and self.state == "not run"
+        """Whether nothing was trained for it, and its study runs on releases of ImageNet alone."""
+        if self.claim.study is None or self.state != "not run":
+            return False
+        return all(name.startswith("imagenet") for name in STUDIES[self.claim.study].bases)
 
     @property
     def state(self) -> State:

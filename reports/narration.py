@@ -1,11 +1,13 @@
 """What `ablate` says: which question it asks, what it could show, and what it comes to."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
+from ablations.bases import PRACTICE_IMAGES
 from ablations.ensembles import with_ensembles
 from ablations.machine import cores
 from ablations.plan import Plan
@@ -40,9 +42,12 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
     elif study.bases[manifest.name].setting == "stand-in" and study.paper_dataset:
         paper = describe(study.paper_dataset)
         title = f": {manifest.title}" if manifest.title else ""
-        say(console, "PRACTICE DATA", f"{manifest.name}{title}.")
+        say(console, _stand_in(manifest.name), f"{manifest.name}{title}.")
         say(console, "", f"The paper used {paper.title}.")
-        say(console, "", "What follows rehearses the method; the claim itself stays open.")
+        if manifest.name in PRACTICE_IMAGES:
+            say(console, "", "What follows rehearses the method; the claim itself stays open.")
+        else:
+            say(console, "", "What follows shows which way it goes here; the claim stays open.")
         cost = f" ({paper.cost})" if paper.cost else ""
         say(console, "", f"The paper's own experiment, in one command{cost}:")
         say(console, "", f"    {own_experiment(study, paper)}")
@@ -61,6 +66,16 @@ def averaged(console: Console, plan: Plan, store: Store) -> Plan:
     for problem in store.problems[known:]:
         say(console, "set aside", problem)
     return plan
+
+
+def say_what_is_registered_too(console: Console, plans: Sequence[Plan], dry: bool) -> None:
+    """Say which other studies are registered before the first run that they share."""
+    if not plans:
+        return
+    names = ", ".join(sorted(plan.definition.study for plan in plans))
+    say(console, "would register" if dry else "registers too", names)
+    say(console, "", "they share runs with it, and a plan younger than its runs decides nothing")
+    console.print()
 
 
 def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
@@ -160,7 +175,7 @@ def _results(store: Store) -> str:
 
 def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Comparison) -> None:
     stand_in = comparison.setting == "stand-in"
-    label = {"stand-in": "PRACTICE DATA", "own question": "ANSWER"}.get(
+    label = {"stand-in": _stand_in(comparison.dataset), "own question": "ANSWER"}.get(
         comparison.setting, "VERDICT"
     )
     effects = comparison.effects if plan.about.shows == "effects" else ()
@@ -170,7 +185,7 @@ def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Compar
         return
     paper = describe(study.paper_dataset)
     claim, stays = (f"CLAIM {study.claim}", "stays") if study.claim else ("THE CLAIMS", "stay")
-    say(console, claim, f"{stays} open: these are not the paper's images.")
+    say(console, claim, f"{stays} open: {words.why_a_stand_in(plan)}.")
     if shipped := _shipped(study):
         say(console, "", shipped)
     cost = paper.cost
@@ -182,6 +197,10 @@ def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Compar
             cost = f"{cost}, {own} here" if cost else f"{own} here"
     say(console, "", f"The paper's own experiment{f' ({cost})' if cost else ''}:")
     say(console, "", f"    {own_experiment(study, paper)}")
+
+
+def _stand_in(dataset: str) -> str:
+    return "PRACTICE DATA" if dataset in PRACTICE_IMAGES else "STAND-IN"
 
 
 def _shipped(study: Study) -> str | None:

@@ -24,7 +24,7 @@ from reports.network_figure import draw_network
 from reports.pictures import save
 from reports.provenance import Provenance, provenance
 from reports.readings import readings_table
-from reports.sections import Section, sections
+from reports.sections import Section, begun, sections
 from reports.spread import spread_table
 from reports.tables import (
     arms_table,
@@ -70,22 +70,24 @@ class Report(NamedTuple):
 
 def gather(store: Store, study: str | None = None) -> Report:
     """Return all that a report on a results folder shows; with ``study``, its sections alone."""
-    everything = sections(store)
+    everything, waiting = begun(sections(store))
     claims = ledger([(section.plan, section.comparison) for section in everything])
-    asked_for = [s for s in everything if study in (None, s.plan.definition.study)]
+    asked_for = everything
+    if study is not None:
+        asked_for = [s for s in (*everything, *waiting) if s.plan.definition.study == study]
     inside = shown_runs(asked_for, store)  # may find files that are damaged
     return Report(
         sections=asked_for,
         everything=everything,
         claims=claims,
         front=answer(everything, claims),
-        facts=facts(everything),
+        facts=facts(everything, waiting),
         forest=forest(everything),
         deviations=deviations(everything),
         provenance=provenance(store, everything),
         results=paper_tables.results(everything, store),
         inside=inside,
-        problems=[*store.problems, *strangers(store, [s.plan for s in everything])],
+        problems=[*store.problems, *strangers(store, [s.plan for s in (*everything, *waiting)])],
     )
 
 

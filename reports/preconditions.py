@@ -9,6 +9,7 @@ from ablations.contrast import Contrast, NormActive, Overfits, Precondition, Rea
 from ablations.metrics import EarlyLoss, FinalError, Gap, Metric, TimeTo, observe
 from ablations.plan import Plan
 from ablations.record import Record
+from ablations.side_effects import blinded, scale_effects
 from ablations.store import Store
 from ablations.tuning import Choice, held_out
 
@@ -31,6 +32,27 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
         if why := _unmet(needed, metric, list(records[needed.arm].values())):
             return why
     return None
+
+
+def uncontrolled(plan: Plan, contrast: Contrast) -> str | None:
+    """Say what goes with what a claim is about, where the plan compares no control of it.
+
+    Without LRN activations are 1.68 times as large, twice: whatever that does is not LRN's doing.
+    Nor is it overlap's, if pooling without it does not reach most of a map.
+    """
+    one = plan.definition
+    if contrast.claim is None or not contrast.is_simple:
+        return None
+    arm, against = (one.arms[name].network for name in (contrast.arm, contrast.against))
+    if said := blinded(arm, against):
+        return f"in {contrast.arm} {' and '.join(said)}, where {contrast.against} reaches all"
+    said = scale_effects(arm, against)
+    if not said:
+        return None
+    return (
+        f"{contrast.arm} has {' and '.join(said)}, which {contrast.against} has otherwise, and the "
+        "plan has no control for that"
+    )
 
 
 def unmet_in_tuning(plan: Plan, contrast: Contrast, store: Store) -> str | None:

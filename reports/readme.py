@@ -4,6 +4,7 @@
 it is not current.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def evidence_text(store: Store) -> str:
         alt = "Every effect beside the paper's numbers"
         blocks.append(f"![{alt}](reports/evidence/forest.svg)")
         blocks.append(markdown(_judged_table(rows)).rstrip())
+    blocks.append(_arithmetic(found))
     if lead is not None:
         blocks.append("![Figure 1: training error against epochs](reports/evidence/figure1.svg)")
         blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
@@ -51,6 +53,21 @@ def evidence_text(store: Store) -> str:
 
 def _front(found: Sequence[Section]) -> Answer:
     return answer(found, ledger([(section.plan, section.comparison) for section in found]))
+
+
+def _arithmetic(found: Sequence[Section]) -> str:
+    """Return in which precision all runs were trained, and whether what that changes is known."""
+    counted: Counter[str] = Counter()
+    seen: set[str] = set()
+    for section in found:
+        precisions = section.plan.definition.precisions_of
+        for arm, runs in section.runs.items():
+            counted[precisions[arm]] += len({run.id for run in runs} - seen)
+            seen |= {run.id for run in runs}
+    said = " and ".join(f"{count} in {name}" for name, count in counted.items() if count)
+    measured = any(s.plan.definition.study == "bfloat16" and not s.missing for s in found)
+    unknown = "" if measured else "; what that changes, the study `bfloat16` has not measured yet"
+    return f"Arithmetic of the layers in the runs that are compared: {said}{unknown}."
 
 
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
@@ -89,9 +106,23 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
         seen = [effect for effect in seen if effect.verdict != "exploratory"]
         lines += [
             f"- {_titled(section)}, {how}: {named(effect, one.effects)}, {effect_sentence(effect)}"
+            f"{_among(section, effect, found)}"
             for effect in seen
         ]
     return ["Not judged, or not yet:", "\n".join(lines)] if lines else []
+
+
+def _among(section: Section, effect: Effect, found: Sequence[Section]) -> str:
+    """Say of which other study all runs of an effect are a part: it is no second evidence."""
+
+    def runs(of: Section, arms: Sequence[str]) -> set[str]:
+        return {run.id for arm in arms for run in of.runs[arm]}
+
+    mine = runs(section, effect.contrast.arms)
+    for other in found:
+        if other is not section and mine < runs(other, list(other.runs)):
+            return f"; these runs are among those of {other.plan.about.title}, above"
+    return ""
 
 
 def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """What a person asks `ablate` for, and the study, images and plan that it comes to."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ from ablations.in_process import Workers
 from ablations.machine import cores, provenance
 from ablations.messages import Probe
 from ablations.metrics import EnsembleError
-from ablations.plan import Plan, SecondLook
+from ablations.plan import Plan, PlanError, SecondLook
 from ablations.registration import about, define, refuse_difference
 from ablations.store import Store
-from ablations.studies import find_study
+from ablations.studies import STUDIES, find_study
 from ablations.study import Study
 from alexnet.config import Precision
 from alexnet.data.catalogue import CATALOGUE, read_manifest
@@ -200,6 +201,28 @@ def new_plan(request: Request, study: Study, manifest: Manifest, native: Precisi
         registered=provenance(request.command),
     )
     return _looked_at_again(request, plan)
+
+
+def plans_that_share(request: Request, plan: Plan, manifest: Manifest, store: Store) -> list[Plan]:
+    """Return the plans of other studies, not registered yet, that runs of one would answer.
+
+    Registered only after these are trained, they would be older than their runs, and so
+    exploratory: what is seen of a run may shape what is asked. Studies without verdicts need not.
+    """
+    one = plan.definition
+    others = dataclasses.replace(request, seeds=None, precision=one.precision)
+    found = []
+    for study in () if one.smoke else STUDIES.values():
+        path = store.plan_path(study.name, manifest.name, smoke=False)
+        if study.name == one.study or path.exists():
+            continue
+        try:
+            other = new_plan(others, shown_on(study, manifest), manifest, one.precision)
+        except (DatasetError, PlanError):
+            continue  # which cannot be shown on these images
+        if other.definition.judged and other.definition.shares_runs_with(one):
+            found.append(other)
+    return found
 
 
 def _smoke_seeds(study: Study) -> int:

@@ -1,5 +1,6 @@
 """What each plan in a results folder has come to, ready to be shown."""
 
+import enum
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,14 +8,24 @@ from datetime import datetime
 from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.record import Record
+from ablations.side_effects import side_effects
 from ablations.store import Store
 from alexnet.config import Config, Frozen
+from alexnet.data.catalogue import copies_of
 from reports import words
 from reports.comparison import Comparison, compare, find_records
-from reports.effect import Effect
+from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.facets import facets
 from reports.figures import THIN
 from reports.preconditions import Records
+
+
+class Nearness(enum.IntEnum):
+    """Of a comparison to the paper's own, the nearest first."""
+
+    OWN = 0  # as the paper has it
+    COPY = 1  # on its images, stored otherwise
+    OTHER = 2
 
 
 class OneRun(Frozen):
@@ -36,6 +47,7 @@ class Section(Frozen):
     second_look: Comparison | None
     headline: str
     differs: dict[str, dict[str, str]]  # by arm: what differs from the first contrast's reference
+    side_effects: tuple[str, ...]  # what the arms of a contrast differ in besides the idea
     runs: dict[str, tuple[OneRun, ...]]  # by arm, of the planned seeds
     later_runs: dict[str, tuple[OneRun, ...]]  # by arm, of seeds added since; none without any
     first_run: datetime | None  # when the first run of any kind was finished
@@ -46,6 +58,15 @@ class Section(Frozen):
     def name(self) -> str:
         """Study@dataset, as its files are called."""
         return self.plan.name
+
+    @property
+    def nearness(self) -> Nearness:
+        """How near it is to what the paper compared."""
+        if self.comparison.setting in ON_THE_PAPERS_DATA:
+            return Nearness.OWN
+        original = self.plan.about.paper_dataset
+        is_copy = original and self.comparison.dataset in copies_of(original)
+        return Nearness.COPY if is_copy else Nearness.OTHER
 
     @property
     def anchor(self) -> str:
@@ -108,6 +129,7 @@ def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
         second_look=compare(plan, store, plan.seeds) if plan.second_looks else None,
         headline=words.headline(plan, comparison),
         differs=_differences(plan),
+        side_effects=_side_effects(plan),
         runs=_runs(plan, found),
         later_runs=_runs(plan, later),
         first_run=min((record.provenance.at for record in everything), default=None),
@@ -148,6 +170,18 @@ def _differences(plan: Plan) -> dict[str, dict[str, str]]:
     }
 
 
+def _side_effects(plan: Plan) -> tuple[str, ...]:
+    """Return what changes beside the idea between the arms of each contrast, if anything does."""
+    arms = plan.definition.arms
+    pairs = dict.fromkeys(
+        (contrast.between, contrast.arm, contrast.against)
+        for contrast in plan.definition.contrasts
+        if contrast.number is None and contrast.arm != contrast.against
+    )
+    found = ((between, side_effects(arms[arm], arms[other])) for between, arm, other in pairs)
+    return tuple(f"{between}: {'; '.join(said)}" for between, said in found if said)
+
+
 def _reference(plan: Plan) -> str:
     contrast = plan.definition.contrasts[0]
     return contrast.against if contrast.number is None else contrast.arm
@@ -162,11 +196,21 @@ def _of_precision(plan: Plan, arm: str) -> dict[str, str]:
     return {"precision": one.precisions[arm]} if arm in one.precisions else {}
 
 
-def _order(section: Section) -> tuple[bool, bool, bool, bool, int, str]:
+def _order(section: Section) -> tuple[bool, bool, int, bool, int, str]:
     """Real before smoke, results before none, the paper's data, complete, what compares most."""
-    one = section.comparison
-    elsewhere, compared = one.setting == "stand-in", len(one.effects)
-    return one.smoke, one.done == 0, elsewhere, section.missing > 0, -compared, section.name
+    one, compared = section.comparison, len(section.comparison.effects)
+    return one.smoke, one.done == 0, section.nearness, section.missing > 0, -compared, section.name
+
+
+def begun(found: Sequence[Section]) -> tuple[list[Section], list[Section]]:
+    """Return the studies that have runs, and those registered for what they share with others.
+
+    All are of the first kind where none has runs.
+    """
+    waiting = [s for s in found if not (s.comparison.done or s.plan.choices)]
+    if len(waiting) == len(found):
+        return list(found), []
+    return [section for section in found if section not in waiting], waiting
 
 
 def real(found: Sequence[Section]) -> list[Section]:

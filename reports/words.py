@@ -17,7 +17,7 @@ from ablations.metrics import (
     TowerDifference,
 )
 from ablations.plan import Plan
-from alexnet.data.catalogue import called
+from alexnet.data.catalogue import called, copies_of
 from reports.caveats import ArmRow
 from reports.comparison import Comparison
 from reports.effect import DECIDED, UNDECIDED, Effect
@@ -252,6 +252,19 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
     return f"{text}; the paper says {paper_number(effect)}."
 
 
+def why_a_stand_in(plan: Plan) -> str:
+    """Return why a comparison that is a stand-in is none of the paper's own."""
+    original, here = plan.about.paper_dataset or "", plan.definition.dataset.name
+    why = [note.reason for note in plan.amendments if note.setting == "stand-in"]
+    if why:
+        return why[-1]
+    if here == original:
+        return "the networks, or their training, are not the paper's"
+    if here in copies_of(original):
+        return f"these are copies of the paper's images, {called(here)}"
+    return "these are not the paper's images"
+
+
 def speaks(comparison: Comparison) -> Effect:
     """Return the effect that a headline is about: of those that are decided, the largest.
 
@@ -371,8 +384,9 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
         case "exploratory":
             runs = "1 run is" if effect.known_before == 1 else f"{effect.known_before} runs are"
             return (
-                f"exploratory: {which}, {effect_sentence(effect)}; {runs} older than the plan, so "
-                "that it may have been made knowing them; unused seeds would settle it"
+                f"exploratory: {which}, {effect_sentence(effect)}; {runs} older than the plan, "
+                "here or on a copy of the images, so that it may have been made knowing them; "
+                "unused seeds would settle it"
             )
         case "open":
             return f"open: {which}, {what_would_decide(effect, test)}{active}"

@@ -123,7 +123,9 @@ def base_of(manifest: Manifest, study: str = "weight_decay") -> Base:
         # 37 classes: 513,802 parameters with ten, and 512 weights and a bias for each of 27 more.
         (32, None, 28, 513_802 + 27 * 513),
         (16, 32, 28, 513_802 + 27 * 513),
-        (64, 32, 28, 513_802 + 27 * 513),
+        # conv5 gives 64 maps of 3 x 3 where it gave one of 1 x 1: 512 units see 512 inputs more.
+        (64, None, 56, 513_802 + 27 * 513 + 512 * 64 * 8),
+        (33, None, 28, 513_802 + 27 * 513),
         # 60,965,224 with a thousand, 4,097 less for each of 963.
         (65, 256, 224, 60_965_224 - 963 * 4_097),
         (224, 256, 224, 60_965_224 - 963 * 4_097),
@@ -133,7 +135,7 @@ def base_of(manifest: Manifest, study: str = "weight_decay") -> Base:
 def test_the_network_is_chosen_by_the_images_size(
     size: int, resize: int | None, view: int, parameters: int
 ) -> None:
-    """Up to 64 pixels the small one, of 32; beyond the paper's, of 256."""
+    """Up to 64 pixels the small one, at 7/8 of them or of 32; beyond, the paper's, of 256."""
     config = base_of(images_of(size=size, classes=37)).config
     network = skeleton(config.network)
 
@@ -178,11 +180,40 @@ def test_it_says_in_place_of_what_the_images_stand() -> None:
 
     assert titled.left_open[0] == "Forty kinds of moss in place of ImageNet"
     assert "preset `paper`" in " ".join(titled.left_open[1:])  # what else is left open stays
+    assert "images of 224 pixels are scaled to 256" in titled.left_open
     small = base_of(images_of()).left_open
     assert small[0] == "mine in place of ImageNet"
     assert "10,000 of the images" in " ".join(small[1:])
     assert not any("photographs of ten classes" in line for line in small)
     assert titled.setting == base_of(images_of()).setting == "stand-in"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says", "never"),
+    [
+        (images_of(train=324), "trained on all 324 images", "10,000"),
+        (images_of(train=10_000), "trained on all 10,000 images", "of the images"),
+        (images_of(train=10_001), "trained on 10,000 of the images", "all "),
+        (images_of(size=64), "seen at 56 of 64 pixels", "scaled"),
+        (images_of(size=16), "images of 16 pixels are scaled to 32", "seen at"),
+        (images_of(size=32), "preset `alexnet_cifar`", "pixels"),
+    ],
+)
+def test_what_is_said_of_ones_own_images_is_so(manifest, says: str, never: str) -> None:
+    """How many are trained on, and how large they are seen."""
+    lines = base_of(manifest).left_open
+
+    assert any(says in line for line in lines), lines
+    assert not any(never in line for line in lines[1:]), lines
+
+
+def test_more_inputs_start_with_smaller_weights() -> None:
+    """576 for 64: a third of 0.12."""
+    config = base_of(images_of(size=64)).config
+
+    assert config.network.seen_by()["fc6"].units == 576
+    assert config.network.classifier[0].init.std == pytest.approx(0.04)
+    assert base_of(images_of(size=32)).config.network.classifier[0].init.std == 0.12
 
 
 @pytest.mark.parametrize("name", ["relu_vs_tanh", "six_times"])

@@ -275,6 +275,18 @@ def test_how_finely_the_rates_are_known_stands_beside_the_interval(choices, step
     assert ("rates a factor of" in headline(plan, comparison)) is (step is not None)
 
 
+@pytest.mark.parametrize(("claim", "word"), [("C13", "open"), (None, "same way")])
+def test_lrn_removed_whole_decides_no_claim_about_lrn(claim, word, results) -> None:
+    """It takes its factor along, once in this network; a question of one's own may be of both."""
+    contrast = HELPS.but(claim=claim)
+    plan = of_errors(contrast)
+
+    (effect,) = compare(plan, with_measures(plan, results, BETTER)).effects
+
+    assert effect.verdict == word
+    assert ("a factor k^-beta of 0.59 after conv1" in (effect.unmet or "")) is (claim is not None)
+
+
 def test_what_tuning_already_rules_out_is_said_before_the_comparison(results) -> None:
     """The reference's two tuning runs fit 40 % of the training images wrong: no overfitting."""
     contrast = HELPS.but(precondition=Overfits(arm="without"))
@@ -382,6 +394,38 @@ def test_what_was_readable_when_the_plan_was_made_is_exploratory(
         assert line.startswith("exploratory: with against without, -10.00 points")
         assert "6 runs are older than the plan" in line
         assert not comparison.has_verdicts
+
+
+@pytest.mark.parametrize(
+    ("seed", "minutes", "seen"),
+    [(0, 1, 1), (0, -1, 0), (9, 1, 0)],
+    ids=["before the plan", "after it", "another seed"],
+)
+def test_what_was_seen_on_a_copy_of_the_images_is_exploratory(seed, minutes, seen, results) -> None:
+    """The same network and seed on CIFAR-10's JPEG copy, at another rate even."""
+    plan = at_rates(HELPS)
+    registered = PROVENANCE.but(at=PROVENANCE.at - timedelta(minutes=1))
+    plan = plan.model_copy(update={"registered": registered})  # before its own runs
+    store = with_measures(plan, results, BETTER)
+    mine = plan.run("with", seed)
+    copied = mine.but(
+        dataset=mine.dataset.but(name="cifar10_jpeg", digest="ab" * 32),
+        config=mine.config.but(training={"optimizer": {"rate": 0.5}}),
+    )
+    at = registered.at - timedelta(minutes=minutes)
+    store.add(record_of(copied, [0.5]).but(provenance=PROVENANCE.but(at=at)))
+
+    comparison = compare(plan, store)
+    (effect,) = comparison.effects
+
+    assert effect.known_before == seen
+    assert (effect.verdict == "exploratory") is bool(seen)
+    assert len(comparison.older) == seen
+    if seen:
+        assert (
+            "1 run of 12 had been seen with the same seeds on CIFAR-10 (JPEG copy)"
+            in (comparison.older[0])
+        )
 
 
 def test_an_effect_that_turns_round_says_where(results) -> None:

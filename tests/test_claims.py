@@ -66,16 +66,6 @@ def test_claims_and_studies_name_each_other(study) -> None:
         assert claim.study is None or claim.study in STUDIES
 
 
-def test_a_claim_is_of_imagenet_where_its_study_says_so() -> None:
-    """All that studies test but Figure 1's speed-up and the 13 and 11 % on CIFAR-10."""
-    tested = [claim for claim in CLAIMS.values() if claim.study]
-
-    for claim in tested:
-        original = STUDIES[claim.study].paper_dataset
-        assert claim.is_of_imagenet is original.startswith("imagenet"), claim.id
-    assert [claim.id for claim in tested if not claim.is_of_imagenet] == ["C09", "C14"]
-
-
 def test_numbers_are_read_as_the_paper_prints_them() -> None:
     """Units and all."""
     shown = {id_: [number(one) for one in CLAIMS[id_].paper] for id_ in ("C01", "C04", "C13")}

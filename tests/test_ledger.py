@@ -92,18 +92,18 @@ def test_the_papers_own_data_and_practice_data_stand_apart(results, tmp_path) ->
 
 
 def test_what_was_not_run_is_folded_by_what_it_needs(results) -> None:
-    """C14 is of CIFAR-10; 17 claims with a study are of ImageNet; 8 have none and are no count."""
+    """Three claims have a study on ImageNet alone; 16 can be run on small images; 8 have none."""
     empty = {title: [row.claim.id for row in rows] for title, rows in groups(ledger([]))}
 
     assert list(empty) == ["", "Needs ImageNet", "Not run yet", NEVER]
     assert empty[""] == [*COUNTED]
-    assert empty["Not run yet"] == ["C09", "C14"]
+    assert len(empty["Not run yet"]) == 16
+    assert {"C02", "C09", "C10", "C14", "C16", "C30"} <= set(empty["Not run yet"])
     assert empty[NEVER] == ["C06", "C07", "C08", "C11", "C12", "C19", "C24", "C26"]
-    assert len(empty["Needs ImageNet"]) == 17
-    assert {"C01", "C13", "C27"} <= set(empty["Needs ImageNet"])
+    assert set(empty["Needs ImageNet"]) == {"C01", "C03", "C27"}
 
     some = dict(groups(ledger([compared(results, "stand-in")])))
-    assert [row.claim.id for row in some["Not run yet"]] == ["C14"]
+    assert len(some["Not run yet"]) == 15
     assert "C09" in {row.claim.id for row in some[""]}
 
 

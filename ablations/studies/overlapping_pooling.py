@@ -2,30 +2,12 @@
 
 from collections.abc import Callable
 
-from ablations.arms import NO_AUGMENTATION, NO_DROPOUT, POOL_2_2
+from ablations.arms import NO_AUGMENTATION, NO_DROPOUT, equal_maps
 from ablations.bases import bases
 from ablations.study import Arm, Changes, Contrast, Gap, Overfits, Study
-from alexnet.architecture import windows
 from alexnet.config import Config, Pool
 
 SMALLER_GAP = {"margin": 0.005, "margin_reason": '"slightly": half a point would not be noticed'}
-OF_THE_WHOLE = "pool_of_the_whole"
-
-
-def equal_maps(config: Config) -> Changes:
-    """Return 2/2, rounded down, which leaves maps of the same size as 3/2.
-
-    A window that covers its whole map overlaps no other and stays: on images of 32 pixels the
-    last one sees a map of 3, of which 2/2 would leave out five places of nine.
-    """
-    network, last = config.network, config.network.convolutions[-1]
-    pool, seen = network.parts["pool"], network.seen_by()[last.name].side
-    side = windows(seen, last.size, last.stride, last.padding, last.rounding)
-    if not isinstance(pool, Pool) or side > pool.size:
-        return POOL_2_2
-    then = tuple(OF_THE_WHOLE if part == "pool" else part for part in last.then)
-    parts = {**POOL_2_2["network"]["parts"], OF_THE_WHOLE: pool}
-    return {"network": {"parts": parts, "convolutions": {last.name: {"then": then}}}}
 
 
 def released(config: Config) -> Changes:
@@ -85,11 +67,5 @@ STUDY = Study(
                  metric=Gap(), direction="lower", **SMALLER_GAP,
                  precondition=Overfits(arm="2/2, unregularised")),
     ),
-    bases=bases(
-        small_left_open=(
-            "the last pool covers its whole map, of 3, in both arms of equal maps; of a map of 7, "
-            "2/2 sees six rows and columns",
-            "2/2 as released leaves conv5 a single place, which says little of the paper's",
-        )
-    ),
+    bases=bases(),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """Response normalisation in cuda-convnet's networks for CIFAR-10 (section 3.3, footnote 3)."""
 
-from ablations.bases import TEN_VIEWS
+from ablations.bases import FIRST_UNSEEN, TEN_VIEWS
 from ablations.study import Arm, Base, Changes, Contrast, NormActive, Reaches, Study
 from alexnet.config import Config
 from alexnet.presets import (
@@ -28,6 +28,7 @@ CIFAR = Base(
     ),
     metric=TEN_VIEWS,
     rates=(0.001,),
+    first_seed=FIRST_UNSEEN,
     setting="closest reading",
     left_open=(
         f"{PAIR.epochs} epochs in every arm, about the recipe of the network with LRN as first "

@@ -3,6 +3,7 @@
 from itertools import product
 from typing import Any
 
+from ablations.bases import FIRST_UNSEEN
 from ablations.studies.relu_vs_tanh import GIVE_UP, RATES, base_config
 from ablations.study import Arm, Base, Contrast, Study, TimeTo
 from alexnet.config import ChannelMeans, FanIn, Relu, Tanh
@@ -65,6 +66,7 @@ CIFAR = Base(
     metric=TimeTo(training_error=THRESHOLD),
     rates=RATES,
     give_up=GIVE_UP,
+    first_seed=FIRST_UNSEEN,
     setting="closest reading",
     left_open=(
         "each reading fills in what the paper leaves open in another way; none has weight decay, "
@@ -97,7 +99,9 @@ STUDY = Study(
     bases={
         "cifar10": CIFAR,
         "cifar10_jpeg": CIFAR.but(
-            left_open=(*CIFAR.left_open, "the images are a copy of CIFAR-10 stored as JPEG")
+            setting="stand-in",
+            first_seed=0,
+            left_open=(*CIFAR.left_open, "the images are a copy of CIFAR-10 stored as JPEG"),
         ),
     },
     shows="readings",

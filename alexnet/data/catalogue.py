@@ -65,6 +65,7 @@ class Description(Frozen):
     licence: str
     downloads: tuple[Download, ...] = ()  # fastest first
     layout: str = ""  # what --source may be
+    copy_of: str = ""  # the dataset of which it has the same images, stored otherwise
     # of classes that are named by a code:
     titles: dict[str, str] = Field(default_factory=dict)
 
@@ -160,6 +161,7 @@ CATALOGUE = {
         ),
         Description(
             name="cifar10_jpeg",
+            copy_of="cifar10",
             called="CIFAR-10 (JPEG copy)",
             title="CIFAR-10 re-encoded as JPEG, a folder per class under train and test",
             fit=Fit(kind="own", size=32),
@@ -257,6 +259,19 @@ CATALOGUE = {
         ),
     )
 }
+
+
+def copies_of(name: str) -> frozenset[str]:
+    """Return the other datasets that have the same images as one, stored otherwise.
+
+    >>> sorted(copies_of("cifar10")), sorted(copies_of("imagenet"))
+    (['cifar10_jpeg'], [])
+    """
+    original = CATALOGUE[name].copy_of or name if name in CATALOGUE else name
+    return frozenset(
+        other for other, known in CATALOGUE.items()
+        if other != name and original in (other, known.copy_of)
+    )  # fmt: skip
 
 
 def suitable_base(size: int) -> str:
