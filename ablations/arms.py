@@ -20,7 +20,7 @@ NO_AUGMENTATION: Changes = {"inputs": NO_CROPS_OR_FLIPS["inputs"] | NO_COLOUR_NO
 NO_DECAY: Changes = {"training": {"optimizer": {"weight_decay": 0.0}}}
 POOL_2_2: Changes = {"network": {"parts": {"pool": Pool(size=2, stride=2, rounding="floor")}}}
 """Pooling that does not overlap and leaves maps of the same size: 55, 27, 13, 6 in the paper."""
-OF_THE_WHOLE = "pool_of_the_whole"
+OF_THE_WHOLE = "last_pool"
 """What pooling is called that covers its whole map, where other pooling changes."""
 
 

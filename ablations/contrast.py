@@ -10,7 +10,7 @@ from ablations.metrics import (
     Gap,
     Metric,
     SameClass,
-    TimeToLoss,
+    TimeToValid,
 )
 from alexnet.config import Fraction, Frozen, later
 
@@ -145,8 +145,8 @@ class Contrast(Frozen):
         if self.number is None:
             named.insert(1, self.against)
         named += [needed.arm for needed in self.preconditions]
-        if isinstance(self.metric, TimeToLoss):
-            named.append(self.metric.arm)
+        if isinstance(self.metric, TimeToValid):
+            named += self.metric.arms
         return tuple(dict.fromkeys(named))
 
     @property

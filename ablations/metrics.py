@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from ablations.record import Record
@@ -15,12 +16,14 @@ from alexnet.progress import (
     PARTS,
     early_loss,
     running_curve,
-    running_loss,
     time_to,
+    valid_curve,
 )
 
 SHUFFLES = 1_000
 """Ways to deal kernels to two towers that a run's own is compared with."""
+HALF = 0.5
+"""The mean rank of what is dealt by chance among others that are."""
 
 
 class TimeTo(Frozen):
@@ -31,12 +34,16 @@ class TimeTo(Frozen):
     training_error: Fraction
 
 
-class TimeToLoss(Frozen):
-    """Epochs until the running loss first falls to where ``arm`` ended with the same seed."""
+class TimeToValid(Frozen):
+    """Epochs until the held-out error first falls to what all of these arms end with.
+
+    That is the largest of their last held-out errors with the same seed: all of them get there,
+    and none is measured by an error that its own noise, as dropout's while training, holds up.
+    """
 
     is_ratio: ClassVar[bool] = True
-    kind: Literal["time_to_loss"] = "time_to_loss"
-    arm: str
+    kind: Literal["time_to_valid"] = "time_to_valid"
+    arms: tuple[str, ...] = Field(min_length=1)
 
 
 class FinalError(Frozen):
@@ -75,7 +82,8 @@ class SameClass(Frozen):
 
     is_ratio: ClassVar[bool] = False
     kind: Literal["same_class"] = "same_class"
-    by: Literal["hidden", "pixels"] = "hidden"  # distance in the last hidden layer, or in pixels
+    # distance in the last hidden layer, in that of the same network before training, or in pixels:
+    by: Literal["hidden", "untrained", "pixels"] = "hidden"
 
 
 class TowerDifference(Frozen):
@@ -87,6 +95,18 @@ class TowerDifference(Frozen):
     is_ratio: ClassVar[bool] = False
     kind: Literal["tower_difference"] = "tower_difference"
     kernels: Literal["as trained", "shuffled"] = "as trained"
+
+
+class TowerRank(Frozen):
+    """How unusual the towers' difference is among kernels dealt to them by chance, section 6.1.
+
+    The share of deals that leave the towers less far apart, ties by half: near 1 in a run whose
+    towers specialise, and anywhere from 0 to 1 alike, with a mean of 1/2, if they do not.
+    """
+
+    is_ratio: ClassVar[bool] = False
+    kind: Literal["tower_rank"] = "tower_rank"
+    kernels: Literal["as trained", "by chance"] = "as trained"
 
 
 class EnsembleError(Frozen):
@@ -114,12 +134,13 @@ class EnsembleError(Frozen):
 
 Metric = Annotated[
     TimeTo
-    | TimeToLoss
+    | TimeToValid
     | FinalError
     | Gap
     | EarlyLoss
     | SameClass
     | TowerDifference
+    | TowerRank
     | EnsembleError,
     Field(discriminator="kind"),
 ]
@@ -132,7 +153,9 @@ class Outcome(NamedTuple):
     bound: bool = False  # the run never got there, or diverged: it stands for something worse
 
 
-def observe(record: Record, metric: Metric, reference: Record | None = None) -> Outcome | None:
+def observe(
+    record: Record, metric: Metric, references: Sequence[Record] | None = None
+) -> Outcome | None:
     """Return the metric of a run; None if it was not measured when the record was written.
 
     A run that never reaches the threshold, or diverges, counts as its horizon, flagged as a
@@ -141,7 +164,7 @@ def observe(record: Record, metric: Metric, reference: Record | None = None) -> 
     Args:
         record: Of the run.
         metric: Of a single run; `EnsembleError` is of several.
-        reference: The run whose loss is to be reached, for `TimeToLoss`.
+        references: Runs of the same seed of all arms that `TimeToValid` names.
     """
     classes = record.run.config.network.classes
     if record.status == "diverged":
@@ -150,8 +173,8 @@ def observe(record: Record, metric: Metric, reference: Record | None = None) -> 
     match metric:
         case TimeTo(training_error=error):
             return _time(record, time_to(error, running_curve(record.curve)))
-        case TimeToLoss():
-            curve, goal = running_loss(record.curve), _last_loss(reference, classes)
+        case TimeToValid():
+            curve, goal = valid_curve(record.curve), _common_level(references or ())
             return None if curve is None or goal is None else _time(record, time_to(goal, curve))
         case FinalError():
             return _measured(_error(record, metric))
@@ -164,19 +187,24 @@ def observe(record: Record, metric: Metric, reference: Record | None = None) -> 
             return _measured(early_loss(record.curve, tenths))
         case SameClass(by=by):
             near = seen.neighbours if seen else None
-            return None if near is None else Outcome(near.hidden if by == "hidden" else near.pixels)
+            return _measured(getattr(near, by)) if near else None
         case TowerDifference(kernels=kernels):
             selectivity = seen.colour_selectivity if seen else None
             if not selectivity:
                 return None
             return Outcome(tower_difference(selectivity, kernels == "shuffled"))
+        case TowerRank(kernels=kernels):
+            selectivity = seen.colour_selectivity if seen else None
+            if not selectivity:
+                return None
+            return Outcome(tower_rank(selectivity) if kernels == "as trained" else HALF)
         case EnsembleError():
             raise TypeError("an ensemble is of several runs; see ablations.ensembles")
 
 
 def _of_a_diverged_run(metric: Metric, classes: int, horizon: float) -> Outcome | None:
     match metric:
-        case TimeTo() | TimeToLoss():
+        case TimeTo() | TimeToValid():
             return Outcome(horizon, bound=True)
         case FinalError(top=top):
             return Outcome(1 - top / classes, bound=True)
@@ -184,20 +212,25 @@ def _of_a_diverged_run(metric: Metric, classes: int, horizon: float) -> Outcome 
             return Outcome(math.log(classes), bound=True)
         case Gap() | TowerDifference():
             return Outcome(0.0, bound=True)
+        case TowerRank():
+            return Outcome(HALF, bound=True)
         case SameClass():
             return Outcome(1 / classes, bound=True)
         case EnsembleError():
             return None
 
 
-def _last_loss(record: Record | None, classes: int) -> float | None:
-    """Return the running loss that a run ended with; that of chance if it diverged."""
-    if record is None:
-        return None
+def _common_level(records: Sequence[Record]) -> float | None:
+    """Return the held-out error that all runs end with or below; of one that diverged, chance."""
+    ends = [_last_valid(record) for record in records]
+    known = [end for end in ends if end is not None]
+    return max(known) if known and len(known) == len(ends) else None
+
+
+def _last_valid(record: Record) -> float | None:
     if record.status == "diverged":
-        return math.log(classes)
-    curve = running_loss(record.curve)
-    return None if curve is None else float(curve.errors[-1])
+        return 1 - 1 / record.run.config.network.classes
+    return record.curve[-1].valid_error if record.curve else None
 
 
 def _time(record: Record, reached: float | None) -> Outcome:
@@ -215,23 +248,58 @@ def tower_difference(selectivity: Sequence[float], shuffled: bool) -> float:
     >>> tower_difference([0.1, 0.1, 0.9, 0.9], shuffled=False)
     0.8
     """
-    values = np.array(selectivity)
-    half = len(values) // 2
     if not shuffled:
-        return round(float(abs(values[:half].mean() - values[half:].mean())), 9)
+        return round(float(_apart(np.array([selectivity]))[0]), 9)
+    return float(_dealt(selectivity).mean())
+
+
+def tower_rank(selectivity: Sequence[float]) -> float:
+    """Return the share of ways to deal kernels to two towers that leave these less far apart.
+
+    Args:
+        selectivity: Of each kernel as trained, the first tower's first.
+
+    >>> tower_rank([0.0, 0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 1.0]) > 0.95
+    True
+    """
+    trained, dealt = tower_difference(selectivity, shuffled=False), _dealt(selectivity).round(9)
+    return float((dealt < trained).mean() + (dealt == trained).mean() / 2)
+
+
+def _dealt(selectivity: Sequence[float]) -> NDArray[np.float64]:
+    """Return how far apart towers are whose kernels are dealt by chance, (deals,)."""
     chance = np.random.default_rng(derive(0, "kernels dealt to towers"))
-    dealt = chance.permuted(np.tile(values, (SHUFFLES, 1)), axis=1)
-    return float(np.abs(dealt[:, :half].mean(1) - dealt[:, half:].mean(1)).mean())
+    return _apart(chance.permuted(np.tile(np.array(selectivity), (SHUFFLES, 1)), axis=1))
+
+
+def _apart(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far apart the means of both halves are, of each row (rows, kernels)."""
+    half = values.shape[1] // 2
+    apart: NDArray[np.float64] = np.abs(values[:, :half].mean(1) - values[:, half:].mean(1))
+    return apart
 
 
 def unmeasurable(metric: Metric, config: Config) -> str | None:
     """Say why runs of a config would not have a metric, or None."""
-    until, classes = config.training.until, config.network.classes
+    classes = config.network.classes
     if isinstance(metric, FinalError) and metric.top == 5 and classes < 10:
         return f"top-5 error is not measured with {classes} classes, fewer than ten"
     schedules = (config.training.schedule, config.training.bias_schedule)
     if metric.is_ratio and any(isinstance(one, Exponential) for one in schedules):
         return "its rate falls with the length of a run, and tuning shortens those of slow rates"
+    if wrong := _ends_too_early(metric, config):
+        return wrong
+    if isinstance(metric, TimeToValid) and not config.training.validates:
+        return (
+            "its runs do not measure the held-out error after each epoch (training "
+            "validate_each_epoch=True)"
+        )
+    return None
+
+
+def _ends_too_early(metric: Metric, config: Config) -> str | None:
+    """Say why runs that end at a training error would not have a metric, or None."""
+    until = config.training.until
     if until is None:
         return None
     if not isinstance(metric, TimeTo):

@@ -24,8 +24,9 @@ from ablations.metrics import (
     Metric,
     SameClass,
     TimeTo,
-    TimeToLoss,
+    TimeToValid,
     TowerDifference,
+    TowerRank,
     unmeasurable,
 )
 from alexnet.config import LRN, Config, Fraction, Frozen, GiveUp, Precision
@@ -42,6 +43,8 @@ Shows = Literal["effects", "readings", "spread"]
 """What a study comes to: effects, readings of one effect ranked, or how far seeds come apart."""
 Changes = dict[str, Any]
 """Of a config, as `Config.but` takes them."""
+NOT_FOR_RATES = (TimeToValid, SameClass, TowerDifference, TowerRank, EnsembleError)
+"""Metrics of several runs, or of what was learned beside the task: no rate is chosen by them."""
 NEEDED: dict[Quality, str] = {
     "colour": "colour images",
     "mirror": "images whose mirror images are natural",
@@ -220,7 +223,7 @@ class Study(Frozen):
     @model_validator(mode="after")
     def _says_what_it_expects(self) -> Self:
         for base in self.bases.values():
-            if isinstance(base.metric, TimeToLoss | SameClass | TowerDifference | EnsembleError):
+            if isinstance(base.metric, NOT_FOR_RATES):
                 raise ValueError(
                     f"rates cannot be chosen by {base.metric.kind}; name it in a "
                     "contrast, and another as the base's metric"
@@ -332,6 +335,7 @@ __all__ = [
     "Shows",
     "Study",
     "TimeTo",
-    "TimeToLoss",
+    "TimeToValid",
     "TowerDifference",
+    "TowerRank",
 ]  # fmt: skip

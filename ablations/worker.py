@@ -125,7 +125,10 @@ class Workbench:
                 tell(epoch)
             trained = time.perf_counter()
             near = Neighbourhood.of(network, data, config, run.precision)
-            measures, scores = evaluate(network, data, config, run.precision, run.sees_test, near)
+            start_again = build(config, run.seed, run.precision).to(self.device)
+            measures, scores = evaluate(
+                network, data, config, run.precision, run.sees_test, near, start_again
+            )
             if scores is not None:
                 kept["scores.safetensors"] = _scores(scores, data.test.labels)
             if run.sees_test and shows_anything(data):

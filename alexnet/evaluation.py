@@ -138,6 +138,7 @@ def evaluate(
     precision: Precision,
     see_test: bool,
     neighbourhood: Neighbourhood | None = None,
+    untrained: AlexNet | None = None,
 ) -> tuple[Measures, Scores | None]:
     """Measure a trained network; return the measures and its scores on ``test``.
 
@@ -150,6 +151,7 @@ def evaluate(
         precision: That it is measured in.
         see_test: Whether ``test`` may be seen.
         neighbourhood: Of this network on these images, if others will ask it too.
+        untrained: The same network with its initial weights, the control of what is learned.
     """
     network.eval()
     limit = config.training.images
@@ -169,10 +171,13 @@ def evaluate(
     if not see_test:
         return measures, None
     on_test = look(observer, test)
+    control = None
+    if untrained is not None:
+        control = Neighbourhood.of(untrained.eval(), data, config, precision)
     seen = {
         "test": on_test.one,
         "test_ten": on_test.ten,
-        "neighbours": neighbours(neighbourhood, test) if data.has_colour else None,
+        "neighbours": neighbours(neighbourhood, test, control) if data.has_colour else None,
     }
     return measures.model_copy(update=seen), on_test.scores
 
@@ -314,8 +319,16 @@ def colour_selectivity(kernels: Tensor) -> tuple[float, ...]:
     return tuple(round(max(0.0, value), 6) for value in selectivity.where(energy > 0, 0).tolist())
 
 
-def neighbours(neighbourhood: Neighbourhood, test: Images) -> Neighbours:
-    """Return how often near training images share a test image's class, section 6.1, Figure 4."""
+def neighbours(
+    neighbourhood: Neighbourhood, test: Images, control: Neighbourhood | None = None
+) -> Neighbours:
+    """Return how often near training images share a test image's class, section 6.1, Figure 4.
+
+    Args:
+        neighbourhood: Of the trained network.
+        test: Whose neighbours are looked for.
+        control: Of the same network, untrained.
+    """
     queries, among = clean_sample(test, QUERIES), neighbourhood.images
     observer = neighbourhood.observer
 
@@ -333,6 +346,7 @@ def neighbours(neighbourhood: Neighbourhood, test: Images) -> Neighbours:
         among=len(among),
         hidden=rate(observer.hidden(queries), neighbourhood.hidden),
         pixels=rate(seen.to(weight_type(observer.precision)), near),
+        untrained=rate(control.observer.hidden(queries), control.hidden) if control else None,
     )
 
 

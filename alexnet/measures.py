@@ -22,6 +22,7 @@ class Neighbours(Frozen):
     among: int  # training images, as many of each class
     hidden: float  # share of the same class, by distance in the last hidden layer
     pixels: float  # the same by distance in centred pixels
+    untrained: float | None = None  # in the last hidden layer with its initial weights
 
 
 class Measures(Frozen):

@@ -25,7 +25,7 @@ class Epoch(Frozen):
     loss: float  # mean cross-entropy, nats
     losses: tuple[float, ...] = ()  # the same in each tenth; records of old have none
     seconds: float
-    valid_error: float | None = later(None)  # a fraction; where the schedule follows it
+    valid_error: float | None = later(None)  # a fraction; where it was measured
 
     @property
     def error(self) -> float:
@@ -49,16 +49,12 @@ def running_curve(epochs: Sequence[Epoch]) -> Curve:
     return _over_a_window([e for epoch in epochs for e in epoch.errors], epochs)
 
 
-def running_loss(epochs: Sequence[Epoch]) -> Curve | None:
-    """Return the training loss, in nats, over the same window; None if not counted by tenths."""
-    if not all(epoch.losses for epoch in epochs):
+def valid_curve(epochs: Sequence[Epoch]) -> Curve | None:
+    """Return the held-out error after each epoch; None if one was not measured."""
+    errors = [epoch.valid_error for epoch in epochs if epoch.valid_error is not None]
+    if not errors or len(errors) < len(epochs):
         return None
-    sums = [
-        loss * count
-        for epoch in epochs
-        for loss, count in zip(epoch.losses, epoch.images, strict=True)
-    ]
-    return _over_a_window(sums, epochs)
+    return Curve(np.array([float(epoch.number) for epoch in epochs]), np.array(errors))
 
 
 def _over_a_window(sums: Sequence[float], epochs: Sequence[Epoch]) -> Curve:

@@ -220,5 +220,12 @@ class Training(Frozen):
     bias_schedule: Schedule | None = later(None)  # None: the biases' rate follows the weights'
     layer_rates: tuple[LayerRate, ...] = later(())
     images: PositiveInt | None = None  # only the first so many; None: all
+    validate_each_epoch: bool = later(False)  # a plateau does it anyway
     until: Until | None = None
     give_up: GiveUp | None = None
+
+    @property
+    def validates(self) -> bool:
+        """Whether the error on held-out images is measured after each epoch."""
+        follows = any(isinstance(one, Plateau) for one in (self.schedule, self.bias_schedule))
+        return self.validate_each_epoch or follows

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from alexnet.chance import stream_seed
-from alexnet.config import Config, Plateau, Precision
+from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset
 from alexnet.evaluation import Observer, measure
@@ -56,8 +56,7 @@ def fit(
     Raises:
         DivergedError: If the loss is not finite, at most a tenth of an epoch later.
     """
-    epochs = list(done)
-    follows_valid = Plateau in map(type, (config.training.schedule, config.training.bias_schedule))
+    epochs, validates = list(done), config.training.validates
     while not over(epochs, config):
         number = len(epochs) + 1
         start = time.perf_counter()
@@ -66,7 +65,7 @@ def fit(
         batches = training_batches(data, config, seed, number, image_type(precision))
         total = -(-len(data.train.first(config.training.images)) // config.training.batch)
         counts = _train(network, optimizer, batches, total, config, epochs, precision)
-        error = _valid_error(network, data, config, precision) if follows_valid else None
+        error = _valid_error(network, data, config, precision) if validates else None
         seconds = time.perf_counter() - start
         epochs.append(Epoch(number=number, **counts, valid_error=error, seconds=seconds))
         yield epochs[-1]

@@ -7,6 +7,7 @@ from alexnet.data.catalogue import called
 from reports import words
 from reports.effect import ON_THE_PAPERS_DATA
 from reports.figures import THIN
+from reports.rate_map import rate_curves, rate_readings
 from reports.sections import Section
 from reports.spread import spreads
 
@@ -44,8 +45,7 @@ def _of_figure(section: Section, store: Store) -> str:
     if plan.about.shows == "readings" and plan.choices:
         return (
             "Above: every reading with its seeds as small points and their geometric mean, the "
-            "largest first. Below: the ratio of mean epochs at every pair of rates, by tuning "
-            "runs; the dark line is where it passes the paper's."
+            f"largest first.{_of_rates(section, store)}"
         )
     if plan.about.shows == "spread" and spreads(plan, store):
         return f"Standard deviation over seeds, with its {INTERVAL}."
@@ -60,6 +60,18 @@ def _of_figure(section: Section, store: Store) -> str:
     return (
         f"{ours}Left: error counted while training over a window of one epoch; "
         f"{_lines(section)}{threshold}.{_drops(section)} Right: {_of_contrasts(section)}."
+    )
+
+
+def _of_rates(section: Section, store: Store) -> str:
+    """Return what is drawn of a network at several rates, and what it comes to."""
+    curves = rate_curves(section.plan, store)
+    if not curves:
+        return ""
+    said = "; ".join(rate_readings(curves))
+    return (
+        " Below: epochs against the rate, seeds as small points, a ring around the best, a hollow "
+        f"triangle where not every seed arrived{f': {said}' if said else ''}."
     )
 
 

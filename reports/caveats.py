@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from ablations.metrics import EnsembleError, TimeToLoss, observe
+from ablations.metrics import EnsembleError, TimeToValid, observe
 from ablations.plan import Plan
 from ablations.record import Record
 from alexnet.config import Frozen
@@ -83,7 +83,7 @@ def unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
     for contrast in one.contrasts:
         metrics += [m for m in (contrast.metric, contrast.against_metric) if m]
     # These two are not read from one record alone.
-    single = [m for m in metrics if not isinstance(m, EnsembleError | TimeToLoss)]
+    single = [m for m in metrics if not isinstance(m, EnsembleError | TimeToValid)]
     missing = sum(
         any(observe(record, m) is None for m in single)
         for record in records

@@ -10,7 +10,7 @@ from ablations.metrics import (
     Metric,
     Outcome,
     TimeTo,
-    TimeToLoss,
+    TimeToValid,
     observe,
 )
 from ablations.plan import Plan
@@ -256,8 +256,8 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen
 def _compared(contrast: Contrast, metric: Metric, records: Records) -> list[Record]:
     """Return the records whose numbers a contrast compares, each once."""
     arms = [contrast.arm, contrast.against, *(contrast.minus or ())]
-    if isinstance(metric, TimeToLoss):
-        arms.append(metric.arm)
+    if isinstance(metric, TimeToValid):
+        arms += metric.arms
     found = [record for arm in dict.fromkeys(arms) for record in records.get(arm, {}).values()]
     return list({record.run.id: record for record in found}.values())
 
@@ -288,11 +288,12 @@ def _outcomes(plan: Plan, arm: str, metric: Metric, records: Records) -> dict[in
     if isinstance(metric, EnsembleError):
         errors = plan.ensembles.get(arm, {}).get(metric.key, ())
         return {group: Outcome(error) for group, error in enumerate(errors)}
-    references = records[metric.arm] if isinstance(metric, TimeToLoss) else {}
+    others = [records[other] for other in metric.arms] if isinstance(metric, TimeToValid) else []
     return {
         seed: seen
         for seed, record in records[arm].items()
-        if (seen := observe(record, metric, references.get(seed))) is not None
+        if all(seed in other for other in others)
+        and (seen := observe(record, metric, [other[seed] for other in others])) is not None
     }
 
 

@@ -188,15 +188,20 @@ def _contrasts(study: Study, dataset: str) -> Iterator[str]:
 
 
 def _besides(study: Study, dataset: str) -> Iterator[str]:
-    """Yield what the arms of a contrast differ in besides the idea; of many, none is listed."""
+    """Yield what the arms of a contrast differ in besides the idea; of many, none is listed.
+
+    Parameters stand beside the arms.
+    """
     if len(study.contrasts) > LISTED:
         return
     for contrast in study.contrasts:
         if contrast.number is not None or contrast.arm == contrast.against:
             continue
         arms = (study.config(dataset, arm) for arm in (contrast.arm, contrast.against))
-        if said := side_effects(*arms):
-            yield f"{contrast.between}: {'; '.join(said)}"
+        said = [line for line in side_effects(*arms) if "parameters" not in line]
+        if said:
+            usual = contrast.against == study.contrasts[0].against
+            yield f"{contrast.arm if usual else contrast.between}: {'; '.join(said)}"
 
 
 def _compared_by(contrast: Contrast, primary: Metric) -> tuple[str, str]:

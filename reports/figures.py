@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablations.contrast import Pair
-from ablations.metrics import TimeTo, TimeToLoss
+from ablations.metrics import TimeTo
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data import catalogue
@@ -62,7 +62,7 @@ def draw(
     if plan.about.shows == "spread" and spreads(plan, store):
         return draw_spread(plan, store, STYLE)
     if plan.about.shows == "readings" and plan.choices:
-        return draw_readings(plan, comparison or compare(plan, store), STYLE)
+        return draw_readings(plan, comparison or compare(plan, store), store, STYLE)
     records = find_records(plan, store, plan.definition.seeds)
     drawn = comparison_curves(records)
     tuning = not any(drawn.values())
@@ -96,17 +96,15 @@ def _height(effects: Sequence[Effect]) -> float:
 
 def _labelled(effect: Effect, called: Mapping[str, str]) -> Effect:
     """Return an effect whose arms are called otherwise."""
-    contrast, metric = effect.contrast, effect.metric
+    contrast = effect.contrast
     names: dict[str, Any] = {
         side: called.get(arm, arm)  # the paper, too, may be a side
         for side, arm in (("arm", contrast.arm), ("against", contrast.against))
     }
     if contrast.minus is not None:
         names["minus"] = Pair(*(called[arm] for arm in contrast.minus))
-    if isinstance(metric, TimeToLoss):
-        metric = metric.model_copy(update={"arm": called[metric.arm]})
     named_so = contrast.model_copy(update=names)
-    return effect.model_copy(update={"contrast": named_so, "metric": metric})
+    return effect.model_copy(update={"contrast": named_so})
 
 
 def comparison_curves(records: Records) -> Curves:

@@ -22,6 +22,7 @@ from reports.comparison import Comparison, compare, tuning_spread
 from reports.figures import draw
 from reports.pictures import save
 from reports.preconditions import unmet_in_tuning
+from reports.rate_map import rate_curves, rate_readings, rate_table
 from reports.readings import readings_table
 from reports.readme import EVIDENCE
 from reports.spread import spread_table
@@ -123,6 +124,9 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         console.print()
         for line in table.to_string(index=False, justify="left").splitlines():
             say(console, "", line.rstrip())
+    if plan.about.shows == "readings":
+        for line in rate_readings(rate_curves(plan, store)):
+            say(console, "reading", line)
     for effect in comparison.effects:
         which = f"{effect.contrast.between}: " if len(comparison.effects) > 1 else ""
         shown = [
@@ -162,6 +166,8 @@ def tables(plan: Plan, comparison: Comparison, store: Store) -> list[pd.DataFram
     found = [arms_table(plan, comparison).drop(columns="verdict", errors="ignore")]
     if plan.about.shows == "readings":
         found.append(readings_table(comparison))
+        if curves := rate_curves(plan, store):
+            found.append(rate_table(curves))
     elif plan.about.shows == "spread":
         found.append(spread_table(plan, store))
     elif needs_contrasts(plan, comparison):

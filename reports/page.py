@@ -15,6 +15,7 @@ from alexnet.data.catalogue import called
 from reports import captions, document, paper_tables, words
 from reports.answer import Answer, Fact, answer, facts
 from reports.deviations import Deviation, deviations
+from reports.difference_figure import draw_differences
 from reports.figures import draw
 from reports.forest import ForestRow, draw_forest, draw_narrow_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, draw_share, figure_1
@@ -23,6 +24,7 @@ from reports.ledger import Row, groups, ledger, ledger_table, numbers
 from reports.network_figure import draw_network
 from reports.pictures import save
 from reports.provenance import Provenance, provenance
+from reports.rate_map import rate_curves, rate_table
 from reports.readings import readings_table
 from reports.sections import Section, begun, sections
 from reports.spread import spread_table
@@ -133,6 +135,8 @@ def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
         if (figure := draw(section.plan, store, comparison=section.comparison)) is not None:
             yield section.name, figure
         few = len(report.sections) <= MANY
+        if few and (moving := draw_differences(section.plan, store)) is not None:
+            yield f"{section.name}.differences", moving
         if few and (tuning := draw_tuning(section.plan)) is not None:
             yield f"{section.name}.tuning", tuning
 
@@ -171,6 +175,8 @@ def _render(
         "needs_contrasts": needs_contrasts,
         "numbers": numbers,
         "paper_tables": paper_tables,
+        "rate_curves": rate_curves,
+        "rate_table": rate_table,
         "readings_table": readings_table,
         "spread_table": spread_table,
         "thresholds_table": thresholds_table,

@@ -1,27 +1,21 @@
-"""A study of readings: the ratio of each, ranked, and at every pair of rates that was tried."""
+"""A study of readings: the ratio of each, ranked, and what it comes to at every rate."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from ablations.plan import Plan
-from ablations.tuning import Trial
+from ablations.store import Store
 from reports.comparison import Comparison
 from reports.effect import Effect
-from reports.words import estimate, interval, spoken, times
-
-PER_ROW = 4
-LARGEST = 8.0
-"""Times; above it the map's colour says no more."""
+from reports.rate_map import draw_rate_curves, rate_curves
+from reports.words import estimate, interval, metric_name, spoken, times
 
 
 def ranked(comparison: Comparison) -> list[Effect]:
@@ -49,71 +43,24 @@ def readings_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-class RateMap(NamedTuple):
-    """The ratio of two arms' times at every pair of rates, by their tuning runs."""
-
-    arm: str
-    against: str
-    rates: NDArray[np.float64]  # of the arm, (n,), rising
-    against_rates: NDArray[np.float64]  # (m,), rising
-    ratio: NDArray[np.float64]  # (m, n); NaN where neither got there
-    bound: NDArray[np.int64]  # (m, n); 1: at least so much, -1: at most, 0: as it is
-
-
-def rate_maps(plan: Plan) -> list[RateMap]:
-    """Return a map for every contrast of two arms that each chose a rate of its own."""
-    shared = plan.definition.tuned_as
-    found = []
-    for contrast in plan.definition.contrasts:
-        sides = [plan.choices.get(arm) for arm in (contrast.arm, contrast.against)]
-        if {contrast.arm, contrast.against} & shared.keys() or None in sides:
-            continue
-        trials = [sorted(one.trials, key=lambda t: t.rate) for one in sides if one is not None]
-        if all(trials):
-            found.append(_map(contrast.arm, contrast.against, *trials))
-    return found
-
-
-def _map(arm: str, against: str, mine: Sequence[Trial], other: Sequence[Trial]) -> RateMap:
-    shape = (len(other), len(mine))
-    ratio, bound = np.full(shape, np.nan), np.zeros(shape, dtype=np.int64)
-    for row, slow in enumerate(other):
-        for column, fast in enumerate(mine):
-            if not (slow.reached or fast.reached):
-                continue
-            # Whoever did not get there takes at least the epochs that were given.
-            times_of = [trial.mean if trial.reached else trial.epochs for trial in (slow, fast)]
-            ratio[row, column] = times_of[0] / times_of[1]
-            bound[row, column] = int(fast.reached) - int(slow.reached)
-    return RateMap(
-        arm,
-        against,
-        np.array([trial.rate for trial in mine]),
-        np.array([trial.rate for trial in other]),
-        ratio,
-        bound,
-    )
-
-
-def draw_readings(plan: Plan, comparison: Comparison, style: dict[Any, Any]) -> Figure | None:
-    """Draw the ranked readings and, beneath, the map of each; None without any of both."""
-    found, maps = ranked(comparison), rate_maps(plan)
-    if not found and not maps:
+def draw_readings(
+    plan: Plan, comparison: Comparison, store: Store, style: dict[Any, Any]
+) -> Figure | None:
+    """Draw the ranked readings and, beneath, epochs against the rate; None without any of both."""
+    found, curves = ranked(comparison), rate_curves(plan, store)
+    if not found and not curves:
         return None
-    rows = math.ceil(len(maps) / PER_ROW)
     top = 1.2 + 0.28 * max(3, len(found))
     with sns.axes_style("ticks"), mpl.rc_context(style):
-        figure = Figure(figsize=(10, top + 2.6 * rows), layout="constrained")
+        figure = Figure(figsize=(10, top + (4.0 if curves else 0)), layout="constrained")
         above, *below = figure.subfigures(
-            1 + bool(maps), 1, height_ratios=(top, 2.6 * rows) if maps else None, squeeze=False
+            1 + bool(curves), 1, height_ratios=(top, 4.0) if curves else None, squeeze=False
         ).ravel()
         _draw_ranked(above.subplots(), found, plan)
-        if maps:
-            panels = below[0].subplots(rows, PER_ROW, squeeze=False).ravel()
-            for axes, one in zip(panels, maps, strict=False):
-                _draw_map(axes, one, _paper(plan))
-            for axes in panels[len(maps) :]:
-                axes.set_visible(False)
+        if curves:
+            axes = below[0].subplots()
+            draw_rate_curves(axes, curves, metric_name(plan.definition.metric))
+            sns.despine(ax=axes)
     return figure
 
 
@@ -146,31 +93,3 @@ def _draw_ranked(axes: Axes, found: Sequence[Effect], plan: Plan) -> None:
     done, all_ = len(found), len(plan.definition.contrasts)
     axes.set_title(f"{plan.about.title}  {done} of {all_} readings", loc="left")
     sns.despine(ax=axes)
-
-
-def _draw_map(axes: Axes, one: RateMap, paper: float | None) -> None:
-    """Draw a cell a pair of rates, and where the ratio passes the paper's."""
-    scale = TwoSlopeNorm(0.0, -math.log(LARGEST), math.log(LARGEST))
-    logs = np.log(one.ratio)
-    axes.pcolormesh(logs, cmap="PuOr_r", norm=scale, edgecolors="white", linewidth=1)
-    for (row, column), value in np.ndenumerate(one.ratio):
-        if np.isnan(value):
-            continue
-        sign = {1: "> ", -1: "< "}.get(int(one.bound[row, column]), "")
-        dark = abs(logs[row, column]) > 0.7 * math.log(LARGEST)
-        axes.text(
-            column + 0.5, row + 0.5, f"{sign}{value:.2g}", ha="center", va="center", fontsize=7,
-            color="white" if dark else "0.15",
-        )  # fmt: skip
-    if paper is not None and min(logs.shape) > 1 and (one.ratio >= paper).any():
-        x, y = (np.arange(count) + 0.5 for count in logs.shape[::-1])
-        axes.contour(x, y, logs, levels=[math.log(paper)], colors="0.1", linewidths=1.2)
-    axes.set_xticks(
-        np.arange(len(one.rates)) + 0.5, [f"{rate:g}" for rate in one.rates], fontsize=7
-    )
-    against = [f"{rate:g}" for rate in one.against_rates]
-    axes.set_yticks(np.arange(len(against)) + 0.5, against, fontsize=7)
-    name, _, arm = one.arm.rpartition(": ")
-    axes.set_title(name or one.arm, fontsize=8, loc="left")
-    axes.set_xlabel(f"rate of {spoken(arm)}", fontsize=7)
-    axes.set_ylabel(f"rate of {spoken(one.against.rpartition(': ')[2])}", fontsize=7)

@@ -13,8 +13,9 @@ from ablations.metrics import (
     Metric,
     SameClass,
     TimeTo,
-    TimeToLoss,
+    TimeToValid,
     TowerDifference,
+    TowerRank,
 )
 from ablations.plan import Plan
 from alexnet.data.catalogue import called, copies_of
@@ -97,15 +98,20 @@ def metric_name(metric: Metric) -> str:
             return "test error minus clean training error"
         case EarlyLoss(share=share):
             return f"mean loss over the first {percent(share)} of training"
-        case TimeToLoss(arm=arm):
-            return f"epochs to the running loss that {arm} ends with"
+        case TimeToValid():
+            return "epochs to the held-out error that both end with"
         case SameClass(by=by):
-            how = "the last hidden layer" if by == "hidden" else "pixels"
+            last = "the last hidden layer"
+            how = {"hidden": last, "untrained": f"{last} before training"}.get(by, by)
             return f"nearest images of the same class, by {how}"
         case TowerDifference(kernels=kernels):
             return "difference of the towers' colour selectivity" + (
                 ", kernels shuffled" if kernels == "shuffled" else ""
             )
+        case TowerRank(kernels="as trained"):
+            return "deals by chance in which the towers differ less in colour"
+        case TowerRank():
+            return "what chance leaves"
         case EnsembleError(networks=1):
             return "top-1 test error of one network over ten views"
         case EnsembleError(networks=networks):

@@ -262,7 +262,9 @@ def test_pooling_2_2_of_small_images_leaves_no_place_of_the_last_map_out() -> No
         seen = torch.rand(64, 64, 3, 3, generator=torch.Generator().manual_seed(0))
         seen.requires_grad_()
         after = [
-            m for name, m in network.features.named_children() if name.startswith("conv5_pool")
+            module
+            for name, module in network.features.named_children()
+            if name.startswith("conv5") and name.endswith("pool")
         ]
         after[0](seen).sum().backward()
         return int((seen.grad.abs().sum((0, 1)) > 0).sum())

@@ -20,8 +20,9 @@ from ablations.study import (
     SameClass,
     Study,
     TimeTo,
-    TimeToLoss,
+    TimeToValid,
     TowerDifference,
+    TowerRank,
 )
 from alexnet.config import Exponential
 from alexnet.presets import tiny
@@ -46,7 +47,7 @@ BY_NUMBER = "a printed number is compared with by a difference of one metric"
         (SAME.but(against_metric=ONE), ONE, OTHER),
         (SAME.but(against_metric=FinalError(views="one")), ONE, OTHER),
         (CONTRAST.but(minus=PAIR, margin=1.25), TIME, DIFFERENCES),
-        (CONTRAST.but(minus=PAIR, margin=1.25), TimeToLoss(arm="with"), DIFFERENCES),
+        (CONTRAST.but(minus=PAIR, margin=1.25), TimeToValid(arms=("with",)), DIFFERENCES),
         (CONTRAST.but(minus=PAIR, against_metric=TEN), ONE, DIFFERENCES),
         (CONTRAST.but(minus=PAIR), FIVE, DIFFERENCES),
         (CONTRAST.but(number=0.375), ONE, "a number is compared with by against='the paper'"),
@@ -65,7 +66,7 @@ BY_NUMBER = "a printed number is compared with by a difference of one metric"
         (CONTRAST.but(direction=None, paper=-2.6), FIVE, ERRORS),
         (CONTRAST.but(margin=0.5), Gap(), ERRORS),
         (CONTRAST.but(margin=1.0), TIME, "times are compared as a ratio"),
-        (CONTRAST.but(margin=0.005), TimeToLoss(arm="with"), "times are compared as a ratio"),
+        (CONTRAST.but(margin=0.005), TimeToValid(arms=("with",)), "times are compared as a ratio"),
         (CONTRAST.but(margin=1.25, paper=-2.0), TIME, "times are compared as a ratio"),
         (CONTRAST.but(direction=None), ONE, "say which way it should go"),
         (CONTRAST.but(direction=None, paper=1.0, margin=1.25), TIME, "say which way it should go"),
@@ -100,7 +101,7 @@ def test_what_cannot_be_compared_is_said(contrast: Contrast, metric: Metric, mes
         (CONTRAST.but(minus=PAIR), ONE),
         (CONTRAST.but(minus=PAIR), Gap()),
         (CONTRAST.but(minus=PAIR, margin=0.5), EarlyLoss()),
-        (CONTRAST.but(margin=1.01), TimeToLoss(arm="with")),
+        (CONTRAST.but(margin=1.01), TimeToValid(arms=("with",))),
         (CONTRAST.but(margin=0.1), SameClass()),
         (CONTRAST.but(margin=3.0), EarlyLoss()),  # nats, not fractions
         (CONTRAST.but(direction="lower", paper=0.5, margin=1.25), TIME),
@@ -134,7 +135,7 @@ def test_a_contrast_names_every_arm_that_it_needs_once() -> None:
     assert contrast.but(minus=("c", "d"), precondition=NormActive(arm="e")).arms == tuple("abcde")
     assert contrast.but(against="a").arms == ("a",)
     assert contrast.but(against=THE_PAPER, number=0.375).arms == ("a",)
-    assert contrast.but(metric=TimeToLoss(arm="f")).arms == ("a", "b", "f")
+    assert contrast.but(metric=TimeToValid(arms=("f",))).arms == ("a", "b", "f")
 
 
 def test_a_contrast_in_words() -> None:
@@ -213,7 +214,7 @@ def test_arms_that_differ_in_whose_rate_they_take_or_in_precision_are_two() -> N
 
 @pytest.mark.parametrize(
     "metric",
-    [TimeToLoss(arm="with"), SameClass(), TowerDifference(), FIVE],
+    [TimeToValid(arms=("with",)), SameClass(), TowerDifference(), TowerRank(), FIVE],
     ids=lambda metric: metric.kind,
 )
 def test_a_rate_cannot_be_chosen_by_what_needs_other_runs_or_test_images(metric: Metric) -> None:
@@ -226,12 +227,14 @@ def test_a_rate_cannot_be_chosen_by_what_needs_other_runs_or_test_images(metric:
         bases={"fashion_mini": BASE.but(metric=metric)},
         contrasts=(CONTRAST.but(margin=margin),),
     )
-    assert study_of(contrasts=(contrast,), seeds=30).contrasts == (contrast,)
+    validated = BASE.but(config=BASE.config.but(training={"validate_each_epoch": True}))
+    study = study_of(contrasts=(contrast,), seeds=30, bases={"fashion_mini": validated})
+    assert study.contrasts == (contrast,)
 
 
-def test_a_loss_to_reach_is_of_an_arm_that_there_is() -> None:
+def test_an_error_to_reach_is_of_an_arm_that_there_is() -> None:
     """Else a comparison would look for its runs in vain."""
-    contrast = CONTRAST.but(metric=TimeToLoss(arm="nobody"), margin=1.25)
+    contrast = CONTRAST.but(metric=TimeToValid(arms=("with", "nobody")), margin=1.25)
 
     refused("a contrast names arm 'nobody'; the study has with, without", contrasts=(contrast,))
 
@@ -256,13 +259,13 @@ def test_contrasts_that_differ_in_what_they_take_off_are_not_the_same_twice(fiel
 @pytest.mark.parametrize(
     ("config", "metric", "message"),
     [
-        (UNTIL, TimeToLoss(arm="with"), "its runs end at 0.25 training error (until)"),
+        (UNTIL, TimeToValid(arms=("with",)), "its runs end at 0.25 training error (until)"),
         (UNTIL, SameClass(), "so same_class cannot be compared"),
         (UNTIL, FIVE, "so ensemble_error cannot be compared"),
         (FEW, FinalError(top=5), "top-5 error is not measured with 5 classes"),
         (
             tiny().but(training={"schedule": Exponential(fall=250, steps=4)}),
-            TimeToLoss(arm="with"),
+            TimeToValid(arms=("with",)),
             "its rate falls with the length of a run",
         ),
     ],
@@ -369,10 +372,12 @@ def test_grey_images_leave_out_contrasts_with_an_arm_that_needs_colours() -> Non
     assert grey.arms.keys() == {"with", "without"}
 
 
-def test_grey_images_leave_out_contrasts_to_a_loss_that_needs_colours() -> None:
+def test_grey_images_leave_out_contrasts_to_an_error_that_needs_colours() -> None:
     """Its runs would be looked for in vain."""
-    contrasts = (CONTRAST, CONTRAST.but(metric=TimeToLoss(arm="third"), margin=1.25))
-    grey = coloured(contrasts=contrasts).on("mine", frozenset({"mirror"}))
+    contrasts = (CONTRAST, CONTRAST.but(metric=TimeToValid(arms=("third",)), margin=1.25))
+    validated = BASE.but(config=BASE.config.but(training={"validate_each_epoch": True}))
+    study = coloured(contrasts=contrasts, bases={"cifar10": validated})
+    grey = study.on("mine", frozenset({"mirror"}))
 
     assert grey.contrasts == contrasts[:1]
 

@@ -178,11 +178,15 @@ def test_what_a_network_learns_brings_its_classes_together(config: Config, image
     before, _ = evaluate(build(config, 0), images, config, "float32", see_test=True)
     learning = config.but(training={"epochs": 15}, inputs={"colour": None})
     network, _ = train(learning, images)
-    after, _ = evaluate(network, images, learning, "float32", see_test=True)
+    after, _ = evaluate(
+        network, images, learning, "float32", see_test=True, untrained=build(config, 0)
+    )
 
     assert before.neighbours is not None
     assert after.neighbours is not None
     assert after.neighbours.hidden >= before.neighbours.hidden
+    assert after.neighbours.untrained == before.neighbours.hidden  # its own control
+    assert before.neighbours.untrained is None
 
 
 def test_grey_images_have_no_colour_to_measure(config: Config, images: Dataset) -> None:

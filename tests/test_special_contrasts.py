@@ -1,11 +1,10 @@
 """What a comparison makes of two metrics, differences of differences and printed numbers."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import epochs_of, measures_of, record_of
+from conftest import measures_of, record_of
 from plans import HELPS, in_setting, planned, with_measures
 from test_metrics_of_runs import SEEN, falling
 
@@ -19,11 +18,10 @@ from ablations.study import (
     FinalError,
     Gap,
     Study,
-    TimeToLoss,
+    TimeToValid,
 )
 from alexnet.measures import Measures
 from alexnet.presets import tiny
-from alexnet.progress import running_loss, time_to
 from reports.comparison import compare
 from reports.effect import Effect
 from reports.page import write_report
@@ -348,29 +346,30 @@ def test_a_smoke_run_of_a_demonstration_is_not_shown_as_a_result(results: Path) 
     assert compare(smoke, filled(smoke, results, {})).effects[0].verdict == "incomplete"
 
 
-def test_a_time_to_a_loss_is_compared_seed_by_seed(results: Path) -> None:
-    """Each to where the other arm ended with the same seed: half as long is twice as fast.
+def test_a_time_to_a_held_out_error_is_compared_seed_by_seed(results: Path) -> None:
+    """Each to what both end with, with the same seed: half as long is twice as fast.
 
-    With seed 0 "without" ends at 1.0, which it reaches at 1.5, and "with" passes 1.0 from 2.0 at
-    0.5 on the way to 0.0 at 1.5, at 1.0: 1.5 times. With the others it ends at 1.5: it was there
-    at 1.0, and "with" at 0.75: 4 / 3 times.
+    With seed 0 both end at 40 % or below: "without" after 3 epochs, "with", which falls from 80 to
+    20, after 1 2/3. With the others "without" ends at 50 %: after 3, and "with" after 1 1/2.
     """
     contrast = Contrast(
-        arm="with", against="without", metric=TimeToLoss(arm="without"), direction="higher",
-        margin=1.25, margin_reason="small", judged=False,
+        arm="with", against="without", metric=TimeToValid(arms=("with", "without")),
+        direction="higher", margin=1.25, margin_reason="small", judged=False,
     )  # fmt: skip
-    plan = plan_of(contrast, HELPS)
+    plan = plan_of(contrast, HELPS, config=tiny().but(training={"validate_each_epoch": True}))
     store = filled(plan, results, {})
     for seed in range(6):
-        curves = {"with": falling(2.0, 0.0), "without": falling(2.0, 1.0 if seed == 0 else 1.5)}
-        for arm, curve in curves.items():
+        errors = {"with": (0.8, 0.2), "without": (0.9, 0.9, 0.4 if seed == 0 else 0.5)}
+        for arm, of_arm in errors.items():
+            epochs = zip(falling(*[2.0] * len(of_arm)), of_arm, strict=True)
+            curve = tuple(epoch.model_copy(update={"valid_error": e}) for epoch, e in epochs)
             record = record_of(plan.run(arm, seed), [], measures=SEEN)
             store.add(record.model_copy(update={"curve": curve}))
 
     effect = compare(plan, store).effects[0]
 
-    assert effect.by_seed == pytest.approx([1.5] + [2.0] * 5)
-    assert effect.estimate == pytest.approx((1.5 * 2.0**5) ** (1 / 6))
+    assert effect.by_seed == pytest.approx([3 / (5 / 3)] + [2.0] * 5)
+    assert effect.estimate == pytest.approx((1.8 * 2.0**5) ** (1 / 6))
     assert (effect.bound, effect.verdict) == ("none", "shown")
 
 
@@ -394,13 +393,3 @@ def test_every_kind_of_contrast_can_be_read_in_words_and_tables(
         assert headline(plan, comparison)
         assert len(arms_table(plan, comparison)) == 4
         assert len(contrasts_table(comparison)) == 1
-
-
-def test_curves_of_the_conftest_are_what_they_say() -> None:
-    """Their losses average 0.55, as their epochs' loss: so that tests above can trust them."""
-    curve = running_loss(epochs_of([0.5, 0.4]))
-
-    assert curve is not None
-    assert curve.errors[0] == pytest.approx(0.55)
-    assert time_to(0.55, curve) == pytest.approx(0.5)
-    assert math.isclose(curve.errors[-1], 0.55)

@@ -113,6 +113,11 @@ def test_the_error_on_valid_is_that_of_the_centre_view(config: Config, images: D
 
     assert epochs[-1].valid_error == measures.valid.top1_error
     assert [epoch.valid_error for epoch in train(config, images)[1]] == [None, None]
+    asked = config.but(training={"validate_each_epoch": True})
+    network, epochs = train(asked, images)
+    measures, _ = evaluate(network, images, asked, "float32", see_test=False)
+    assert epochs[-1].valid_error == measures.valid.top1_error
+    assert same(network, train(config, images)[0])  # looking changes nothing
 
 
 def test_a_frozen_layer_keeps_its_weights(config: Config, images: Dataset) -> None:

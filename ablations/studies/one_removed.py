@@ -26,19 +26,15 @@ STUDY = Study(
     asks="Which ideas matter at all?",
     section="3 to 5",
     question="Which of the paper's ideas lower the test error, and by how much each?",
-    paper_says="three ideas lower the error: response normalisation by 1.4 points, overlapping "
-    "pooling by 0.4, colour noise by over 1; ReLUs and biases of 1 make training faster, dropout, "
-    "crops and flips prevent overfitting, decay lowers the training error",
-    leaves_open="what each of the latter is worth in test error; ideas were compared in different "
-    "networks, on different images, by one run each",
-    we_chose="one network, one idea removed at a time, each arm at its own best rate; the error "
-    "by ten views, as in the paper, which stand in for some of the crops and flips that an arm "
-    "has not trained with. Tanh is compared where biases start at 0: with those of 1, which are "
-    "for ReLUs, it learned nothing. LRN is judged against its constant factor alone, k^-beta = "
-    "0.59; removed whole, it takes that along. Pooling 2/2 leaves maps of the same size, and where "
-    "a window covers its whole map, as the last one on small images, it stays",
-    would_change="a longer training, in which regularisation would matter more; more images, with "
-    "which it would matter less; ideas removed together, which this cannot see",
+    paper_says="response normalisation lowers the error by 1.4 points, overlapping pooling by 0.4, "
+    "colour noise by over 1; ReLUs and biases of 1 speed up, the rest regularises",
+    leaves_open="what the latter are worth in test error; each was seen once, in various networks",
+    we_chose="one network, one idea removed at a time, each arm at its best rate; the error by ten "
+    "views, which stand in for some of the crops and flips that an arm has not trained with. Tanh "
+    "is compared where biases start at 0: with those of 1, for ReLUs, it learned nothing. LRN is "
+    "judged against its constant alone, k^-beta = 0.59, which goes if it is removed whole. Pooling "
+    "2/2 leaves maps of one size; a window that covers its whole map stays",
+    would_change="a longer training, or other images; ideas removed together, unseen here",
     paper_dataset="imagenet",
     arms={
         WHOLE: {},

@@ -1,0 +1,155 @@
+"""Epochs to the threshold against the rate: two activations, say, at every rate that was asked."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from ablations.metrics import Outcome, observe
+from ablations.plan import Plan, apart_from_rate
+from ablations.store import Store
+from reports.comparison import find_records_of
+from reports.words import spoken, times
+
+MARKERS = "os^D"
+
+
+class AtRate(NamedTuple):
+    """One arm of one rate."""
+
+    rate: float
+    outcomes: tuple[Outcome, ...]  # of its seeds, epochs
+
+    @property
+    def reached(self) -> bool:
+        """Whether every seed got to the threshold."""
+        return not any(outcome.bound for outcome in self.outcomes)
+
+    @property
+    def mean(self) -> float:
+        """The geometric mean of its epochs; at least so many where a seed did not get there."""
+        return math.exp(np.mean([math.log(outcome.value) for outcome in self.outcomes]))
+
+
+class RateCurve(NamedTuple):
+    """One network at several rates, all of them given."""
+
+    name: str
+    points: tuple[AtRate, ...]  # rising
+
+    @property
+    def best(self) -> AtRate | None:
+        """The rate at which every seed got there soonest; None if at none."""
+        reached = [point for point in self.points if point.reached]
+        return min(reached, key=lambda point: point.mean, default=None)
+
+    def at(self, rate: float) -> AtRate | None:
+        """Return what came of a rate, or None."""
+        return next((point for point in self.points if point.rate == rate), None)
+
+
+def rate_curves(plan: Plan, store: Store) -> list[RateCurve]:
+    """Return a curve for every network whose arms have a rate each, of those that have runs."""
+    one = plan.definition
+    groups: dict[str, list[str]] = {}
+    for arm, config in one.arms.items():
+        if len(one.rates_of.get(arm, ())) == 1:
+            key = apart_from_rate(config).model_dump_json() + one.precisions_of[arm]
+            groups.setdefault(key, []).append(arm)
+    found = []
+    for arms in groups.values():
+        points = []
+        for arm in arms:
+            records = find_records_of(plan, store, arm, one.seeds).values()
+            seen = tuple(o for record in records if (o := observe(record, one.metric)))
+            if seen:
+                points.append(AtRate(one.rates_of[arm][0], seen))
+        if len(arms) > 1 and points:
+            name = spoken(arms[0].rpartition(" at ")[0])
+            found.append(RateCurve(name, tuple(sorted(points, key=lambda point: point.rate))))
+    return found
+
+
+def rate_readings(curves: Sequence[RateCurve]) -> list[str]:
+    """Return what two curves say of how many times as fast the first is, a sentence a reading.
+
+    At the best rate of each; both at the first's best; and at which rates one never arrived.
+    """
+    if len(curves) != 2 or any(curve.best is None for curve in curves):
+        return []
+    one, other = curves
+    best, others_best = one.best, other.best
+    assert best is not None
+    assert others_best is not None
+    lines = [
+        f"each at its best rate ({best.rate:g} and {others_best.rate:g}): {one.name} "
+        f"{times(others_best.mean / best.mean)} times as fast as {other.name}"
+    ]
+    for curve, mine, against in ((one, best, other), (other, others_best, one)):
+        there = against.at(mine.rate)
+        if there is None:
+            continue
+        bound = "" if there.reached else "at least "  # who did not arrive has the horizon
+        lines.append(
+            f"both at {curve.name}'s best rate, {mine.rate:g}: {curve.name} {bound}"
+            f"{times(there.mean / mine.mean)} times as fast as {against.name}"
+        )
+    for curve in curves:
+        never = [f"{point.rate:g}" for point in curve.points if not point.reached]
+        if never:
+            lines.append(f"{curve.name} does not arrive with every seed at {', '.join(never)}")
+    return lines
+
+
+def rate_table(curves: Sequence[RateCurve]) -> pd.DataFrame:
+    """Return a row a rate: the mean epochs of each curve."""
+    rates = sorted({point.rate for curve in curves for point in curve.points})
+    rows = []
+    for rate in rates:
+        cells = [curve.at(rate) for curve in curves]
+        shown = [
+            "-" if cell is None else ("" if cell.reached else "> ") + times(cell.mean)
+            for cell in cells
+        ]
+        rows.append([f"{rate:g}", *shown])
+    return pd.DataFrame(rows, columns=["rate", *(f"{curve.name}, epochs" for curve in curves)])
+
+
+def draw_rate_curves(axes: Axes, curves: Sequence[RateCurve], what: str) -> None:
+    """Draw epochs against the rate; a hollow triangle where not every seed arrived.
+
+    Args:
+        axes: Where to.
+        curves: A line each.
+        what: On the axis of epochs.
+    """
+    palette = sns.color_palette("colorblind", len(curves))
+    for number, curve in enumerate(curves):
+        color, marker = palette[number], MARKERS[number % len(MARKERS)]
+        look: dict[str, Any] = {"color": color}
+        reached = [point for point in curve.points if point.reached]
+        axes.plot(
+            [point.rate for point in reached], [point.mean for point in reached],
+            marker=marker, markersize=5, linewidth=1.6, label=curve.name, **look,
+        )  # fmt: skip
+        for point in curve.points:
+            values = [outcome.value for outcome in point.outcomes]
+            axes.plot([point.rate] * len(values), values, marker, markersize=2.5, alpha=0.6, **look)
+            if not point.reached:
+                axes.plot(
+                    [point.rate], [point.mean], "^", markersize=8, markerfacecolor="none", **look
+                )
+        if (best := curve.best) is not None:
+            axes.plot([best.rate], [best.mean], "o", markersize=12, markerfacecolor="none", **look)
+    rates = sorted({point.rate for curve in curves for point in curve.points})
+    axes.set(xscale="log", yscale="log", xlabel="rate", ylabel=what)
+    axes.set_xticks(rates, [f"{rate:g}" for rate in rates], rotation=45, fontsize=7)
+    axes.minorticks_off()
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 30, 50, 70, 100, 200) if low <= tick <= high]
+    axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    axes.legend(frameon=False)
