@@ -16,9 +16,9 @@ from alexnet.data.catalogue import read_manifest
 from alexnet.data.manifest import DatasetError, Manifest
 from reports import effort, words
 from reports.comparison import compare
+from reports.evidence import EVIDENCE
 from reports.exit_codes import FAILED
 from reports.narration import averaged, say_what_can_be_shown
-from reports.readme import EVIDENCE
 from reports.request import (
     PRACTICE,
     Request,

@@ -329,8 +329,8 @@ def datasets(name: str | None, data_dir: Path) -> int:
 @refusing
 def studies(name: str | None, results: Path) -> int:
     """List the studies: question, the paper's number, what was found, time; or explain one."""
+    from reports.evidence import EVIDENCE
     from reports.explanation import explain
-    from reports.readme import EVIDENCE
     from reports.studies import catalogue
 
     console, stores = Console(highlight=False), [Store(results), Store(EVIDENCE)]

@@ -19,12 +19,12 @@ from alexnet.data.manifest import Manifest
 from reports import statistics, words
 from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
+from reports.evidence import EVIDENCE
 from reports.figures import draw
 from reports.pictures import save
 from reports.preconditions import unmet_in_tuning
 from reports.rate_map import rate_curves, rate_readings, rate_table
 from reports.readings import readings_table
-from reports.readme import EVIDENCE
 from reports.spread import spread_table
 from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.terminal import say

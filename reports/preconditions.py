@@ -45,13 +45,13 @@ def uncontrolled(plan: Plan, contrast: Contrast) -> str | None:
         return None
     arm, against = (one.arms[name].network for name in (contrast.arm, contrast.against))
     if said := blinded(arm, against):
-        return f"in {contrast.arm} {' and '.join(said)}, where {contrast.against} reaches all"
+        return f"in {contrast.arm!r} {' and '.join(said)}, where {contrast.against!r} reaches all"
     said = scale_effects(arm, against)
     if not said:
         return None
     return (
-        f"{contrast.arm} has {' and '.join(said)}, which {contrast.against} has otherwise, and the "
-        "plan has no control for that"
+        f"the scale of activations differs too ({contrast.arm!r} has {' and '.join(said)}), and "
+        "the plan has no control of that"
     )
 
 

@@ -15,6 +15,7 @@ from alexnet.data.catalogue import called
 from reports.answer import Answer, answer
 from reports.comparison import Comparison
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
+from reports.evidence import EVIDENCE
 from reports.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.front_figures import draw_front_figure, figure_1
 from reports.ledger import ledger
@@ -23,7 +24,6 @@ from reports.sections import Section, sections
 from reports.tables import markdown
 from reports.words import effect_sentence, measured, named, percent, speaks, spoken, times, value
 
-EVIDENCE = Path(__file__).parent / "evidence"
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"
 ROWS = 24  # of the forest plot

@@ -10,8 +10,8 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import integrate, optimize, stats
 
 MOST_ENUMERATED = 20
 """Pairs up to which every pattern of signs is tried; beyond, patterns are drawn."""
@@ -43,7 +43,7 @@ def student_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(x.mean())
     if len(x) == 1:
         return Interval(mean, None, None)
-    half = float(stats.t.ppf((1 + confidence) / 2, len(x) - 1) * _standard_error(x))
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, len(x) - 1) * _standard_error(x))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -169,7 +169,7 @@ def welch_p(values: ArrayLike, others: ArrayLike) -> float:
     squares = float(x.var(ddof=1) / len(x)), float(y.var(ddof=1) / len(y))
     freedom = sum(squares) ** 2 / (squares[0] ** 2 / (len(x) - 1) + squares[1] ** 2 / (len(y) - 1))
     t = abs(float(x.mean() - y.mean())) / math.sqrt(sum(squares))
-    return float(2 * stats.t.sf(t, freedom))
+    return float(2 * scipy.stats.t.sf(t, freedom))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -203,8 +203,8 @@ def equivalence_p(differences: ArrayLike, margin: float) -> float:
     error = _standard_error(x)
     if np.ptp(x) == 0:
         return 0.0 if abs(x.mean()) < margin else 1.0
-    above = stats.t.sf((x.mean() + margin) / error, len(x) - 1)
-    below = stats.t.cdf((x.mean() - margin) / error, len(x) - 1)
+    above = scipy.stats.t.sf((x.mean() + margin) / error, len(x) - 1)
+    below = scipy.stats.t.cdf((x.mean() - margin) / error, len(x) - 1)
     return float(max(above, below))
 
 
@@ -230,8 +230,8 @@ def power_of(effect: float, pairs: int, alpha: float = 0.05) -> float:
         sums = noise + abs(effect) * ones
         p = np.mean(np.abs(sums) >= np.abs(sums[:, :1]) - 1e-9, axis=1)
         return float(np.mean((p < alpha) & (sums[:, 0] > 0)))
-    critical = stats.t.ppf(1 - alpha / 2, pairs - 1)
-    return float(stats.nct.sf(critical, pairs - 1, abs(effect) * np.sqrt(pairs)))
+    critical = scipy.stats.t.ppf(1 - alpha / 2, pairs - 1)
+    return float(scipy.stats.nct.sf(critical, pairs - 1, abs(effect) * np.sqrt(pairs)))
 
 
 @lru_cache(maxsize=2)
@@ -319,7 +319,7 @@ def prediction_limits(values: ArrayLike, alpha: float = 0.05) -> tuple[float, fl
     if len(x) < 2:
         return None
     mean, n = float(x.mean()), len(x)
-    half = float(stats.t.ppf(1 - alpha / 2, n - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / n))
+    half = float(scipy.stats.t.ppf(1 - alpha / 2, n - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / n))
     return mean - half, mean + half
 
 
@@ -349,16 +349,17 @@ def decidable_margin(
     if pairs < 2:
         raise ValueError(f"{pairs} pairs decide no equivalence; at least 2 are needed")
     freedom = pairs - 1
-    critical = stats.t.ppf(1 - alpha, freedom)
+    critical = scipy.stats.t.ppf(1 - alpha, freedom)
     scale = 1 / np.sqrt(freedom)  # of the standard deviation that will be seen
-    seen, width = np.linspace(0, stats.chi.ppf(1 - 1e-12, freedom, scale=scale), 4001, retstep=True)
-    weight = stats.chi.pdf(seen, freedom, scale=scale)
+    largest = scipy.stats.chi.ppf(1 - 1e-12, freedom, scale=scale)
+    seen, width = np.linspace(0, largest, 4001, retstep=True)
+    weight = scipy.stats.chi.pdf(seen, freedom, scale=scale)
 
     def found(margin: float) -> float:
-        inside = 2 * stats.norm.cdf(margin * np.sqrt(pairs) - critical * seen) - 1
-        return float(integrate.simpson(weight * np.maximum(0, inside), dx=width))
+        inside = 2 * scipy.stats.norm.cdf(margin * np.sqrt(pairs) - critical * seen) - 1
+        return float(scipy.integrate.simpson(weight * np.maximum(0, inside), dx=width))
 
-    return float(deviation * optimize.brentq(lambda m: found(m) - power, 1e-6, 100.0))
+    return float(deviation * scipy.optimize.brentq(lambda m: found(m) - power, 1e-6, 100.0))
 
 
 def deviation_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
@@ -373,7 +374,7 @@ def deviation_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     x = _spread(values)
     freedom, deviation = len(x) - 1, float(x.std(ddof=1))
     low, high = (
-        deviation * float(np.sqrt(freedom / stats.chi2.ppf(share, freedom)))
+        deviation * float(np.sqrt(freedom / scipy.stats.chi2.ppf(share, freedom)))
         for share in ((1 + confidence) / 2, (1 - confidence) / 2)
     )
     return Interval(deviation, low, high)
@@ -395,7 +396,7 @@ def variance_ratio_interval(
         raise ValueError("the variance below the line is zero")
     ratio = float(x.var(ddof=1) / y.var(ddof=1))
     low, high = (
-        ratio / float(stats.f.ppf(share, len(x) - 1, len(y) - 1))
+        ratio / float(scipy.stats.f.ppf(share, len(x) - 1, len(y) - 1))
         for share in ((1 + confidence) / 2, (1 - confidence) / 2)
     )
     return Interval(ratio, low, high)

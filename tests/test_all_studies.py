@@ -29,9 +29,9 @@ from alexnet.presets import PRESETS, preset, tiny
 from reports import all_studies, effort
 from reports import studies as studies_list
 from reports.comparison import compare
+from reports.evidence import EVIDENCE
 from reports.explanation import explain
 from reports.narration import introduce
-from reports.readme import EVIDENCE
 from reports.request import shown_on
 from reports.studies import catalogue
 from reports.terminal import say

@@ -12,6 +12,7 @@ from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Setting
 from reports.answer import answer, counts, facts, in_words
+from reports.evidence import EVIDENCE
 from reports.forest import (
     draw_forest,
     draw_narrow_forest,
@@ -20,7 +21,6 @@ from reports.forest import (
     one_a_claim,
 )
 from reports.ledger import groups, ledger
-from reports.readme import EVIDENCE
 from reports.sections import Section, sections
 
 

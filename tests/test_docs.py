@@ -10,7 +10,8 @@ import pytest
 from ablations.record import Record
 from ablations.store import Store
 from reports.cli import main
-from reports.readme import EVIDENCE, evidence_text, with_evidence
+from reports.evidence import EVIDENCE
+from reports.readme import evidence_text, with_evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

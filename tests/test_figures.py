@@ -8,8 +8,8 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from ablations.store import Store
+from reports.evidence import EVIDENCE
 from reports.figures import draw
-from reports.readme import EVIDENCE
 from reports.sections import Section, sections
 
 STORE = Store(EVIDENCE)

@@ -9,8 +9,8 @@ from ablations.store import Store
 from reports.answer import counts
 from reports.comparison import Comparison, compare
 from reports.counts import Count
+from reports.evidence import EVIDENCE
 from reports.ledger import NEVER, Row, groups, ledger, ledger_table
-from reports.readme import EVIDENCE
 from reports.sections import sections
 
 

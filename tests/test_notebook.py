@@ -21,10 +21,10 @@ from ablations.runner import remaining
 from ablations.store import Store, StoreError
 from alexnet.data.manifest import default_data_dir
 from reports import figure1
+from reports.evidence import EVIDENCE
 from reports.figures import draw
 from reports.notebook import Found
 from reports.pictures import as_png
-from reports.readme import EVIDENCE
 from reports.request import Request, RequestError, asked, new_plan
 
 ROOT = Path(__file__).parent.parent
