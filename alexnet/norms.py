@@ -1,10 +1,9 @@
 """The paper's response normalisations, as pure functions.
 
 Both are cheap arithmetic on large activations, so memory decides their speed: on a CPU, blocks
-that stay in the cache pass through all of it before the next one is read.
+that stay in the cache pass through all of it before the next one is read, each in one thread.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from alexnet.precision import wide, widened
+from alexnet.threads import Blocks, share_out
 
 BLOCK = 1 << 18
 """Activations of a block; four bytes each, and a few copies, fit the cache of a core."""
@@ -170,11 +170,15 @@ class _LocalResponseNorm(torch.autograd.Function):
         ctx.save_for_backward(images)
         ctx.settings = size, alpha, beta, k, groups
         normed = _like(images)
-        strip: Strip | None = None
-        for rows, out in _blocks(groups, images, normed):
-            strip = Strip.of(rows, size, strip)
-            base = _base(strip, size, alpha, k)
-            out.copy_(strip.rows_of(_inverse_power(base, beta).mul_(strip.centre)))
+
+        def work(blocks: Blocks) -> None:
+            strip: Strip | None = None
+            for rows, out in blocks:
+                strip = Strip.of(rows, size, strip)
+                base = _base(strip, size, alpha, k)
+                out.copy_(strip.rows_of(_inverse_power(base, beta).mul_(strip.centre)))
+
+        share_out(work, _blocks(groups, images, normed))
         return normed
 
     @staticmethod
@@ -183,16 +187,20 @@ class _LocalResponseNorm(torch.autograd.Function):
         (images,) = ctx.saved_tensors
         size, alpha, beta, k, groups = ctx.settings
         result = _like(images)
-        strip: Strip | None = None
-        other: Strip | None = None
-        for rows, above, out in _blocks(groups, images, gradient, result):
-            strip, other = Strip.of(rows, size, strip), Strip.of(above, size, other)
-            base = _base(strip, size, alpha, k)
-            direct = _inverse_power(base, beta).mul_(other.centre)
-            torch.mul(direct, strip.centre, out=other.centre).div_(base)  # 0 between rows as well
-            through = window_sums(other.whole, size)
-            direct.addcmul_(through, strip.centre, value=-2 * alpha * beta)
-            out.copy_(strip.rows_of(direct))
+
+        def work(blocks: Blocks) -> None:
+            strip: Strip | None = None
+            other: Strip | None = None
+            for rows, above, out in blocks:
+                strip, other = Strip.of(rows, size, strip), Strip.of(above, size, other)
+                base = _base(strip, size, alpha, k)
+                direct = _inverse_power(base, beta).mul_(other.centre)
+                torch.mul(direct, strip.centre, out=other.centre).div_(base)  # 0 between rows too
+                through = window_sums(other.whole, size)
+                direct.addcmul_(through, strip.centre, value=-2 * alpha * beta)
+                out.copy_(strip.rows_of(direct))
+
+        share_out(work, _blocks(groups, images, gradient, result))
         return result, None, None, None, None, None
 
 
@@ -214,13 +222,13 @@ def _like(images: Tensor) -> Tensor:
     return torch.empty_like(images, memory_format=torch.channels_last)
 
 
-def _blocks(groups: int, *several: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Yield blocks of rows (n, channels of a tower) of tensors (n, c, h, w) of one shape."""
+def _blocks(groups: int, *several: Tensor) -> Blocks:
+    """Return blocks of rows (n, channels of a tower) of tensors (n, c, h, w) of one shape."""
     width = several[0].shape[1] // groups
     flat = [images.permute(0, 2, 3, 1).reshape(-1, width) for images in several]
     on_cpu = several[0].device.type == "cpu"
     rows = max(1, BLOCK // width) if on_cpu else max(1, len(flat[0]))
-    return zip(*(torch.split(one, rows) for one in flat), strict=True)
+    return list(zip(*(torch.split(one, rows) for one in flat), strict=True))
 
 
 def _inverse_power(base: Tensor, beta: float) -> Tensor:

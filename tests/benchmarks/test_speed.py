@@ -6,7 +6,7 @@ pytest-benchmark gives, in brackets, how many times the fastest of its group eac
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import plain
@@ -143,11 +143,27 @@ def test_peak_memory_of_the_papers_training_step(benchmark: BenchmarkFixture) ->
     assert peaks["ours, float32"] <= peaks["plain PyTorch"]
 
 
+@pytest.fixture
+def busy(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Let so many other processes want the cores."""
+    count: int = request.param * CORES
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    yield request.param
+    for other in others:
+        other.kill()
+        other.wait()
+
+
+@pytest.mark.parametrize("busy", [0, 2, 5], indirect=True)
 @pytest.mark.parametrize("how", ["ours, bfloat16", "ours, float32", "PyTorch, float32"])
-def test_response_norm(benchmark: BenchmarkFixture, how: str) -> None:
-    """Forward and backward on (32, 96, 55, 55), conv1's; PyTorch raises in bfloat16."""
+def test_response_norm(benchmark: BenchmarkFixture, how: str, busy: int) -> None:
+    """Forward and backward on (32, 96, 55, 55), conv1's; PyTorch raises in bfloat16.
+
+    Alone, and beside two and five busy processes a core, where a fair share takes 3 and 6 times.
+    """
     as_it_comes(CORES)
-    benchmark.group = "response norm, forward and backward"
+    beside = f", beside {busy * CORES} busy processes" if busy else ""
+    benchmark.group = f"response norm, forward and backward{beside}"
     stream = torch.Generator().manual_seed(0)
     images, above = (torch.randn(32, 96, 55, 55, generator=stream) * 50 for _ in range(2))
     if how == "PyTorch, float32":
