@@ -26,7 +26,8 @@ def share_out(work: Callable[[Blocks], None], blocks: Blocks) -> None:
         blocks: Tensors on one device.
     """
     on_cpu = bool(blocks) and blocks[0][0].device.type == "cpu"
-    threads = min(torch.get_num_threads(), len(blocks)) if on_cpu else 1
+    most = torch.get_num_threads()
+    threads = min(most, len(blocks)) if on_cpu else 1
     if threads <= 1:
         work(blocks)
         return
@@ -40,7 +41,7 @@ def share_out(work: Callable[[Blocks], None], blocks: Blocks) -> None:
     # Runs of neighbours: each thread stays in its own part of the memory.
     ends = [len(blocks) * number // threads for number in range(threads + 1)]
     parts = [blocks[start:end] for start, end in itertools.pairwise(ends)]
-    list(_threads(os.getpid(), threads).map(alone, parts))  # an error in one is raised here
+    list(_threads(os.getpid(), most).map(alone, parts))  # an error in one is raised here
 
 
 @lru_cache(maxsize=1)

@@ -65,7 +65,8 @@ def unmet_in_tuning(plan: Plan, contrast: Contrast, store: Store) -> str | None:
     by_id = {record.run.id: record for record in store.records()}
     for needed in contrast.preconditions:
         choice = plan.choices.get(needed.arm)
-        trial = choice.chosen if choice else None
+        followed = needed.arm in one.tuned_as  # then they are runs of another network
+        trial = choice.chosen if choice and not followed else None
         found = [by_id[run] for run in trial.runs if run in by_id] if trial else []
         if found and (why := _unmet(needed, held_out(contrast.metric or one.metric), found)):
             return why

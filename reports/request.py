@@ -210,14 +210,15 @@ def plans_that_share(request: Request, plan: Plan, manifest: Manifest, store: St
     exploratory: what is seen of a run may shape what is asked. Studies without verdicts need not.
     """
     one = plan.definition
-    others = dataclasses.replace(request, seeds=None, precision=one.precision)
     found = []
     for study in () if one.smoke else STUDIES.values():
         path = store.plan_path(study.name, manifest.name, smoke=False)
         if study.name == one.study or path.exists():
             continue
+        # Its own command is what makes it again, whoever registered it:
+        own = dataclasses.replace(request, study=study.name, seeds=None, precision=one.precision)
         try:
-            other = new_plan(others, shown_on(study, manifest), manifest, one.precision)
+            other = new_plan(own, shown_on(study, manifest), manifest, one.precision)
         except (DatasetError, PlanError):
             continue  # which cannot be shown on these images
         if other.definition.judged and other.definition.shares_runs_with(one):

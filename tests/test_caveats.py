@@ -306,6 +306,9 @@ def test_what_tuning_already_rules_out_is_said_before_the_comparison(results) ->
     assert why is not None
     assert why.startswith("without does not overfit: 40.0 % clean training error and 60.0 % held")
     assert unmet_in_tuning(of_errors(contrast), contrast, store) is None  # nothing was tuned
+    one = plan.definition.but(tuned_as={"without": "with"})  # then they are another network's runs
+    following = plan.model_copy(update={"definition": one})
+    assert unmet_in_tuning(following, plan.definition.contrasts[0], store) is None
 
 
 def test_what_has_changed_since_registration_is_listed(results) -> None:

@@ -89,6 +89,7 @@ def test_a_study_run_after_one_that_shares_runs_is_judged(tmp_path: Path) -> Non
     # `shown` has no verdict that could be lost, and `apart` trains other networks.
     assert "registers too   pool\n" in said
     assert first.keys() == {"norm", "pool"}
+    assert "--study pool" in first["pool"].registered.command
     assert len(Store(tmp_path).records()) == 3 * SEEDS
     for plan in plans_in(tmp_path).values():
         (effect,) = compare(plan, Store(tmp_path)).effects
