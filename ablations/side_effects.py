@@ -40,7 +40,10 @@ def scale_effects(mine: Network, other: Network) -> list[str]:
             [name for name, value in found if value == factor] for found in (here, there)
         )
         if len(names) != len(others):
-            said, after = ("a", names) if len(names) > len(others) else ("no", others)
+            said, more, fewer = ("a", names, others)
+            if len(names) < len(others):
+                said, more, fewer = ("no", others, names)
+            after = [name for name in more if name not in fewer] or more
             lines.append(f"{said} factor k^-beta of {factor:.2g} after {' and '.join(after)}")
     return lines
 

@@ -267,6 +267,21 @@ class Study(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _rivals_are_tuned_alike(self) -> Self:
+        for dataset, base in self.bases.items():
+            shown = self._shown(dataset)
+            for contrast in self.contrasts if base.judged else ():
+                sides = {arm for arm in (contrast.arm, contrast.against) if arm in shown}
+                tried = {arm: len(self.rates_on(dataset, arm)) for arm in sides}
+                if contrast.judged and tried and min(tried.values()) == 1 < max(tried.values()):
+                    given = min(tried, key=lambda arm: tried[arm])
+                    raise ValueError(
+                        f"{contrast.between}: {given} has one rate and its rival the best of "
+                        f"{max(tried.values())}; give both a grid, or do not judge it"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _preconditions_can_be_asked(self) -> Self:
         for dataset in self.bases:
             shown = self._shown(dataset)

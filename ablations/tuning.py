@@ -130,7 +130,7 @@ def tune(
     if refine and not (best := choose(trials)).none_reached:
         if best.edge and (pending := missing([_beyond(best)], then=NEIGHBOURS)):
             return pending
-        if pending := missing(neighbours(choose(trials)), then=0):
+        if pending := missing(closer_rates(choose(trials)), then=0):
             return pending
     return choose(trials)
 
@@ -145,10 +145,10 @@ def rates_tried(rates: Sequence[float], refine: bool) -> int:
 def _beyond(best: Choice) -> float:
     """Return the rate a step outside of the grid, on the side of a best rate at its edge."""
     largest = max(trial.rate for trial in best.trials)
-    return in_short(best.rate * STEP if best.rate == largest else best.rate / STEP)
+    return to_three_figures(best.rate * STEP if best.rate == largest else best.rate / STEP)
 
 
-def neighbours(best: Choice) -> list[float]:
+def closer_rates(best: Choice) -> list[float]:
     """Return the rates half a step from the best, but on a side that was looked at as closely."""
     half = math.sqrt(STEP)
     closer = {
@@ -156,13 +156,13 @@ def neighbours(best: Choice) -> list[float]:
         for trial in best.trials
         if 0 < abs(math.log(trial.rate / best.rate)) < math.log(half) * ALIKE
     }
-    return [in_short(best.rate * half**side) for side in (1.0, -1.0) if side not in closer]
+    return [to_three_figures(best.rate * half**side) for side in (1.0, -1.0) if side not in closer]
 
 
-def in_short(rate: float) -> float:
+def to_three_figures(rate: float) -> float:
     """Return a rate to three figures, as people write them.
 
-    >>> in_short(0.01 * 3**0.5)
+    >>> to_three_figures(0.01 * 3**0.5)
     0.0173
     """
     return float(f"{rate:.3g}")

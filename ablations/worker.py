@@ -125,9 +125,12 @@ class Workbench:
                 tell(epoch)
             trained = time.perf_counter()
             near = Neighbourhood.of(network, data, config, run.precision)
-            start_again = build(config, run.seed, run.precision).to(self.device)
+
+            def untrained() -> AlexNet:
+                return build(config, run.seed, run.precision).to(self.device)
+
             measures, scores = evaluate(
-                network, data, config, run.precision, run.sees_test, near, start_again
+                network, data, config, run.precision, run.sees_test, near, untrained
             )
             if scores is not None:
                 kept["scores.safetensors"] = _scores(scores, data.test.labels)

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple, Self
@@ -138,7 +138,7 @@ def evaluate(
     precision: Precision,
     see_test: bool,
     neighbourhood: Neighbourhood | None = None,
-    untrained: AlexNet | None = None,
+    untrained: Callable[[], AlexNet] | None = None,
 ) -> tuple[Measures, Scores | None]:
     """Measure a trained network; return the measures and its scores on ``test``.
 
@@ -151,7 +151,7 @@ def evaluate(
         precision: That it is measured in.
         see_test: Whether ``test`` may be seen.
         neighbourhood: Of this network on these images, if others will ask it too.
-        untrained: The same network with its initial weights, the control of what is learned.
+        untrained: Builds the same network with its initial weights, the control of what is learned.
     """
     network.eval()
     limit = config.training.images
@@ -172,8 +172,8 @@ def evaluate(
         return measures, None
     on_test = look(observer, test)
     control = None
-    if untrained is not None:
-        control = Neighbourhood.of(untrained.eval(), data, config, precision)
+    if untrained is not None and data.has_colour:
+        control = Neighbourhood.of(untrained().eval(), data, config, precision)
     seen = {
         "test": on_test.one,
         "test_ten": on_test.ten,

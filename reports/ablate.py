@@ -81,7 +81,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
             if not request.dry_run:
-                keep_plan(plan, store)
+                plan = keep_plan(plan, store)
             say(console, "nothing to do", f"{done} of {total} runs here")
             say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
@@ -138,7 +138,8 @@ def _work(
         list_runs(console, announcement)
         say(console, "dry run", "nothing was written and nothing trained")
         return Done(plan, store, is_dry=True)
-    for one in (plan, *sharing):
+    plan = keep_plan(plan, store)
+    for one in sharing:
         keep_plan(one, store)
     progress = Progress(console, [plan], store, {plan.name: seeds})
     plan = _train(progress, console, plan, store, workers, seeds)

@@ -93,8 +93,8 @@ def _work(
     if request.dry_run:
         say(console, "dry run", "nothing was written and nothing trained")
         return None
-    for plan in every:
-        keep_plan(plan, store)
+    every = [keep_plan(plan, store) for plan in every]
+    plans.update({plan.definition.study: plan for plan in every})
     progress = Progress(console, every, store, seeds)
     with progress:
         for event in run_studies(every, store, workers, seeds):

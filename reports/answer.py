@@ -163,7 +163,10 @@ def facts(found: Sequence[Section], waiting: Sequence[Section] = ()) -> tuple[Fa
             ("runs", _counted_runs(studies)),
             ("tuned alike", _tuned(studies)),
             ("on the clock", f"{_clock(studies)} of training and evaluation"),
-            ("registered, not run", ", ".join(sorted(s.plan.definition.study for s in waiting))),
+            (
+                "registered, no rate chosen",
+                ", ".join(sorted(s.plan.definition.study for s in waiting)),
+            ),
         )
         if text
     )

@@ -239,7 +239,7 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen
         equivalence_p=statistics.equivalence_p(differences, math.log(margin) if ratio else margin)
         if bound == "none" and not diverged_together(contrast, records)[0]
         else None,
-        pair_correlation=statistics.correlation(x, y),
+        pair_correlation=None if _is_independent(plan, contrast) else statistics.correlation(x, y),
         unmet=uncontrolled(plan, contrast) or unmet(contrast, metric, records),
         rate_left_open=rate_left_open(plan, contrast, metric, interval.mean),
         rate_step=rate_step(plan, contrast),
@@ -251,6 +251,12 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen
         else None,
         **(_planning(plan, contrast, metric, differences, planned) if bound == "none" else {}),
     )
+
+
+def _is_independent(plan: Plan, contrast: Contrast) -> bool:
+    """Return whether the two arms have other seeds, so that pairs share nothing."""
+    starts = plan.definition.seeds_from
+    return starts.get(contrast.arm, 0) != starts.get(contrast.against, 0)
 
 
 def _compared(contrast: Contrast, metric: Metric, records: Records) -> list[Record]:

@@ -20,7 +20,7 @@ from reports.preconditions import Records
 from reports.words import spoken
 
 MOST = 3
-"""Contrasts up to which lines can be told apart."""
+"""Pairs of arms up to which lines can be told apart."""
 EVERY = 5
 """Points of a curve, which has ten an epoch, of which one is drawn."""
 
@@ -36,16 +36,16 @@ class Difference(NamedTuple):
 
 
 def differences(plan: Plan, records: Records) -> list[Difference]:
-    """Return the differences of those contrasts of errors that are judged, or all of them."""
+    """Return the difference of every pair of arms that are compared by an error, each once."""
     one = plan.definition
-    of_errors = [
-        contrast
+    of_errors = {
+        (contrast.arm, contrast.against): contrast
         for contrast in one.contrasts
         if contrast.is_simple
         and contrast.arm != contrast.against
         and not (contrast.metric or one.metric).is_ratio
-    ]
-    found = (_difference(contrast, records) for contrast in of_errors)
+    }
+    found = (_difference(contrast, records) for contrast in of_errors.values())
     return [difference for difference in found if difference is not None]
 
 

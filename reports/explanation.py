@@ -113,6 +113,8 @@ def _held_fixed(study: Study, dataset: str) -> str:
         f"{shared}; each arm has the rate that suits it, of {', '.join(f'{r:g}' for r in rates)}"
         f"{', and then closer to the best' if finer else ''}"
     )
+    if given := sum(len(arm.rates) == 1 for arm in study.arms.values()):
+        chosen = f"{chosen}; {given} arms have one that is given"
     return f"{chosen}, but for those that take another's" if followers else chosen
 
 

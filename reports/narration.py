@@ -75,7 +75,9 @@ def say_what_is_registered_too(console: Console, plans: Sequence[Plan], dry: boo
         return
     names = ", ".join(sorted(plan.definition.study for plan in plans))
     say(console, "would register" if dry else "registers too", names)
-    say(console, "", "they share runs with it, and a plan younger than its runs decides nothing")
+    say(console, "", "they share runs with it, and a plan younger than its runs decides nothing;")
+    precision = plans[0].definition.precision
+    say(console, "", f"each with its own number of seeds, in {precision}, which then stands")
     console.print()
 
 

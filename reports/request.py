@@ -1,6 +1,7 @@
 """What a person asks `ablate` for, and the study, images and plan that it comes to."""
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -181,7 +182,27 @@ def _looked_at_again(request: Request, plan: Plan) -> Plan:
     if not more:
         return plan
     look = SecondLook(at=provenance(request.command).at, seeds=more)
-    return plan.model_copy(update={"second_looks": (*plan.second_looks, look)})
+    again = plan.model_copy(update={"second_looks": (*plan.second_looks, look)})
+    _refuse_seeds_of_others(again)
+    return again
+
+
+def _refuse_seeds_of_others(plan: Plan) -> None:
+    """Refuse seeds by which arms with seeds of their own would have each other's, or tuning's.
+
+    Raises:
+        RequestError: With how many there may be.
+    """
+    starts = sorted({0, *plan.definition.seeds_from.values()})
+    if len(starts) == 1:
+        return
+    apart = min(after - before for before, after in itertools.pairwise(starts))
+    span = max(plan.seeds) - min(plan.seeds) + 1
+    if span > apart or max(plan.seeds) + starts[-1] >= MOST_SEEDS:
+        raise RequestError(
+            f"{plan.name} gives its arms seeds that are {apart} apart, so that seeds from "
+            f"{min(plan.seeds)} to {max(plan.seeds)} would meet; ask for fewer"
+        )
 
 
 def new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
@@ -200,6 +221,7 @@ def new_plan(request: Request, study: Study, manifest: Manifest, native: Precisi
         about=about(study, manifest.name),
         registered=provenance(request.command),
     )
+    _refuse_seeds_of_others(plan)
     return _looked_at_again(request, plan)
 
 
@@ -232,12 +254,31 @@ def _smoke_seeds(study: Study) -> int:
     return max([2, *(m.group for m in metrics if isinstance(m, EnsembleError))])
 
 
-def keep_plan(plan: Plan, store: Store) -> None:
-    """Write a plan that is new or has been added to: more seeds, other words."""
+def keep_plan(plan: Plan, store: Store) -> Plan:
+    """Write a plan that is new or has been added to; return it as it then lies there.
+
+    Raises:
+        PlanError: If another command has registered another one meanwhile, which stands.
+    """
     one = plan.definition
-    if store.read_plan(one.study, one.dataset.name, one.smoke) != plan:
-        store.ensure_writable()
-        store.write_plan(plan)
+    before = store.read_plan(one.study, one.dataset.name, one.smoke)
+    if before == plan:
+        return plan
+    if before is not None:
+        _refuse_another(before, plan, store)
+    store.ensure_writable()
+    store.write_plan(plan)
+    kept = store.read_plan(one.study, one.dataset.name, one.smoke)
+    if kept is None:
+        raise PlanError(f"the plan of {plan.name} was taken away while it was written")
+    _refuse_another(kept, plan, store)  # two may have written at the same moment
+    return kept
+
+
+def _refuse_another(registered: Plan, mine: Plan, store: Store) -> None:
+    one = mine.definition.but(threads=registered.definition.threads)  # a machine's own
+    path = store.plan_path(one.study, one.dataset.name, one.smoke)
+    refuse_difference(registered.definition, one, path)
 
 
 def worker_count(request: Request, console: Console, threads: int) -> int:

@@ -31,7 +31,8 @@ class Nearness(enum.IntEnum):
 class OneRun(Frozen):
     """A comparison run of an arm, as far as a table says it."""
 
-    seed: int
+    planned: int  # the seed of the plan
+    seed: int  # its own, which differs where an arm has seeds of its own
     id: str  # the twelve digits that people see
     status: str
     epochs: int
@@ -81,7 +82,7 @@ class Section(Frozen):
         arms = list(self.plan.definition.arms)
         return json.dumps(
             {
-                f"curve-{arms.index(arm)}-{run.seed}": f"{arm}, seed {run.seed}, run {run.id}"
+                f"curve-{arms.index(arm)}-{run.planned}": f"{arm}, seed {run.seed}, run {run.id}"
                 for arm, runs in self.runs.items()
                 for run in runs
             }
@@ -147,7 +148,8 @@ def _runs(plan: Plan, found: Records) -> dict[str, tuple[OneRun, ...]]:
             seen = observe(record, metric)
             rows.append(
                 OneRun(
-                    seed=seed,
+                    planned=seed,
+                    seed=record.run.seed,
                     id=record.run.short,
                     status=record.status,
                     epochs=len(record.curve),

@@ -31,13 +31,13 @@ def spreads(plan: Plan, store: Store) -> list[Spread]:
     """Return the spread of every arm that has at least three runs."""
     metric = plan.definition.metric
     found: list[Spread] = []
-    first: dict[int, float] = {}
+    first: dict[int, float] | None = None
     for arm, records in find_records(plan, store, plan.definition.seeds).items():
         seen = {record.run.seed: observe(record, metric) for record in records.values()}
         values = {seed: one.value for seed, one in seen.items() if one is not None}
+        first = values if first is None else first
         if len(values) < 3:
             continue
-        first = first or values
         interval = statistics.deviation_interval([*values.values()])
         mean = sum(values.values()) / len(values)
         found.append(Spread(arm, len(values), mean, interval, _ratio(values, first)))

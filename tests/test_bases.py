@@ -207,6 +207,23 @@ def test_what_is_said_of_ones_own_images_is_so(manifest, says: str, never: str) 
     assert not any(never in line for line in lines[1:]), lines
 
 
+@pytest.mark.parametrize(
+    ("manifest", "updates"),
+    [
+        (images_of(size=224, train=9_469), 666),  # 74 updates a pass, 90 passes, a tenth of them
+        (images_of(size=224, train=450), 316),  # no earlier than the small network's four epochs
+        (images_of(size=256, train=1_000_000), 38_400),
+        (images_of(train=10_000), 316),
+    ],
+)
+def test_a_hopeless_rate_ends_on_few_images_too(manifest, updates: int) -> None:
+    """A rule of ImageNet's would never look at a run of some thousand updates."""
+    rule = base_of(manifest).give_up
+
+    assert rule is not None
+    assert rule.updates == updates
+
+
 def test_more_inputs_start_with_smaller_weights() -> None:
     """576 for 64: a third of 0.12."""
     config = base_of(images_of(size=64)).config

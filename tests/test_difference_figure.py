@@ -10,6 +10,7 @@ from scipy import stats
 
 from ablations.plan import Plan
 from ablations.store import Store
+from ablations.study import Gap
 from reports.comparison import find_records
 from reports.difference_figure import differences, draw_differences
 
@@ -54,10 +55,24 @@ def test_a_single_pair_has_no_interval_and_none_has_no_picture(results: Path) ->
     assert draw_differences(*trained(results / "none", seeds=0)) is None
 
 
-def test_many_contrasts_are_left_to_the_table(results: Path) -> None:
+def test_two_arms_are_drawn_once_whatever_they_are_compared_by(results: Path) -> None:
+    """An error and a gap of the same two arms are one line."""
+    plan, store = trained(results)
+    more = (HELPS, HELPS.but(metric=Gap()), HELPS.but(margin=0.01))
+    several = plan.model_copy(update={"definition": plan.definition.but(contrasts=more)})
+
+    assert len(differences(several, find_records(several, store, range(6)))) == 1
+
+
+def test_many_pairs_of_arms_are_left_to_the_table(results: Path) -> None:
     """Four lines with bands over each other say nothing."""
     plan, store = trained(results)
-    more = (HELPS, HELPS.but(margin=0.01), HELPS.but(margin=0.02), HELPS.but(margin=0.03))
-    many = plan.model_copy(update={"definition": plan.definition.but(contrasts=more)})
+    names = ("a", "b", "c", "d")
+    arms = plan.definition.arms | dict.fromkeys(names, plan.definition.arms["with"])
+    more = tuple(HELPS.but(arm=name) for name in names)
+    definition = plan.definition.but(contrasts=more).model_copy(update={"arms": arms})
+    choices = plan.choices | dict.fromkeys(names, plan.choices["with"])
+    many = plan.model_copy(update={"definition": definition, "choices": choices})
 
+    assert len(differences(many, find_records(many, store, range(6)))) == 4
     assert draw_differences(many, store) is None

@@ -179,7 +179,7 @@ def test_what_a_network_learns_brings_its_classes_together(config: Config, image
     learning = config.but(training={"epochs": 15}, inputs={"colour": None})
     network, _ = train(learning, images)
     after, _ = evaluate(
-        network, images, learning, "float32", see_test=True, untrained=build(config, 0)
+        network, images, learning, "float32", see_test=True, untrained=lambda: build(config, 0)
     )
 
     assert before.neighbours is not None

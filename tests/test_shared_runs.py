@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from test_bases import images_of
 
-from ablations.plan import Plan
+from ablations import pool as folders
+from ablations.plan import Plan, PlanError
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, Contrast, FinalError, Study
@@ -19,7 +20,7 @@ from alexnet.presets import tiny
 from reports.ablate import run
 from reports.comparison import compare
 from reports.page import gather
-from reports.request import Request, new_plan, same_or_refused
+from reports.request import Request, RequestError, keep_plan, new_plan, same_or_refused
 
 NO_NORM = {"network": {"parts": {"norm": None}}}
 AVERAGE = {"network": {"parts": {"pool": Pool(kind="avg_pool", rounding="ceil")}}}
@@ -140,7 +141,7 @@ def test_a_report_names_what_is_registered_and_shows_what_was_run(tmp_path: Path
     report = gather(Store(tmp_path))
 
     assert [section.name for section in report.sections] == [f"norm@{GENERATED}"]
-    assert {fact.name: fact.text for fact in report.facts}["registered, not run"] == "pool"
+    assert {fact.name: fact.text for fact in report.facts}["registered, no rate chosen"] == "pool"
     alone = gather(Store(tmp_path), "pool")
     assert [section.name for section in alone.sections] == [f"pool@{GENERATED}"]
 
@@ -186,3 +187,45 @@ def test_more_seeds_of_a_registered_plan_follow_its_own() -> None:
     again = same_or_refused(request(seeds=12), shown, manifest, plan, Store(Path("nowhere")))
 
     assert [look.seeds for look in again.second_looks] == [(20, 21)]
+
+
+def test_arms_never_get_each_others_seeds_nor_those_that_choose_rates() -> None:
+    """The five arms of `seed_variance` are a hundred seeds apart."""
+    study = STUDIES["seed_variance"]
+    manifest = images_of().model_copy(update={"name": "cifar10"})
+    shown = study.on("cifar10", manifest.has)
+
+    assert len(new_plan(request(seeds=100), shown, manifest, "float32").definition.seeds) == 100
+    for asked in (101, 600, (10, 111)):
+        with pytest.raises(RequestError, match="would meet; ask for fewer"):
+            new_plan(request(seeds=asked), shown, manifest, "float32")
+
+
+def test_a_plan_that_another_command_registered_meanwhile_stands(tmp_path: Path) -> None:
+    """Of other seeds: this command is told so, and what lies there is unchanged."""
+    study = STUDIES["weight_decay"]
+    manifest = images_of().model_copy(update={"name": "cifar10"})
+    shown, store = study.on("cifar10", manifest.has), Store(tmp_path)
+    mine = new_plan(request(seeds=20), shown, manifest, "float32")
+    theirs = new_plan(request(), shown, manifest, "float32")
+    assert keep_plan(theirs, store) == theirs
+
+    with pytest.raises(PlanError, match="was registered with seeds"):
+        keep_plan(mine, store)
+
+    assert store.read_plan("weight_decay", "cifar10", smoke=False) == theirs
+    assert keep_plan(theirs, store) == theirs
+
+
+@pytest.mark.usefixtures("studies")
+def test_folders_may_differ_in_a_plan_that_one_of_them_never_asked(tmp_path: Path) -> None:
+    """`norm` in one registers `pool` with six seeds; the other asked `pool` with seven."""
+    ablate("norm", tmp_path / "a")
+    ablate("pool", tmp_path / "b", seeds=SEEDS + 1)
+    one, other = (plans_in(tmp_path / name)["pool"].definition for name in "ab")
+    assert one != other
+
+    for order in (("a", "b"), ("b", "a")):
+        pool = folders.Pool([tmp_path / name for name in order])
+        found = {plan.definition.study: plan for plan in pool.plans()}
+        assert found["pool"].definition == other

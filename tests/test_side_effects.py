@@ -42,6 +42,15 @@ def test_a_norm_that_has_moved_multiplies_by_as_much() -> None:
     assert any("parameters" in line for line in said)
 
 
+def test_only_the_layers_whose_factor_changes_are_named() -> None:
+    """Without the norm after conv2, conv1 keeps its own."""
+    second = paper().network.convolutions[1]
+    without = tuple(part for part in second.then if part != "norm")
+    changed = paper().but(network={"convolutions": {second.name: {"then": without}}})
+
+    assert side_effects(changed, paper()) == ("no factor k^-beta of 0.59 after conv2",)
+
+
 def test_a_norm_whose_k_is_one_brings_no_factor() -> None:
     """Caffe's, and cuda-convnet's for CIFAR-10."""
     caffe = paper().but(network={"parts": {"norm": {"k": 1.0}}})

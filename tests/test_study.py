@@ -93,6 +93,11 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
             "arm 'without' trains with adam",
         ),
         (
+            {"arms": {"with": {}, "without": Arm(changes=NO_NORM, rates=(0.01,))},
+             "bases": {"fashion_mini": BASE.but(rates=(0.001, 0.003))}},
+            "without has one rate and its rival the best of 2; give both a grid",
+        ),
+        (
             {"contrasts": (CONTRAST.but(precondition=NormActive(arm="lrn")),)},
             "arm 'lrn'; the study has with, without",
         ),

@@ -7,7 +7,7 @@ from conftest import record_of, run_of
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, Run
 from ablations.study import FinalError, TimeTo
-from ablations.tuning import Choice, Pending, Trial, choose, neighbours, tune
+from ablations.tuning import Choice, Pending, Trial, choose, closer_rates, tune
 from alexnet.config import Config, GiveUp
 from alexnet.presets import tiny
 
@@ -223,7 +223,7 @@ def test_a_grid_that_is_finer_than_a_neighbour_is_left_alone_on_that_side() -> N
         for rate, mean in zip(grid, (3.0, 1.0, 2.0), strict=True)
     ]
 
-    assert neighbours(choose(outcomes)) == [0.00173]
+    assert closer_rates(choose(outcomes)) == [0.00173]
 
 
 def test_what_is_left_counts_down_to_nothing() -> None:
