@@ -1,5 +1,7 @@
 """What `ablate` will do, how long it should take and what it will keep, said beforehand."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +15,7 @@ from ablations.record import Record
 from ablations.runner import Work, counts, remaining
 from ablations.store import LARGEST_WEIGHTS, Store
 from ablations.study import Study, TimeTo
+from ablations.tuning import STEP
 from alexnet.data.catalogue import Description, describe
 from alexnet.data.manifest import Manifest
 from reports import words
@@ -160,9 +163,13 @@ def _tuning(a: Announcement) -> tuple[str, str]:
         grid = f"{_arms(len(tried))} x {tried[0]} rates"
     else:
         grid = f"{_arms(len(tried))}, {a.work.rates} rates"
+    steps = (above / below for below, above in itertools.pairwise(sorted(one.rates)))
+    apart = max(steps, default=1.0)
+    known = f", to a factor of {math.sqrt(STEP) if one.refine else apart:.2g}"
     finer = "; two runs more for one that is best at the edge of its grid" if one.refine else ""
     seeds = f"x {len(one.tuning_seeds)} seeds"
-    return "before that", f"{grid} {seeds} = {total} runs{there}, to choose each arm's rate{finer}"
+    chosen = f"to choose each arm's rate{known if len(one.rates) > 1 else ''}{finer}"
+    return "before that", f"{grid} {seeds} = {total} runs{there}, {chosen}"
 
 
 def _say_what_is_reused(console: Console, a: Announcement) -> None:
