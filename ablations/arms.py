@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from ablations.study import Changes
-from alexnet.architecture import windows
 from alexnet.config import Config, Conv, Dense, Pool, Tanh
 
 TANH: Changes = {"network": {"parts": {"act": Tanh()}}}
@@ -47,8 +46,7 @@ def equal_maps(config: Config) -> Changes:
     """
     network, last = config.network, config.network.convolutions[-1]
     pool, seen = network.parts["pool"], network.seen_by()[last.name].side
-    side = windows(seen, last.size, last.stride, last.padding, last.rounding)
-    if not isinstance(pool, Pool) or side > pool.size:
+    if not isinstance(pool, Pool) or last.side_of(seen) > pool.size:
         return POOL_2_2
     then = tuple(OF_THE_WHOLE if part == "pool" else part for part in last.then)
     parts = {**POOL_2_2["network"]["parts"], OF_THE_WHOLE: pool}

@@ -85,7 +85,6 @@ def bases(
     start = start.but(**(small or {}))
     cifar = Base(
         config=start,
-        first_seed=FIRST_UNSEEN,
         metric=metric,
         rates=SMALL_RATES,
         give_up=SMALL_GIVE_UP,
@@ -96,7 +95,6 @@ def bases(
     )
     grey = cifar.but(
         config=start.but(inputs={"colour": None}, training=PRACTICE),
-        first_seed=0,
         left_open=(*ON_GREY, *small_left_open),
         refine=False,
         seeds=PRACTICE_SEEDS,
@@ -114,11 +112,11 @@ def bases(
         seeds=seeds,
         judged=judged,
     )
-    jpeg = cifar.but(first_seed=0, left_open=(*cifar.left_open, "images stored as JPEG"))
+    jpeg = cifar.but(left_open=(*cifar.left_open, "images stored as JPEG"))
     found = {
         "fashion_mini": grey,
         "fashion_mnist": grey,
-        "cifar10": cifar,
+        "cifar10": cifar.but(first_seed=FIRST_UNSEEN),
         "cifar10_jpeg": jpeg,
         "imagenet": imagenet,
     }

@@ -7,7 +7,7 @@ found is controlled by an arm of its own, or stands beside the result.
 from collections.abc import Mapping
 
 from alexnet.architecture import Network, windows
-from alexnet.config import LRN, Config, Conv, Pool
+from alexnet.config import LRN, Config, Pool
 from alexnet.cost import size_of
 
 
@@ -98,17 +98,13 @@ def _unreached(network: Network) -> dict[str, tuple[int, int]]:
     """Return how many rows no window of a pooling reaches, of how many, by the layer before."""
     found, seen = {}, network.seen_by()
     for layer in network.convolutions:
-        side = _given_by(layer, seen[layer.name].side)
+        side = layer.side_of(seen[layer.name].side)
         for _, part in network.after(layer):
             if isinstance(part, Pool):
                 count = windows(side, part.size, part.stride, 0, part.rounding)
                 found[layer.name] = max(0, side - (count - 1) * part.stride - part.size), side
                 side = count
     return found
-
-
-def _given_by(layer: Conv, side: int) -> int:
-    return windows(side, layer.size, layer.stride, layer.padding, layer.rounding)
 
 
 def _parameters(mine: Network, other: Network) -> list[str]:

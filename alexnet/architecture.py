@@ -41,6 +41,10 @@ class Conv(Frozen):
     init: Init
     then: tuple[str, ...] = ()  # names of parts
 
+    def side_of(self, seen: int) -> int:
+        """Return the side of the maps it gives, pixels, from that of those it sees."""
+        return windows(seen, self.size, self.stride, self.padding, self.rounding)
+
 
 class Dense(Frozen):
     """One fully connected layer and, in order, the parts that follow it."""
@@ -148,7 +152,7 @@ def _through(layer: Conv | Dense, seen: Maps, classes: int) -> Maps:
         return Maps(out, 1)
     if layer.weights == "unshared" and (layer.groups > 1 or layer.rounding == "ceil"):
         raise ValueError(f"{layer.name}: unshared weights have neither groups nor rounding up")
-    side = windows(seen.side, layer.size, layer.stride, layer.padding, layer.rounding)
+    side = layer.side_of(seen.side)
     if side < 1:
         raise ValueError(_too_small(layer.name, seen.side, layer.size))
     return Maps(out, side)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from alexnet.architecture import Conv, Network, windows
+from alexnet.architecture import Conv, Network
 from alexnet.values import Frozen
 
 MEASURED = Path(__file__).parent / "costs.json"
@@ -71,7 +71,7 @@ def size_of(network: Network) -> Size:
     for layer in network.layers:
         sees = seen[layer.name]
         if isinstance(layer, Conv):
-            side = windows(sees.side, layer.size, layer.stride, layer.padding, layer.rounding)
+            side = layer.side_of(sees.side)
             kernels = layer.maps * (side**2 if layer.weights == "unshared" else 1)
             inputs, uses = layer.size**2 * sees.maps // layer.groups, layer.maps * side**2
         else:

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alexnet.architecture import windows
 from alexnet.config import (
     LRN,
     BatchNorm,
@@ -45,7 +44,7 @@ class Convolution(nn.Conv2d):
         super().__init__(
             seen.maps, conv.maps, conv.size, conv.stride, conv.padding, groups=conv.groups
         )
-        side = windows(seen.side, conv.size, conv.stride, conv.padding, conv.rounding)
+        side = conv.side_of(seen.side)
         needed = (side - 1) * conv.stride + conv.size - 2 * conv.padding
         self.overhang = max(0, needed - seen.side)  # pixels
 
@@ -63,7 +62,7 @@ class UnsharedConvolution(nn.Module):
         """Make room for the weights of every place of maps of that size."""
         super().__init__()
         self.conv = conv
-        side = windows(seen.side, conv.size, conv.stride, conv.padding, conv.rounding)
+        side = conv.side_of(seen.side)
         self.weight = nn.Parameter(torch.empty(side**2, conv.maps, seen.maps * conv.size**2))
         self.bias = nn.Parameter(torch.empty(conv.maps, side, side))
 

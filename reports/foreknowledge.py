@@ -17,6 +17,8 @@ Seen = frozenset[tuple[str, int]]
 def seen_on_copies(plan: Plan, store: Store) -> Seen:
     """Return the runs on copies of a plan's images that were finished before it was registered."""
     copies = copies_of(plan.definition.dataset.name)
+    if not copies:
+        return frozenset()
     return frozenset(
         (_asked(record.run.config), record.run.seed)
         for record in store.records()
