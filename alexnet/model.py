@@ -1,5 +1,6 @@
 """The network, built in order from its config."""
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +9,19 @@ from torch import Tensor, nn
 
 from alexnet.architecture import module_name
 from alexnet.chance import stream_seed
-from alexnet.config import Config, Conv, Dense, FanIn, Init, Network, Normal, Precision
+from alexnet.config import (
+    Config,
+    Conv,
+    Dense,
+    FanIn,
+    Init,
+    Network,
+    Normal,
+    Part,
+    Pool,
+    Precision,
+    Relu,
+)
 from alexnet.layers import build_layer, build_part, fan_in
 from alexnet.precision import weight_type
 
@@ -96,6 +109,19 @@ def _modules(network: Network, layers: Sequence[Conv | Dense]) -> Iterator[tuple
     seen = network.seen_by()
     for layer in layers:
         yield layer.name, build_layer(layer, seen[layer.name], network.classes)
-        for name, part in network.after(layer):
+        for name, part in _cheapest_order(network.after(layer)):
             maps = layer.maps if isinstance(layer, Conv) else layer.units or network.classes
             yield module_name(layer, name), build_part(part, maps)
+
+
+def _cheapest_order(parts: Sequence[tuple[str, Part]]) -> list[tuple[str, Part]]:
+    """Return parts in an order of the same result: ReLU after the max pooling it is followed by.
+
+    The largest of several ReLUs is the ReLU of the largest, bit by bit, and so is the gradient:
+    where the largest is negative, both pass none. After pooling there are a quarter as many.
+    """
+    ordered = list(parts)
+    for place, ((_, one), (_, next_one)) in enumerate(itertools.pairwise(parts)):
+        if isinstance(one, Relu) and isinstance(next_one, Pool) and next_one.kind == "max_pool":
+            ordered[place : place + 2] = ordered[place + 1], ordered[place]
+    return ordered

@@ -3,11 +3,11 @@
 import pytest
 import torch
 import torchvision
-from torch import Tensor
+from torch import Tensor, nn
 
 from ablations.studies import STUDIES
-from alexnet.config import ChannelMeans, Config, Normal, Precision, Tanh
-from alexnet.layers import DropoutLayer, LocalResponseNorm, fan_in
+from alexnet.config import ChannelMeans, Config, Normal, Pool, Precision, Tanh
+from alexnet.layers import Convolution, DropoutLayer, LocalResponseNorm, fan_in
 from alexnet.model import build, layer_of
 from alexnet.optim import optimizer_for
 from alexnet.precision import arithmetic, weight_type
@@ -212,6 +212,53 @@ def test_a_part_set_to_none_is_absent() -> None:
 
     assert not any(isinstance(m, LocalResponseNorm) for m in without.modules())
     assert without.state_dict().keys() == build(tiny(), 0).state_dict().keys()
+
+
+def in_the_order_of_the_config(config: Config) -> nn.Sequential:
+    """Return the first stage of a network as its config lists it."""
+    network, first = build(config, 0), config.network.convolutions[0]
+    names = [first.name, *(f"{first.name}_{name}" for name, _ in config.network.after(first))]
+    return nn.Sequential(*(network.features.get_submodule(name) for name in names))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_relu_after_max_pooling_is_relu_before_it_bit_by_bit(dtype: torch.dtype) -> None:
+    """Output and gradients, where windows are positive, negative, or have equal numbers."""
+    config = preset("cifar_conv_local_13pct")
+    as_built = build(config, 0).features[:3]
+    listed = in_the_order_of_the_config(config)
+    assert [type(module) for module in as_built] == [Convolution, nn.MaxPool2d, nn.ReLU]
+    assert [type(module) for module in listed] == [Convolution, nn.ReLU, nn.MaxPool2d]
+    stream = torch.Generator().manual_seed(0)
+    images = (60 * torch.randn(16, 3, 24, 24, generator=stream)).round()
+
+    results = []
+    for stage in (as_built, listed):
+        nn.init.constant_(stage[0].bias, -0.1)  # or hardly any window would be all negative
+        stage.to(dtype)
+        seen = images.to(dtype, memory_format=torch.channels_last).requires_grad_()
+        out = stage(seen)
+        (out * torch.arange(1, 17).to(dtype)[:, None, None, None]).sum().backward()
+        results.append([out, seen.grad, *(values.grad for values in stage.parameters())])
+
+    assert 0.1 < (results[0][0] == 0).float().mean() < 0.9
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"act": Tanh()},  # saturated numbers are equal, and the first of them takes the gradient
+        {"pool": Pool(kind="avg_pool", size=3, stride=2, rounding="ceil")},
+    ],
+)
+def test_nothing_else_changes_places(parts: dict[str, object]) -> None:
+    """A network is built in the order of its config."""
+    config = preset("cifar_conv_local_13pct").but(network={"parts": parts})
+
+    names = [name for name, _ in build(config, 0).features.named_children()]
+
+    assert names[:3] == ["conv1", "conv1_act", "conv1_pool"]
 
 
 def test_a_view_too_small_for_the_layers_is_refused() -> None:
