@@ -1,5 +1,6 @@
 """Project commands; `invoke --list` shows them, `invoke` alone checks everything."""
 
+import shlex
 from collections.abc import Sequence
 
 from invoke.context import Context
@@ -214,10 +215,27 @@ def prepare(
     )
 
 
-@task
-def bench(c: Context) -> None:
+@task(
+    auto_shortflags=False,
+    help={
+        "explain": "instead: where the seconds of a training step go, layer by layer",
+        "network": "with --explain: a preset or study@dataset/arm (default: paper)",
+        "threads": "with --explain: so many threads (default: all; one for small images)",
+    },
+)
+def bench(
+    c: Context, explain: bool = False, network: str | None = None, threads: str | None = None
+) -> None:
     """Time against each other, in one process, what speed depends on."""
     from ablations.executors import KEEP_MEMORY
 
+    if not explain and (network or threads):
+        raise Exit("--network and --threads are of `invoke bench --explain`", code=2)
     columns = "--benchmark-columns=min,median --benchmark-sort=mean"
-    c.run(f"pytest -q -s tests/benchmarks --benchmark-only {columns}", echo=True, env=KEEP_MEMORY)
+    command = f"pytest -q -s tests/benchmarks --benchmark-only {columns}"
+    if explain:
+        options = ["--threads", threads] if threads else []
+        command = shlex.join(
+            ["python", "tests/benchmarks/explain.py", network or "paper", *options]
+        )
+    c.run(command, echo=True, env=KEEP_MEMORY)

@@ -3,7 +3,6 @@
 pytest-benchmark gives, in brackets, how many times the fastest of its group each takes.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,52 +14,17 @@ import simulation
 import torch
 from plans import filled
 from pytest_benchmark.fixture import BenchmarkFixture
+from steps import CORES, as_it_comes, as_workers_do, batch, our_step
 from torch import Tensor, nn
 
-from ablations.messages import Place
 from ablations.studies import find_study
-from ablations.worker import Workbench
-from alexnet.config import Config, Precision
-from alexnet.model import build
 from alexnet.norms import local_response_norm
-from alexnet.optim import optimizer_for
 from alexnet.presets import preset
-from alexnet.training import step
 from alexnet.unshared import unshared_convolution
 from reports.comparison import compare
 
 HERE = Path(__file__).parent
 ROUNDS = 40
-
-
-def batch(view: int, classes: int = 10) -> tuple[Tensor, Tensor]:
-    """Return 128 made-up images, as training sees them, and their classes."""
-    stream = torch.Generator().manual_seed(0)
-    images = torch.randn(128, view, view, 3, generator=stream).permute(0, 3, 1, 2) * 60
-    return images, torch.randint(0, classes, (128,), generator=stream)
-
-
-def as_workers_do(threads: int) -> Precision:
-    """Set PyTorch up as a worker does; return the precision that a run takes here."""
-    return Workbench(Place(Path(), Path(), "cpu", threads, "")).precision()
-
-
-def as_it_comes(threads: int) -> None:
-    """Set PyTorch up as who just imports it has it."""
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
-
-
-CORES = os.cpu_count() or 1
-
-
-def our_step(config: Config, precision: Precision) -> Callable[[], object]:
-    """Return a training step of this project, at a rate at which noise does no harm."""
-    config = config.but(training={"optimizer": {"rate": 1e-5}})
-    network = build(config, 0)
-    optimizer = optimizer_for(network, config.training.optimizer)
-    images, labels = batch(config.network.view, config.network.classes)
-    return lambda: float(step(network, optimizer, images, labels, precision)[0])
 
 
 HOW = pytest.mark.parametrize("how", ["ours, auto", "ours, float32", "plain PyTorch"])
@@ -109,7 +73,7 @@ import re, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 import plain
-from test_speed import CORES, as_workers_do, batch, our_step
+from steps import CORES, as_workers_do, batch, our_step
 from alexnet.presets import preset
 how = sys.argv[1]
 if how == "plain PyTorch":
