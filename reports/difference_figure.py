@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
-import scipy
 import seaborn as sns
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy import special
 
 from ablations.contrast import Contrast
 from ablations.plan import Plan
@@ -62,7 +62,7 @@ def _difference(contrast: Contrast, records: Records) -> Difference | None:
     apart = np.array([mine.errors[:length] - other.errors[:length] for mine, other in pairs])
     half = None
     if len(pairs) > 1:
-        critical = scipy.stats.t.ppf(0.975, len(pairs) - 1)
+        critical = special.stdtrit(len(pairs) - 1, 0.975)
         half = critical * apart.std(axis=0, ddof=1) / np.sqrt(len(pairs))
     epochs = pairs[0][0].epochs[:length]
     return Difference(spoken(contrast.between), epochs, apart.mean(axis=0), half, len(pairs))

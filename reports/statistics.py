@@ -4,14 +4,15 @@ Differences are of paired seeds, shape (n,); a ratio is a difference of logarith
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 MOST_ENUMERATED = 20
 """Pairs up to which every pattern of signs is tried; beyond, patterns are drawn."""
@@ -43,7 +44,7 @@ def student_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(x.mean())
     if len(x) == 1:
         return Interval(mean, None, None)
-    half = float(scipy.stats.t.ppf((1 + confidence) / 2, len(x) - 1) * _standard_error(x))
+    half = float(special.stdtrit(len(x) - 1, (1 + confidence) / 2) * _standard_error(x))
     return Interval(mean, mean - half, mean + half)
 
 
@@ -169,7 +170,7 @@ def welch_p(values: ArrayLike, others: ArrayLike) -> float:
     squares = float(x.var(ddof=1) / len(x)), float(y.var(ddof=1) / len(y))
     freedom = sum(squares) ** 2 / (squares[0] ** 2 / (len(x) - 1) + squares[1] ** 2 / (len(y) - 1))
     t = abs(float(x.mean() - y.mean())) / math.sqrt(sum(squares))
-    return float(2 * scipy.stats.t.sf(t, freedom))
+    return float(2 * special.stdtr(freedom, -t))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -203,8 +204,8 @@ def equivalence_p(differences: ArrayLike, margin: float) -> float:
     error = _standard_error(x)
     if np.ptp(x) == 0:
         return 0.0 if abs(x.mean()) < margin else 1.0
-    above = scipy.stats.t.sf((x.mean() + margin) / error, len(x) - 1)
-    below = scipy.stats.t.cdf((x.mean() - margin) / error, len(x) - 1)
+    above = special.stdtr(len(x) - 1, -(x.mean() + margin) / error)
+    below = special.stdtr(len(x) - 1, (x.mean() - margin) / error)
     return float(max(above, below))
 
 
@@ -226,23 +227,43 @@ def power_of(effect: float, pairs: int, alpha: float = 0.05) -> float:
     if pairs < 2:
         raise ValueError(f"{pairs} pairs can show no effect; at least 2 are needed")
     if pairs <= MOST_SIMULATED:
-        noise, ones = _flipped(pairs)
-        sums = noise + abs(effect) * ones
-        p = np.mean(np.abs(sums) >= np.abs(sums[:, :1]) - 1e-9, axis=1)
-        return float(np.mean((p < alpha) & (sums[:, 0] > 0)))
-    critical = scipy.stats.t.ppf(1 - alpha / 2, pairs - 1)
-    return float(scipy.stats.nct.sf(critical, pairs - 1, abs(effect) * np.sqrt(pairs)))
+        return float(np.searchsorted(_found_beyond(pairs, alpha), abs(effect)) / SIMULATED)
+    critical = special.stdtrit(pairs - 1, 1 - alpha / 2)
+    return float(1 - special.nctdtr(pairs - 1, abs(effect) * np.sqrt(pairs), critical))
+
+
+@lru_cache(maxsize=256)
+def _found_beyond(pairs: int, alpha: float) -> NDArray[np.float64]:
+    """Return, for each simulated draw, the effect beyond which the test finds it, ascending.
+
+    In standard deviations; infinite where so few pairs find nothing at all.
+    """
+    patterns = 2 ** (pairs - 1)
+    counted = math.ceil(alpha * patterns) - 1  # p is their share, and below alpha
+    if counted < 1:
+        return np.full(SIMULATED, np.inf)
+    zero, rivals = _overtaking(pairs)
+    # The pattern that flips none counts itself; all but so many have to be overtaken.
+    overtaken = np.partition(rivals, -counted, axis=1)[:, -counted]
+    return np.sort(np.maximum(overtaken, zero))
 
 
 @lru_cache(maxsize=2)
-def _flipped(pairs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return sums of standard normal pairs under every pattern of signs, and sums of the signs.
+def _overtaking(pairs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return from which effect on the sum of standard normal pairs is above 0, and above others.
 
-    Shapes (draws, patterns) and (patterns,); the first pattern flips none.
+    The others are the amounts of the sums under each other pattern of signs. An effect e adds
+    ``pairs`` e to the sum and at most ``pairs - 2`` e to any of them, so that what is once
+    overtaken stays so: x + n e is above y + s e beyond (y - x) / (n - s), and above its negative
+    beyond -(y + x) / (n + s).
+
+    Shapes (draws,) and (draws, patterns - 1).
     """
     signs = np.array([(1.0, *rest) for rest in product((1.0, -1.0), repeat=pairs - 1)])
-    noise = np.random.default_rng(0).standard_normal((SIMULATED, pairs))
-    return noise @ signs.T, signs.sum(axis=1)
+    noise = np.random.default_rng(0).standard_normal((SIMULATED, pairs)) @ signs.T
+    one, others, slopes = noise[:, :1], noise[:, 1:], signs[1:].sum(axis=1)
+    beyond = np.maximum((others - one) / (pairs - slopes), -(others + one) / (pairs + slopes))
+    return -one[:, 0] / pairs, beyond
 
 
 def detectable_effect(
@@ -270,13 +291,8 @@ def detectable_effect(
 @lru_cache(maxsize=256)
 def _detectable_deviations(pairs: int, alpha: float, power: float) -> float:
     """Return the detectable effect in standard deviations, to a thousandth."""
-    low, high = 0.0, 1.0
-    while power_of(high, pairs, alpha) < power:
-        low, high = high, 2 * high
-    while high - low > 5e-4:
-        middle = (low + high) / 2
-        low, high = (low, middle) if power_of(middle, pairs, alpha) >= power else (middle, high)
-    return round(high, 3)
+    thousandths = range(1_000_000)
+    return bisect_left(thousandths, power, key=lambda m: power_of(m / 1000, pairs, alpha)) / 1000
 
 
 def seeds_needed(deviation: float, effect: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -319,7 +335,7 @@ def prediction_limits(values: ArrayLike, alpha: float = 0.05) -> tuple[float, fl
     if len(x) < 2:
         return None
     mean, n = float(x.mean()), len(x)
-    half = float(scipy.stats.t.ppf(1 - alpha / 2, n - 1) * x.std(ddof=1) * np.sqrt(1 + 1 / n))
+    half = float(special.stdtrit(n - 1, 1 - alpha / 2) * x.std(ddof=1) * np.sqrt(1 + 1 / n))
     return mean - half, mean + half
 
 
@@ -348,18 +364,26 @@ def decidable_margin(
     """
     if pairs < 2:
         raise ValueError(f"{pairs} pairs decide no equivalence; at least 2 are needed")
+    return deviation * _decidable_deviations(pairs, alpha, power)
+
+
+@lru_cache(maxsize=256)
+def _decidable_deviations(pairs: int, alpha: float, power: float) -> float:
+    """Return the decidable margin in standard deviations, to a ten-thousandth."""
     freedom = pairs - 1
-    critical = scipy.stats.t.ppf(1 - alpha, freedom)
-    scale = 1 / np.sqrt(freedom)  # of the standard deviation that will be seen
-    largest = scipy.stats.chi.ppf(1 - 1e-12, freedom, scale=scale)
-    seen, width = np.linspace(0, largest, 4001, retstep=True)
-    weight = scipy.stats.chi.pdf(seen, freedom, scale=scale)
+    critical = special.stdtrit(freedom, 1 - alpha)
+    # The deviation that will be seen, in true ones, is chi-distributed, times 1 / sqrt(freedom).
+    largest = math.sqrt(2 * special.gammaincinv(freedom / 2, 1 - 1e-12))
+    chi, width = np.linspace(0, largest, 4001, retstep=True)
+    scale = special.gammaln(freedom / 2) + (freedom / 2 - 1) * math.log(2)
+    density = np.exp(special.xlogy(freedom - 1, chi) - chi**2 / 2 - scale)
+    weight = density * np.array([1.0, *[4.0, 2.0] * 1999, 4.0, 1.0]) * width / 3  # Simpson's rule
 
     def found(margin: float) -> float:
-        inside = 2 * scipy.stats.norm.cdf(margin * np.sqrt(pairs) - critical * seen) - 1
-        return float(scipy.integrate.simpson(weight * np.maximum(0, inside), dx=width))
+        inside = 2 * special.ndtr(margin * np.sqrt(pairs) - critical * chi / np.sqrt(freedom)) - 1
+        return float(weight @ np.maximum(0, inside))
 
-    return float(deviation * scipy.optimize.brentq(lambda m: found(m) - power, 1e-6, 100.0))
+    return bisect_left(range(1_000_000), power, key=lambda m: found(m / 10_000)) / 10_000
 
 
 def deviation_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
@@ -374,7 +398,7 @@ def deviation_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     x = _spread(values)
     freedom, deviation = len(x) - 1, float(x.std(ddof=1))
     low, high = (
-        deviation * float(np.sqrt(freedom / scipy.stats.chi2.ppf(share, freedom)))
+        deviation * float(np.sqrt(freedom / special.chdtri(freedom, 1 - share)))
         for share in ((1 + confidence) / 2, (1 - confidence) / 2)
     )
     return Interval(deviation, low, high)
@@ -396,7 +420,7 @@ def variance_ratio_interval(
         raise ValueError("the variance below the line is zero")
     ratio = float(x.var(ddof=1) / y.var(ddof=1))
     low, high = (
-        ratio / float(scipy.stats.f.ppf(share, len(x) - 1, len(y) - 1))
+        ratio / float(special.fdtri(len(x) - 1, len(y) - 1, share))
         for share in ((1 + confidence) / 2, (1 - confidence) / 2)
     )
     return Interval(ratio, low, high)

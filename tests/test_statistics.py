@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
@@ -233,6 +233,37 @@ def test_power_is_statsmodels_with_enough_pairs(pairs: int, within: float) -> No
 
     assert power_of(0.8, pairs) == pytest.approx(theirs, abs=within)
     assert power_of(-0.8, pairs) == power_of(0.8, pairs)
+
+
+@pytest.mark.parametrize("pairs", [6, 7, 8])
+@pytest.mark.parametrize("alpha", [0.05, 1 / 32, 0.05 / 3, 0.9])
+@pytest.mark.parametrize("effect", [0.0, 0.7, -1.5, 4.0])
+def test_power_of_few_pairs_is_the_share_of_tests_that_find(
+    pairs: int, alpha: float, effect: float
+) -> None:
+    """The test itself on 4,000 samples; 1/32 is a p-value that six pairs can have."""
+    noise = np.random.default_rng(0).standard_normal((4000, pairs))
+    samples = noise + abs(effect)
+
+    found = [x.mean() > 0 and sign_flip_p(x) < alpha for x in samples]
+
+    assert power_of(effect, pairs, alpha) == pytest.approx(np.mean(found), abs=1e-9)
+
+
+@pytest.mark.parametrize("pairs", [2, 10, 400])
+def test_a_decidable_margin_is_that_of_scipys_distributions(pairs: int) -> None:
+    """The chance that both tests reject, over the deviation that will be seen: 0.9 as asked."""
+    margin, freedom = decidable_margin(1.0, pairs, alpha=0.01, power=0.9), pairs - 1
+    seen = stats.chi(freedom, scale=freedom**-0.5)
+    critical = stats.t.ppf(0.99, freedom)
+
+    def both(deviation: float) -> float:
+        inside = 2 * stats.norm.cdf(margin * pairs**0.5 - critical * deviation) - 1
+        return max(0.0, inside) * seen.pdf(deviation)
+
+    chance, _ = integrate.quad(both, 0, seen.ppf(1 - 1e-12), limit=200)
+
+    assert chance == pytest.approx(0.9, abs=1e-3)
 
 
 def test_five_pairs_find_nothing_however_large() -> None:
