@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, Self
 
@@ -12,10 +12,11 @@ from pydantic import Field
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
-from ablations.run import TUNING_SEEDS, DatasetRef, Run, canonical
+from ablations.run import TUNING_SEEDS, DatasetRef, Run
 from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
+from alexnet.values import canonical
 
 
 class PlanError(ValueError):
@@ -75,13 +76,7 @@ class Definition(Frozen):
         Those of arms that are alike but for their rate, which tuning may make equal, or not.
         """
         mine, theirs = (
-            {
-                (
-                    canonical(apart_from_rate(config).model_dump(mode="json")),
-                    one.precisions_of[arm],
-                )
-                for arm, config in one.arms.items()
-            }
+            {(apart_from_rate(config), one.precisions_of[arm]) for arm, config in one.arms.items()}
             for one in (self, other)
         )
         return not mine.isdisjoint(theirs)
@@ -298,11 +293,13 @@ def _longest(one: Errors, other: Errors) -> Errors:
     }
 
 
+@lru_cache(maxsize=4096)
 def _apart_from_tuning(config: Config) -> Config:
     """Return a config with all that tuning changes made the same."""
     return apart_from_rate(config).but(training={"epochs": 1, "give_up": None})
 
 
+@lru_cache(maxsize=4096)
 def apart_from_rate(config: Config) -> Config:
     """Return a config with a rate that says nothing: what a study asks for, before tuning."""
     return config.but(training={"optimizer": {"rate": 1.0}})

@@ -10,10 +10,11 @@ from pydantic import Field
 from pydantic_core import from_json
 
 from ablations.machine import Fingerprint, Provenance
-from ablations.run import Run, canonical
+from ablations.run import Run
 from alexnet.config import Config, Frozen
 from alexnet.measures import Measures
 from alexnet.progress import Epoch
+from alexnet.values import canonical
 
 
 class RecordError(ValueError):

@@ -1,15 +1,15 @@
 """The unit of work and of storage: one config, one seed, one dataset."""
 
 import hashlib
-import json
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field
 
 from alexnet.config import EDITION, Config, Frozen, Precision
 from alexnet.data.manifest import Manifest
 from alexnet.data.order import OWN_NAME
+from alexnet.values import canonical
 
 TUNING_SEEDS = (1000, 1001)
 """Seeds of the runs that choose a rate; they never see the test images."""
@@ -43,9 +43,11 @@ class Run(Frozen):
     @cached_property
     def id(self) -> str:
         """SHA-256, in hex, of all that decides the numbers; shown by its first twelve digits."""
-        identity = self.model_dump(mode="json")
-        del identity["dataset"]["name"]  # images are named by their content
-        return hashlib.sha256(canonical(identity).encode()).hexdigest()
+        others = self.model_dump(mode="json", exclude={"config"})
+        del others["dataset"]["name"]  # images are named by their content
+        # "config" comes first in the order of the alphabet, and is written once for all its runs.
+        identity = f'{{"config":{self.config.canonical},{canonical(others)[1:]}'
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     @property
     def short(self) -> str:
@@ -56,8 +58,3 @@ class Run(Frozen):
     def sees_test(self) -> bool:
         """Whether this run may be measured on the test images."""
         return self.seed not in TUNING_SEEDS
-
-
-def canonical(content: Any) -> str:
-    """Return JSON that is the same for the same content: sorted, without spaces or NaN."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

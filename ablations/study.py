@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -64,8 +65,17 @@ class Arm(Frozen):
 
     def config(self, base: Config) -> Config:
         """Return the whole config of this arm."""
-        changes = self.changes(base) if callable(self.changes) else self.changes
-        return base.but(**changes)
+        # The checks of a study ask for the same few configs some ten times each.
+        known, config = self._configs.get(id(base), (None, None))
+        if config is None or known is not base:
+            changes = self.changes(base) if callable(self.changes) else self.changes
+            config = base.but(**changes)
+            self._configs[id(base)] = base, config  # keeps the base, and so its id
+        return config
+
+    @cached_property
+    def _configs(self) -> dict[int, tuple[Config, Config]]:
+        return {}
 
 
 def _as_arm(value: Any) -> Any:

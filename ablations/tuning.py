@@ -14,6 +14,7 @@ nothing is tried.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ablations.metrics import FinalError, Gap, Metric, Outcome, TimeTo, observe
@@ -205,6 +206,7 @@ def choose(trials: Sequence[Trial]) -> Choice:
     )
 
 
+@lru_cache(maxsize=4096)
 def at_rate(config: Config, rate: float) -> Config:
     """Return a config with its rate replaced; the biases' rate is a multiple of it and follows."""
     return config.but(training={"optimizer": {"rate": rate}})

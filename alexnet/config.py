@@ -3,6 +3,7 @@
 Networks are described in `architecture` and `parts`, inputs and training in `recipe`.
 """
 
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -39,7 +40,7 @@ from alexnet.recipe import (
     Training,
     Until,
 )
-from alexnet.values import Fraction, Frozen, later
+from alexnet.values import Fraction, Frozen, canonical, later
 
 EDITION = 1
 """Goes up when the mathematics of training changes: a formula, a default, a draw."""
@@ -55,6 +56,15 @@ class Config(Frozen):
     inputs: Inputs = Inputs()
     training: Training
     pinned: tuple[Stream, ...] = ()  # streams of chance that follow seed 0 in every run
+
+    @cached_property
+    def canonical(self) -> str:
+        """JSON that is the same for the same config; see `alexnet.values.canonical`."""
+        return canonical(self.model_dump(mode="json"))
+
+    def __hash__(self) -> int:
+        """Let what is computed of a config be kept by it."""
+        return hash(self.canonical)
 
     @model_validator(mode="after")
     def _names_its_own_layers(self) -> Self:

@@ -1,5 +1,6 @@
 """What every value here has in common: checked when made, changed in one way, written briefly."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 
@@ -73,3 +74,8 @@ def later(default: Any) -> Any:
     It is written only where it differs, so that adding one moves the id of no run.
     """
     return Field(default=default, exclude_if=lambda value: value == default)
+
+
+def canonical(content: Any) -> str:
+    """Return JSON that is the same for the same content: sorted, without spaces or NaN."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)

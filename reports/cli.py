@@ -6,23 +6,17 @@ import traceback
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import click
-from pydantic import ValidationError
-from rich.console import Console
 
-from ablations.messages import WorkerError
-from ablations.plan import PlanError
-from ablations.store import Store, StoreError
-from ablations.studies import StudyError
-from alexnet.data.manifest import DatasetError, default_data_dir
-from alexnet.presets import PresetError
 from reports.exit_codes import BAD_INPUT, CHANGED, INTERRUPTED
-from reports.request import RequestError
-from reports.terminal import as_typed, say
 
-REFUSED = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError, RequestError)
+# What a command needs is imported where it runs: `--help` and a misprint answer at once.
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ablations.store import Store
 
 
 class Refused(click.ClickException):
@@ -43,22 +37,52 @@ def refusing(command: Callable[P, int]) -> Callable[P, int]:
             code = command(*arguments, **options)
         except KeyboardInterrupt:
             code = INTERRUPTED
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise Refused(f"{where}: {first['msg']}") from error
-        except REFUSED as error:
+        except (ValueError, OSError, RuntimeError) as error:
+            if (said := _said_of(error)) is None:
+                raise
             if options.get("traceback"):
                 traceback.print_exception(error)
-            raise Refused(as_typed(str(error))) from error
-        except OSError as error:
-            place = f" in {Path(error.filename).parent}" if error.filename else ""
-            raise Refused(f"{error.strerror or error}{place}") from error
+            raise Refused(said) from error
         if code:
             click.get_current_context().exit(code)
         return code
 
     return wrapped
+
+
+def _said_of(error: Exception) -> str | None:
+    """Return what bad input is told; None of an error that is none of bad input."""
+    from pydantic import ValidationError
+
+    from ablations.messages import WorkerError
+    from ablations.plan import PlanError
+    from ablations.store import StoreError
+    from ablations.studies import StudyError
+    from alexnet.data.manifest import DatasetError
+    from alexnet.presets import PresetError
+    from reports.request import RequestError
+    from reports.terminal import as_typed
+
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, OSError):
+        place = f" in {Path(error.filename).parent}" if error.filename else ""
+        return f"{error.strerror or error}{place}"
+    refusals = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError)
+    return as_typed(str(error)) if isinstance(error, (*refusals, RequestError)) else None
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _default_data_dir() -> Path:
+    from alexnet.data.manifest import default_data_dir
+
+    return default_data_dir()
 
 
 results_option = click.option(
@@ -77,7 +101,7 @@ several_results_option = click.option(
 data_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    default=default_data_dir,
+    default=_default_data_dir,
     help="Folder of prepared datasets (default: ALEXNET_DATA, else the user's data folder).",
 )
 
@@ -148,7 +172,7 @@ def ablate(
     from reports.smoke import smoke_all
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
-    request, console = Request(**options), Console(highlight=False)
+    request, console = Request(**options), _console()
     check = Check(baseline, update_baseline, reason, junit)
     if request.study == ALL and request.smoke:
         return smoke_all(request, console, check)
@@ -171,8 +195,9 @@ def report(study: str | None, out: Path | None, show: bool, results: tuple[Path,
     """Write page, tables and figures of everything in a results folder."""
     from ablations.pool import strangers
     from reports.page import write_report
+    from reports.terminal import say
 
-    console = Console(highlight=False)
+    console = _console()
     store = _opened(results)
     plans = store.plans()
     names = sorted({plan.definition.study for plan in plans})
@@ -189,13 +214,15 @@ def report(study: str | None, out: Path | None, show: bool, results: tuple[Path,
     return 0
 
 
-def _opened(folders: Sequence[Path]) -> Store:
+def _opened(folders: Sequence[Path]) -> "Store":
     """Return what results folders hold, several of them as one.
 
     Raises:
         Refused: If one of them holds nothing, or all together no plan.
     """
     from ablations.pool import Pool
+    from ablations.store import Store
+    from reports.terminal import as_typed
 
     store = Store(folders[0]) if len(folders) == 1 else Pool(folders)
     held = ("plans/*.json", "runs/*/record.json")
@@ -233,6 +260,7 @@ def _opened(folders: Sequence[Path]) -> Store:
 def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: bool) -> int:
     """Say which verdicts moved between two reports, and which numbers did beyond noise."""
     from reports.changes import CHANGED_KINDS, changes, compared, lines
+    from reports.terminal import say
 
     given = [Path(place) for place in click.get_current_context().args]
     if len(given) == 2 and not before and not after:
@@ -242,7 +270,7 @@ def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: b
             "two reports are compared, each a results folder or a report.json: "
             "--before FIRST --after SECOND"
         )
-    console = Console(highlight=False)
+    console = _console()
     one, other = _content(before), _content(after)
     for label, places, content in (("before", before, one), ("after", after, other)):
         measured = content["measured"]
@@ -272,6 +300,7 @@ def _content(places: Sequence[Path]) -> dict[str, Any]:
     """
     from reports.document import ReportError, read
     from reports.page import gather
+    from reports.terminal import as_typed
 
     for place in places:
         if not place.exists():
@@ -302,7 +331,7 @@ def presets(name: str | None) -> int:
     """Show the networks called AlexNet side by side, or one of them layer by layer."""
     from reports.networks import layer_by_layer, side_by_side
 
-    console = Console(highlight=False)
+    console = _console()
     console.print(side_by_side(console) if name is None else layer_by_layer(name))
     return 0
 
@@ -315,7 +344,7 @@ def datasets(name: str | None, data_dir: Path) -> int:
     """List the datasets, and which of them are prepared on this machine."""
     from reports.datasets import catalogue, describe_one
 
-    console = Console(highlight=False)
+    console = _console()
     if name is None:
         catalogue(console, data_dir)
     else:
@@ -329,14 +358,17 @@ def datasets(name: str | None, data_dir: Path) -> int:
 @refusing
 def studies(name: str | None, results: Path) -> int:
     """List the studies: question, the paper's number, what was found, time; or explain one."""
+    from ablations.store import Store
     from reports.evidence import EVIDENCE
-    from reports.explanation import explain
-    from reports.studies import catalogue
 
-    console, stores = Console(highlight=False), [Store(results), Store(EVIDENCE)]
+    console, stores = _console(), [Store(results), Store(EVIDENCE)]
     if name is None:
+        from reports.studies import catalogue
+
         catalogue(console, stores)
     else:
+        from reports.explanation import explain
+
         explain(console, name, stores)
     return 0
 
@@ -392,4 +424,4 @@ def prepare(
         workers=workers,
         plan_only=dry_run,
     )
-    return run(order, Console(highlight=False))
+    return run(order, _console())

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablations.run import canonical
+from alexnet.values import canonical
 from reports.answer import Answer, Fact
 from reports.comparison import Comparison
 from reports.deviations import Deviation

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from ablations.plan import Plan, apart_from_rate
 from ablations.record import Record
-from ablations.run import canonical
 from ablations.store import Store
 from alexnet.config import Config
 from alexnet.data.catalogue import called, copies_of
@@ -61,4 +60,4 @@ def _is_seen(record: Record, seen: Seen) -> bool:
 
 
 def _asked(config: Config) -> str:
-    return canonical(apart_from_rate(config).model_dump(mode="json"))
+    return apart_from_rate(config).canonical

@@ -58,7 +58,7 @@ def rate_curves(plan: Plan, store: Store) -> list[RateCurve]:
     groups: dict[str, list[str]] = {}
     for arm, config in one.arms.items():
         if len(one.rates_of.get(arm, ())) == 1:
-            key = apart_from_rate(config).model_dump_json() + one.precisions_of[arm]
+            key = apart_from_rate(config).canonical + one.precisions_of[arm]
             groups.setdefault(key, []).append(arm)
     found = []
     for arms in groups.values():

@@ -242,14 +242,13 @@ def _found_beyond(pairs: int, alpha: float) -> NDArray[np.float64]:
     counted = math.ceil(alpha * patterns) - 1  # p is their share, and below alpha
     if counted < 1:
         return np.full(SIMULATED, np.inf)
-    zero, rivals = _overtaking(pairs)
+    zero, rivals = _overtaking(pairs, max(counted, math.ceil(0.05 * patterns)))
     # The pattern that flips none counts itself; all but so many have to be overtaken.
-    overtaken = np.partition(rivals, -counted, axis=1)[:, -counted]
-    return np.sort(np.maximum(overtaken, zero))
+    return np.sort(np.maximum(rivals[:, -counted], zero))
 
 
-@lru_cache(maxsize=2)
-def _overtaking(pairs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+@lru_cache(maxsize=16)
+def _overtaking(pairs: int, most: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return from which effect on the sum of standard normal pairs is above 0, and above others.
 
     The others are the amounts of the sums under each other pattern of signs. An effect e adds
@@ -257,13 +256,15 @@ def _overtaking(pairs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     overtaken stays so: x + n e is above y + s e beyond (y - x) / (n - s), and above its negative
     beyond -(y + x) / (n + s).
 
-    Shapes (draws,) and (draws, patterns - 1).
+    Shapes (draws,) and (draws, ``most``): of each draw the largest, ascending.
     """
     signs = np.array([(1.0, *rest) for rest in product((1.0, -1.0), repeat=pairs - 1)])
     noise = np.random.default_rng(0).standard_normal((SIMULATED, pairs)) @ signs.T
     one, others, slopes = noise[:, :1], noise[:, 1:], signs[1:].sum(axis=1)
     beyond = np.maximum((others - one) / (pairs - slopes), -(others + one) / (pairs + slopes))
-    return -one[:, 0] / pairs, beyond
+    if most < beyond.shape[1]:
+        beyond = np.partition(beyond, -most, axis=1)[:, -most:]
+    return -one[:, 0] / pairs, np.sort(beyond, axis=1)
 
 
 def detectable_effect(
@@ -309,14 +310,14 @@ def seeds_needed(deviation: float, effect: float, alpha: float = 0.05, power: fl
     fewest = fewest_pairs(alpha)
     if deviation == 0:
         return fewest
-    few, many = fewest - 1, fewest
-    while power_of(effect / deviation, many, alpha) < power:
+
+    def enough(pairs: int) -> bool:
+        return power_of(effect / deviation, pairs, alpha) >= power
+
+    few, many = fewest - 1, max(fewest, MOST_SIMULATED + 1)  # the first that is not simulated
+    while not enough(many):
         few, many = many, 2 * many
-    while many - few > 1:
-        middle = (few + many) // 2
-        enough = power_of(effect / deviation, middle, alpha) >= power
-        few, many = (few, middle) if enough else (middle, many)
-    return many
+    return bisect_left(range(many), True, lo=few + 1, key=enough)
 
 
 def prediction_limits(values: ArrayLike, alpha: float = 0.05) -> tuple[float, float] | None:

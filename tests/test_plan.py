@@ -10,12 +10,12 @@ from plans import MANIFEST, STUDY, chosen, in_setting, plan_of
 
 from ablations.plan import Plan, PlanError
 from ablations.registration import define, refuse_difference
-from ablations.run import canonical
 from ablations.runner import remaining
 from ablations.store import Store, write_atomically
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.tuning import Choice, Trial
 from alexnet.data.catalogue import CATALOGUE
+from alexnet.values import canonical
 from reports.caveats import since
 from reports.comparison import compare
 

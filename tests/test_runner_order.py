@@ -12,7 +12,7 @@ from simulation import Memory
 
 from ablations.plan import Plan
 from ablations.registration import about, define, refuse_difference
-from ablations.run import TUNING_SEEDS, Run, canonical
+from ablations.run import TUNING_SEEDS, Run
 from ablations.runner import counts, remaining
 from ablations.store import Store
 from ablations.studies import STUDIES
@@ -20,6 +20,7 @@ from ablations.study import Arm, Base, Contrast, FinalError, Study
 from ablations.tuning import Choice, Pending, tune
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.presets import alexnet_cifar, tiny
+from alexnet.values import canonical
 
 EVIDENCE = Path(__file__).parent.parent / "reports" / "evidence" / "plans"
 DIGESTS = {

@@ -13,9 +13,10 @@ import pytest
 from conftest import record_of, run_of
 
 from ablations.record import Record, RecordError
-from ablations.run import Run, canonical
+from ablations.run import Run
 from ablations.store import BusyError, Store, StoreError, write_atomically
 from alexnet.presets import tiny
+from alexnet.values import canonical
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
