@@ -19,11 +19,11 @@ class Pool(Store):
 
     def __init__(self, folders: Sequence[Path]) -> None:
         """Read every record of every folder; damaged ones are named in ``problems``."""
-        self.results = folders[0]
+        super().__init__(folders[0])
+        self._is_read = True  # here and now
         # A folder that is named twice is read once.
         self.stores = [Store(one) for one in {one.resolve(): one for one in folders}.values()]
-        self.problems = [problem for store in self.stores for problem in store.problems]
-        self._records = {}
+        self._problems = [problem for store in self.stores for problem in store.problems]
         self._holders: dict[str, Store] = {}
         again = set()
         for store in self.stores:
@@ -34,9 +34,7 @@ class Pool(Store):
                     self._records[record.run.id] = record
                     self._holders[record.run.id] = store
         if again:
-            self.problems.append(
-                f"{_runs(len(again))} in more than one folder: the first one's is shown"
-            )
+            self._problem(f"{_runs(len(again))} in more than one folder: the first one's is shown")
 
     def folder(self, run: Run) -> Path:
         """Return the folder of a run, in the results folder whose record is believed."""
@@ -69,7 +67,8 @@ class Pool(Store):
                 one, here = found.get(plan.name, (plan, store.results))
                 joined = plan if one is plan else _joined(one, here, plan, store.results)
                 found[plan.name] = joined, here
-            self.problems += [p for p in store.problems if p not in self.problems]
+            for problem in store.problems:
+                self._problem(problem)
         return [with_ensembles(found[name][0], self) for name in sorted(found)]
 
 

@@ -51,21 +51,39 @@ class Store:
     """A results folder and the records found in it."""
 
     def __init__(self, results: Path) -> None:
-        """Read every record once; damaged ones are named in ``problems`` and treated as absent."""
+        """Read records when they are asked for; damaged ones are treated as absent."""
         self.results = results
-        self.problems: list[str] = []
+        self._problems: list[str] = []
         self._records: dict[str, Record] = {}
-        for path in sorted(results.glob("runs/*/record.json")):
-            self._read(path)
+        self._paths: set[Path] = set()  # of the records that were read
+        self._is_read = False
+
+    @property
+    def problems(self) -> list[str]:
+        """What cannot be read or trusted in this folder, a sentence each."""
+        self._read_all()
+        return self._problems
+
+    def _problem(self, problem: str) -> None:
+        if problem not in self._problems:
+            self._problems.append(problem)
 
     def _read(self, path: Path) -> None:
+        self._paths.add(path)
         try:
             record = Record.read(path)
         except (RecordError, OSError) as error:
-            if str(error) not in self.problems:
-                self.problems.append(str(error))
+            self._problem(str(error))
         else:
             self._records[record.run.id] = record
+
+    def _read_all(self) -> None:
+        """Read every record, once: a folder's name is only a name."""
+        if not self._is_read:
+            self._is_read = True
+            for path in sorted(self.results.glob("runs/*/record.json")):
+                if path not in self._paths:
+                    self._read(path)
 
     def ensure_writable(self) -> None:
         """Refuse a folder that cannot be written, before anything starts.
@@ -91,6 +109,8 @@ class Store:
         """Return the record of a run, whoever wrote it and when, or None."""
         if run.id not in self._records and (path := self.folder(run) / "record.json").exists():
             self._read(path)
+        if run.id not in self._records:
+            self._read_all()
         return self._records.get(run.id)
 
     def find_file(self, record: Record, name: str) -> Path | None:
@@ -107,13 +127,12 @@ class Store:
             what = "is not as its run left it"
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
-        problem = f"{path} {what}; it is kept and treated as absent; delete it to silence this"
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self._problem(f"{path} {what}; it is kept and treated as absent; delete it to silence this")
         return None
 
     def records(self) -> list[Record]:
-        """Return every record seen so far, in the order of their ids."""
+        """Return every record, in the order of their ids."""
+        self._read_all()
         return [self._records[id_] for id_ in sorted(self._records)]
 
     def add(self, record: Record) -> None:
@@ -185,6 +204,5 @@ class Store:
             try:
                 found.append(Plan.read(path))
             except PlanError as error:
-                if str(error) not in self.problems:
-                    self.problems.append(str(error))
+                self._problem(str(error))
         return found

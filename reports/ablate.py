@@ -17,8 +17,6 @@ from alexnet.data.manifest import Manifest
 from reports import narration
 from reports.announcement import Announcement, announce, list_runs, say_other_releases
 from reports.exit_codes import FAILED
-from reports.figures import draw
-from reports.pictures import save
 from reports.request import (
     Request,
     asked,
@@ -29,6 +27,7 @@ from reports.request import (
     same_or_refused,
     worker_count,
 )
+from reports.study_figure import draw_anew
 from reports.terminal import Progress, say
 from reports.time_limit import STOPPED, TimeLimit
 
@@ -211,7 +210,5 @@ class _Redrawing:
         """Draw if a run has finished and the last time is long enough ago."""
         if isinstance(event, Finished) and time.monotonic() >= self._next:
             start = time.monotonic()
-            figure = draw(plan, store)
-            if figure is not None:
-                save(figure, store.results, plan.name)
+            if draw_anew(plan, store) is not None:
                 self._next = start + SELDOM * (time.monotonic() - start)

@@ -20,8 +20,9 @@ from reports.comparison import Comparison, compare, find_records, speed_ups
 from reports.effect import ON_THE_PAPERS_DATA, Effect
 from reports.pictures import LINES, STYLE, short
 from reports.preconditions import Records
-from reports.readings import draw_readings
-from reports.spread import draw_spread, spreads
+from reports.readings_figure import draw_readings
+from reports.spread import spreads
+from reports.spread_figure import draw_spread
 from reports.words import effect_sentence, metric_name, named, spoken, unit
 
 Curves = dict[str, dict[int, Curve]]

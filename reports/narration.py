@@ -20,12 +20,11 @@ from reports import statistics, words
 from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
 from reports.evidence import EVIDENCE
-from reports.figures import draw
-from reports.pictures import save
 from reports.preconditions import unmet_in_tuning
 from reports.rate_map import rate_curves, rate_readings, rate_table
 from reports.readings import readings_table
 from reports.spread import spread_table
+from reports.study_figure import keep_figure
 from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.terminal import say
 
@@ -153,10 +152,8 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
             say(console, "second look", f"{name}: {words.effect_sentence(again)}")
     console.print()
     _say_verdicts(console, study, plan, comparison)
-    drawn = draw(plan, store) if figure else None
-    if drawn is not None:
-        paths = save(drawn, store.results, plan.name)
-        say(console, "figure", str(paths[1]))
+    if figure and (path := keep_figure(plan, store)) is not None:
+        say(console, "figure", str(path))
     say(console, "page", f"invoke report{_results(store)}")
 
 

@@ -23,8 +23,9 @@ from reports.ablate import carry_out
 from reports.comparison import Comparison, compare
 from reports.figures import draw
 from reports.narration import tables
-from reports.pictures import as_png, save
+from reports.pictures import as_png
 from reports.request import Request, RequestError, asked
+from reports.study_figure import keep_figure
 from reports.tables import arms_table, tuning_table
 from reports.terminal import say
 
@@ -149,8 +150,7 @@ def run_study(
     except KeyboardInterrupt:
         say(console, "stopped", "only the epoch under way is lost; the same call goes on")
         raise
-    if (figure := draw(done.plan, done.store)) is not None:
-        save(figure, done.store.results, done.plan.name)
+    keep_figure(done.plan, done.store)
     if done.failures:
         first, *others = done.failures
         more = f", and {len(others)} more" if others else ""

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,12 @@ def as_png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+def save(
+    figure: Figure, folder: Path, name: str, about: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write a figure as SVG and PNG, the same bytes for the same figure; return the paths.
+
+    The PNG carries what is said ``about`` it.
 
     The figure is laid out once for both and drawn once for each, which takes half the time of
     saving it twice.
@@ -63,7 +68,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
         )
         figure.set_dpi(DPI)
         FigureCanvasAgg(figure).print_png(  # type: ignore[no-untyped-call]
-            png, metadata={}, pil_kwargs={"compress_level": COMPRESS}
+            png, metadata=dict(about or {}), pil_kwargs={"compress_level": COMPRESS}
         )
     paths = [folder / f"{name}.svg", folder / f"{name}.png"]
     write_atomically(paths[0], _shorter(svg.getvalue()).encode())

@@ -2,20 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 
 from ablations.metrics import Outcome, observe
 from ablations.plan import Plan, apart_from_rate
 from ablations.store import Store
 from reports.comparison import find_records_of
 from reports.words import spoken, times
-
-MARKERS = "os^D"
 
 
 class AtRate(NamedTuple):
@@ -117,39 +113,3 @@ def rate_table(curves: Sequence[RateCurve]) -> pd.DataFrame:
         ]
         rows.append([f"{rate:g}", *shown])
     return pd.DataFrame(rows, columns=["rate", *(f"{curve.name}, epochs" for curve in curves)])
-
-
-def draw_rate_curves(axes: Axes, curves: Sequence[RateCurve], what: str) -> None:
-    """Draw epochs against the rate; a hollow triangle where not every seed arrived.
-
-    Args:
-        axes: Where to.
-        curves: A line each.
-        what: On the axis of epochs.
-    """
-    palette = sns.color_palette("colorblind", len(curves))
-    for number, curve in enumerate(curves):
-        color, marker = palette[number], MARKERS[number % len(MARKERS)]
-        look: dict[str, Any] = {"color": color}
-        reached = [point for point in curve.points if point.reached]
-        axes.plot(
-            [point.rate for point in reached], [point.mean for point in reached],
-            marker=marker, markersize=5, linewidth=1.6, label=curve.name, **look,
-        )  # fmt: skip
-        for point in curve.points:
-            values = [outcome.value for outcome in point.outcomes]
-            axes.plot([point.rate] * len(values), values, marker, markersize=2.5, alpha=0.6, **look)
-            if not point.reached:
-                axes.plot(
-                    [point.rate], [point.mean], "^", markersize=8, markerfacecolor="none", **look
-                )
-        if (best := curve.best) is not None:
-            axes.plot([best.rate], [best.mean], "o", markersize=12, markerfacecolor="none", **look)
-    rates = sorted({point.rate for curve in curves for point in curve.points})
-    axes.set(xscale="log", yscale="log", xlabel="rate", ylabel=what)
-    axes.set_xticks(rates, [f"{rate:g}" for rate in rates], rotation=45, fontsize=7)
-    axes.minorticks_off()
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 30, 50, 70, 100, 200) if low <= tick <= high]
-    axes.set_yticks(ticks, [str(tick) for tick in ticks])
-    axes.legend(frameon=False)

@@ -1,16 +1,12 @@
 """How far runs of one arm come out apart: standard deviations, with intervals."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib as mpl
 import pandas as pd
-import seaborn as sns
-from matplotlib.figure import Figure
 
 from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.store import Store
-from alexnet.data.catalogue import called
 from reports import statistics
 from reports.comparison import find_records
 from reports.words import metric_name, size, value
@@ -77,28 +73,3 @@ def _as_share(ratio: statistics.Interval | None) -> str:
     if ratio is None or ratio.low is None or ratio.high is None:
         return "-"
     return f"{ratio.mean:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
-
-
-def draw_spread(plan: Plan, store: Store, style: dict[Any, Any]) -> Figure | None:
-    """Draw each arm's standard deviation with its interval; None without any."""
-    found = spreads(plan, store)
-    if not found:
-        return None
-    metric = plan.definition.metric
-    scale = 1 if metric.is_ratio else 100
-    with sns.axes_style("ticks"), mpl.rc_context(style):
-        figure = Figure(figsize=(9, 1.4 + 0.42 * len(found)), layout="constrained")
-        axes = figure.subplots()
-        for row, one in enumerate(found):
-            at, low, high = (scale * (end or 0.0) for end in one.deviation)
-            axes.errorbar(
-                [at], [row], xerr=[[at - low], [high - at]], fmt="o", capsize=3,
-                color=sns.color_palette("colorblind")[0],
-            )  # fmt: skip
-        axes.set_yticks(range(len(found)), [f"{one.arm}, {one.seeds} seeds" for one in found])
-        axes.set_ylim(len(found) - 0.4, -0.6)
-        axes.set_xlim(0, None)
-        axes.set_xlabel(f"standard deviation of the {metric_name(metric)} over seeds, points")
-        axes.set_title(f"{called(plan.definition.dataset.name)}: {plan.about.title}", loc="left")
-        sns.despine(figure)
-    return figure

@@ -1,0 +1,74 @@
+"""A study's figure in its results folder, drawn anew when what it shows has changed."""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from ablations.plan import Plan
+from ablations.store import Store
+from alexnet.values import canonical
+from reports.comparison import find_records
+
+SHOWN = "Shown"
+"""The name under which a PNG says what it was drawn of."""
+
+
+def keep_figure(plan: Plan, store: Store) -> Path | None:
+    """Return the figure of a study, drawn if there is none of the same plan, records and code.
+
+    What draws it takes a second to load, as long as all else that a command does when no run is
+    missing.
+
+    Returns:
+        The PNG, beside which lies the SVG; None if there is nothing to draw yet.
+    """
+    path, shown = store.results / f"{plan.name}.png", _what_is_shown(plan, store)
+    if shown is not None and path.with_suffix(".svg").is_file() and _shown_by(path) == shown:
+        return path
+    return draw_anew(plan, store)
+
+
+def draw_anew(plan: Plan, store: Store) -> Path | None:
+    """Draw the figure of a study and return its PNG; None if there is nothing to draw yet."""
+    from reports.figures import draw
+    from reports.pictures import save
+
+    figure = draw(plan, store)
+    if figure is None:
+        return None
+    shown = _what_is_shown(plan, store)
+    about = {} if shown is None else {SHOWN: shown}
+    return save(figure, store.results, plan.name, about)[1]
+
+
+def _what_is_shown(plan: Plan, store: Store) -> str | None:
+    """Return a digest of plan, records and code; None before the first comparison run."""
+    records = [
+        record
+        for by_seed in find_records(plan, store, plan.seeds).values()
+        for record in by_seed.values()
+    ]
+    if not records:
+        return None
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    code = [f"{module.name} {module.stat().st_mtime_ns}" for module in modules]
+    told = [
+        canonical(plan.model_dump(mode="json")),
+        version("matplotlib"),
+        version("seaborn"),
+        *code,
+    ]
+    for record in records:
+        told += [record.run.id, canonical(record.model_dump(mode="json", exclude={"run"}))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _shown_by(path: Path) -> str | None:
+    """Return what a PNG says it was drawn of, or None."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.info.get(SHOWN)
+    except (OSError, ValueError, SyntaxError):  # not there, or cut short
+        return None
