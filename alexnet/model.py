@@ -17,13 +17,34 @@ from alexnet.config import (
     Init,
     Network,
     Normal,
-    Part,
-    Pool,
     Precision,
-    Relu,
 )
 from alexnet.layers import build_layer, build_part, fan_in
 from alexnet.precision import weight_type
+
+
+class Layers(nn.Sequential):
+    """Modules in the order of the config, computed in the cheapest order of the same result."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map what the first module takes to what the last one gives."""
+        for _, module in as_computed(self):
+            images = module(images)
+        return images
+
+
+def as_computed(layers: nn.Sequential) -> list[tuple[str, nn.Module]]:
+    """Return modules by name in the order in which they are computed.
+
+    ReLU waits for a max pooling that follows it: the largest of several ReLUs is the ReLU of the
+    largest, bit by bit, and so is the gradient, since where the largest is negative both pass
+    none. After pooling there are a quarter as many numbers.
+    """
+    modules = list(layers.named_children())
+    for place, ((_, one), (_, after)) in enumerate(itertools.pairwise(modules.copy())):
+        if isinstance(one, nn.ReLU) and isinstance(after, nn.MaxPool2d):
+            modules[place], modules[place + 1] = modules[place + 1], modules[place]
+    return modules
 
 
 class AlexNet(nn.Module):
@@ -36,7 +57,7 @@ class AlexNet(nn.Module):
     def __init__(self, network: Network) -> None:
         """Build with weights of no meaning; `build` gives those of the config."""
         super().__init__()
-        self.features = nn.Sequential(OrderedDict(_modules(network, network.convolutions)))
+        self.features = Layers(OrderedDict(_modules(network, network.convolutions)))
         self.classifier = nn.Sequential(OrderedDict(_modules(network, network.classifier)))
         self._last = network.classifier[-1].name
         self.classes = network.classes
@@ -109,19 +130,6 @@ def _modules(network: Network, layers: Sequence[Conv | Dense]) -> Iterator[tuple
     seen = network.seen_by()
     for layer in layers:
         yield layer.name, build_layer(layer, seen[layer.name], network.classes)
-        for name, part in _cheapest_order(network.after(layer)):
+        for name, part in network.after(layer):
             maps = layer.maps if isinstance(layer, Conv) else layer.units or network.classes
             yield module_name(layer, name), build_part(part, maps)
-
-
-def _cheapest_order(parts: Sequence[tuple[str, Part]]) -> list[tuple[str, Part]]:
-    """Return parts in an order of the same result: ReLU after the max pooling it is followed by.
-
-    The largest of several ReLUs is the ReLU of the largest, bit by bit, and so is the gradient:
-    where the largest is negative, both pass none. After pooling there are a quarter as many.
-    """
-    ordered = list(parts)
-    for place, ((_, one), (_, next_one)) in enumerate(itertools.pairwise(parts)):
-        if isinstance(one, Relu) and isinstance(next_one, Pool) and next_one.kind == "max_pool":
-            ordered[place : place + 2] = ordered[place + 1], ordered[place]
-    return ordered

@@ -21,6 +21,9 @@ MOST_ENUMERATED_JOINTLY = 14
 MOST_SIMULATED, SIMULATED = 12, 4_000
 """Pairs up to which the power of a test is simulated, and in how many draws."""
 
+CERTAIN = 100.0
+"""Standard errors that any test finds: with more, noncentral t is no longer computed."""
+
 
 class Interval(NamedTuple):
     """A mean and the bounds of its interval; the bounds are None for a single value."""
@@ -229,7 +232,8 @@ def power_of(effect: float, pairs: int, alpha: float = 0.05) -> float:
     if pairs <= MOST_SIMULATED:
         return float(np.searchsorted(_found_beyond(pairs, alpha), abs(effect)) / SIMULATED)
     critical = special.stdtrit(pairs - 1, 1 - alpha / 2)
-    return float(1 - special.nctdtr(pairs - 1, abs(effect) * np.sqrt(pairs), critical))
+    shift = min(abs(effect) * math.sqrt(pairs), CERTAIN)
+    return float(1 - special.nctdtr(pairs - 1, shift, critical))
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from ablations.run import Run
-from alexnet.config import LRN, Config, Dropout, MomentumSGD, Normal, Part, Pool
+from alexnet.config import LRN, Config, Dropout, MapNorm, MomentumSGD, Normal, Part, Pool
 from alexnet.data.manifest import default_data_dir
 from reports.request import ALL, Request
 from reports.smoke_runs import PRECISION, Training, trainings
@@ -51,6 +51,11 @@ def has(kind: type[Part], of: Callable[[Part], bool] = lambda part: True) -> Tou
 def normalises(part: Part) -> bool:
     """Whether a response normalisation does more than multiply by a constant."""
     return isinstance(part, LRN) and part.alpha > 0
+
+
+def any_of(*several: Touches) -> Touches:
+    """Return whether one of several is true of a network."""
+    return lambda config: any(touches(config) for touches in several)
 
 
 def decays(config: Config) -> bool:
@@ -108,18 +113,18 @@ class Bug(NamedTuple):
 
 
 BUGS: dict[str, Bug] = {
-    "LRN window off by one": Bug(  # a strip has one dimension: rolling it moves the channels
-        has(LRN, normalises),
+    "norm's window off by one": Bug(  # a strip has one dimension: rolling it moves the channels
+        any_of(has(LRN, normalises), has(MapNorm)),
         (
             Edit(
                 "alexnet/norms.py",
-                "through = window_sums(other.whole, size)",
-                "through = window_sums(other.whole, size).roll(-1)",
+                "through = other.window_sums(other.whole)",
+                "through = other.window_sums(other.whole).roll(-1)",
             ),
             Edit(
                 "alexnet/norms.py",
-                "torch.addcmul(share, strip.whole, strip.whole, value=alpha), size)",
-                "torch.addcmul(share, strip.whole, strip.whole, value=alpha), size).roll(1)",
+                "(torch.addcmul(share, strip.whole, strip.whole, value=alpha))",
+                "(torch.addcmul(share, strip.whole, strip.whole, value=alpha)).roll(1)",
             ),
         ),
     ),
@@ -256,12 +261,12 @@ BUGS: dict[str, Bug] = {
         ),
     ),
     "k off by 1 %": Bug(
-        has(LRN),
+        any_of(has(LRN), has(MapNorm)),
         (
             Edit(
                 "alexnet/norms.py",
-                "strip.whole[:1], k / size)",
-                "strip.whole[:1], 1.01 * k / size)",
+                "strip.whole[:1], k / strip.window)",
+                "strip.whole[:1], 1.01 * k / strip.window)",
             ),
         ),
     ),

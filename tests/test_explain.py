@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alexnet.model import build
+from alexnet.model import as_computed, build
 from alexnet.presets import tiny
 
 EXPLAIN = Path(__file__).parent / "benchmarks" / "explain.py"
@@ -30,7 +30,7 @@ def test_every_part_of_a_step_is_in_the_table() -> None:
     ]
     rows = {name: numbers for name, *numbers in cells}
     network = build(tiny(), 0)
-    modules = [*network.features.named_children(), *network.classifier.named_children()]
+    modules = [*as_computed(network.features), *network.classifier.named_children()]
     named = [name for name, _ in modules]
     layers = {name for name, module in modules if hasattr(module, "weight")}
     flatten = len(list(network.features.children()))

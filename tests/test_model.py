@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ablations.studies import STUDIES
 from alexnet.config import ChannelMeans, Config, Normal, Pool, Precision, Tanh
 from alexnet.layers import Convolution, DropoutLayer, LocalResponseNorm, fan_in
-from alexnet.model import build, layer_of
+from alexnet.model import as_computed, build, layer_of
 from alexnet.optim import optimizer_for
 from alexnet.precision import arithmetic, weight_type
 from alexnet.presets import PRESETS, alexnet_cifar, cifar_80sec, preset, tiny
@@ -214,26 +214,18 @@ def test_a_part_set_to_none_is_absent() -> None:
     assert without.state_dict().keys() == build(tiny(), 0).state_dict().keys()
 
 
-def in_the_order_of_the_config(config: Config) -> nn.Sequential:
-    """Return the first stage of a network as its config lists it."""
-    network, first = build(config, 0), config.network.convolutions[0]
-    names = [first.name, *(f"{first.name}_{name}" for name, _ in config.network.after(first))]
-    return nn.Sequential(*(network.features.get_submodule(name) for name in names))
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_relu_after_max_pooling_is_relu_before_it_bit_by_bit(dtype: torch.dtype) -> None:
     """Output and gradients, where windows are positive, negative, or have equal numbers."""
     config = preset("cifar_conv_local_13pct")
-    as_built = build(config, 0).features[:3]
-    listed = in_the_order_of_the_config(config)
-    assert [type(module) for module in as_built] == [Convolution, nn.MaxPool2d, nn.ReLU]
+    ours, listed = build(config, 0).features[:3], nn.Sequential(*build(config, 0).features[:3])
     assert [type(module) for module in listed] == [Convolution, nn.ReLU, nn.MaxPool2d]
+    assert [name for name, _ in as_computed(ours)] == ["conv1", "conv1_pool", "conv1_act"]
     stream = torch.Generator().manual_seed(0)
     images = (60 * torch.randn(16, 3, 24, 24, generator=stream)).round()
 
     results = []
-    for stage in (as_built, listed):
+    for stage in (ours, listed):
         nn.init.constant_(stage[0].bias, -0.1)  # or hardly any window would be all negative
         stage.to(dtype)
         seen = images.to(dtype, memory_format=torch.channels_last).requires_grad_()
@@ -253,10 +245,10 @@ def test_relu_after_max_pooling_is_relu_before_it_bit_by_bit(dtype: torch.dtype)
     ],
 )
 def test_nothing_else_changes_places(parts: dict[str, object]) -> None:
-    """A network is built in the order of its config."""
+    """A network is computed in the order of its config."""
     config = preset("cifar_conv_local_13pct").but(network={"parts": parts})
 
-    names = [name for name, _ in build(config, 0).features.named_children()]
+    names = [name for name, _ in as_computed(build(config, 0).features)]
 
     assert names[:3] == ["conv1", "conv1_act", "conv1_pool"]
 

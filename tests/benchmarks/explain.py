@@ -22,7 +22,7 @@ from alexnet.config import Config, Conv, Dense, Precision
 from alexnet.data import generated
 from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset, Images
-from alexnet.model import AlexNet, build
+from alexnet.model import AlexNet, as_computed, build
 from alexnet.optim import optimizer_for
 from alexnet.precision import arithmetic, image_type
 from alexnet.presets import PresetError, preset
@@ -87,7 +87,7 @@ def _seconds_of_a_batch(config: Config, precision: Precision, rounds: int) -> fl
 
 
 def _modules(network: AlexNet) -> Iterator[tuple[str, nn.Module]]:
-    yield from network.features.named_children()
+    yield from as_computed(network.features)
     yield "flatten", nn.Flatten()
     yield from network.classifier.named_children()
 
