@@ -15,7 +15,10 @@ from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run
 from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
+from ablations.unsealed import UNSEALED
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
+from alexnet.data.digests import digest_of
+from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed, unsealed
 from alexnet.values import canonical
 
 
@@ -69,6 +72,11 @@ class Definition(Frozen):
         judged = [contrast.arms for contrast in self.contrasts if contrast.judged and self.judged]
         needed = {arm for arms in judged for arm in arms}
         return tuple(arm for arm in self.arms if arm in needed)
+
+    def is_same_as(self, other: "Definition") -> bool:
+        """Return whether both ask the same; threads may be those of either machine."""
+        mine, theirs = (one.model_dump(mode="json", exclude={"threads"}) for one in (self, other))
+        return mine == theirs
 
     def shares_runs_with(self, other: "Definition") -> bool:
         """Return whether another plan on these images may compare some of the same runs.
@@ -153,24 +161,39 @@ class Plan(Frozen):
     ensembles: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return the plan as JSON, its definition as it was registered."""
+        """Return the plan as JSON with its own SHA-256, its definition as it was registered."""
         content = self.model_dump(mode="json")
         content["definition"] = self.definition.model_dump(mode="json", exclude_unset=True)
-        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+        return json.dumps(sealed(content), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Return the plan in a file.
 
         Raises:
-            PlanError: If it was cut short or is of another schema.
+            PlanError: If it was cut short or edited, is of another schema, or lies under another
+                name than its own, as copies do.
         """
+        advice = "restore it, or move it away to register anew"
         try:
-            return cls.model_validate_json(path.read_text())
-        except (ValueError, OSError) as error:
+            written = read_bytes(path)
+            content = parsed(written)
+            if SEAL in content or digest_of(written) not in UNSEALED:
+                content = unsealed(content)
+        except SealError as error:
+            raise PlanError(f"{path} {error}; {advice}") from error
+        except OSError as error:
+            raise PlanError(f"{path} cannot be read ({error.strerror}); {advice}") from error
+        try:
+            plan = cls.model_validate_json(json.dumps(content))
+        except ValueError as error:
+            raise PlanError(f"{path} is of another version of this program; {advice}") from error
+        if path.name != f"{plan.name}.json":
             raise PlanError(
-                f"{path} cannot be read as a plan; restore it, or move it away to register anew"
-            ) from error
+                f"{path} holds the plan {plan.name}: a copy under another name is not read; "
+                "remove it, or give it back its name"
+            )
+        return plan
 
     def merged(self, later: "Plan") -> "Plan":
         """Return this plan with what ``later`` adds to it; what is here is never replaced."""

@@ -1,19 +1,18 @@
 """What a finished run leaves behind."""
 
-import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field
-from pydantic_core import from_json
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.run import Run
 from alexnet.config import Config, Frozen
 from alexnet.measures import Measures
 from alexnet.progress import Epoch
+from alexnet.sealed import SealError, read_sealed, sealed
 from alexnet.values import canonical
 
 
@@ -45,8 +44,7 @@ class Record(Frozen):
     def to_json(self) -> str:
         """Return the record as JSON that carries its own SHA-256."""
         content = self.model_dump(mode="json") | {"id": self.run.id}
-        sealed = content | {"sha256": _seal(content)}
-        return json.dumps(sealed, indent=1, allow_nan=False) + "\n"
+        return json.dumps(sealed(content), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -57,14 +55,11 @@ class Record(Frozen):
         """
         advice = "it is kept and treated as absent; delete it to silence this"
         try:
-            content = from_json(path.read_bytes())
-            seal = content.pop("sha256")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RecordError(f"{path} is cut short or not a record; {advice}") from error
-        if seal != _seal(content):
-            raise RecordError(f"{path} was edited after it was written; {advice}")
-        del content["id"]  # computed anew from the run, so that a folder's name is only a name
+            content = read_sealed(path)
+        except SealError as error:
+            raise RecordError(f"{path} {error}; {advice}") from error
         try:
+            del content["id"]  # computed anew from the run, so that a folder's name is only a name
             content["run"]["config"] = _config(canonical(content["run"]["config"]))
             _share_counts(content["curve"])
             return cls.model_validate(content)
@@ -83,7 +78,3 @@ def _share_counts(curve: list[dict[str, Any]]) -> None:
     known: dict[int, int] = {}
     for epoch in curve:
         epoch["images"] = [known.setdefault(count, count) for count in epoch["images"]]
-
-
-def _seal(content: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical(content).encode()).hexdigest()

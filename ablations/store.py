@@ -1,8 +1,11 @@
 """The results folder: plans, records and what belongs to them; files alone hold the truth."""
 
 import contextlib
+import errno
 import json
 import os
+import platform
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,21 +31,65 @@ class BusyError(Exception):
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that all who look see the old one or the whole new one, after a crash too."""
+    with _written_beside(path, content) as beside:
+        beside.replace(path)
+
+
+def write_once(path: Path, content: bytes) -> bool:
+    """Write a file where there is none, so that one of several who try at a time succeeds.
+
+    On several machines too, whose locks may not reach each other: a second name for a file is
+    given once.
+
+    Returns:
+        Whether it is this one; False if there is a file, which stays as it is.
+    """
+    with _written_beside(path, content) as beside:
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            try:
+                with path.open("xb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            except FileExistsError:
+                return False
+    return True
+
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
+"""What file systems without a second name for a file say, such as FAT."""
+NO_FSYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
+"""What file systems say that cannot write a folder through to the disk, such as network ones."""
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+    """Write content to the disk beside a file; afterwards write their folder through, too."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # Several processes may write the same file, on several machines that share a folder.
+    who = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
+    beside = path.with_name(f".{path.name}.{who}")
     try:
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
+        yield beside
+    finally:
         beside.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the rename itself, too, must survive a crash
+    if os.name == "posix":  # the name itself, too, must survive a crash
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
+        except OSError as error:
+            if error.errno not in NO_FSYNC:
+                raise
         finally:
             os.close(folder)
 
@@ -74,8 +121,15 @@ class Store:
             record = Record.read(path)
         except (RecordError, OSError) as error:
             self._problem(str(error))
-        else:
-            self._records[record.run.id] = record
+            return
+        mine, known = record.run, self._records.get(record.run.id)
+        if known is None or path.parent.name == mine.short:
+            self._records[mine.id] = record
+        if known is not None and known != record:
+            self._problem(
+                f"{path.parent.parent} holds two records of run {mine.short}; that in the folder "
+                "of its name is read"
+            )
 
     def _read_all(self) -> None:
         """Read every record, once: a folder's name is only a name."""
@@ -189,13 +243,23 @@ class Store:
         return Plan.read(path) if path.exists() else None
 
     def write_plan(self, plan: Plan) -> None:
-        """Write a plan, new or added to; what another process has added meanwhile stays."""
+        """Write a plan, new or added to; what another process has added meanwhile stays.
+
+        Raises:
+            PlanError: If another definition is registered by that name, which stands: one of two
+                that are registered at the same moment wins.
+        """
         path = self.results / "plans" / f"{plan.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):
-            if path.exists():
-                plan = Plan.read(path).merged(plan)
-            write_atomically(path, plan.to_json().encode())
+            if not path.exists() and write_once(path, plan.to_json().encode()):
+                return
+            there = Plan.read(path)
+            if not there.definition.is_same_as(plan.definition):
+                raise PlanError(
+                    f"another plan was registered as {path} in the meantime, and stands"
+                )
+            write_atomically(path, there.merged(plan).to_json().encode())
 
     def plans(self) -> list[Plan]:
         """Return every plan that can be read, by name; the others are named in ``problems``."""

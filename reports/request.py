@@ -267,11 +267,15 @@ def keep_plan(plan: Plan, store: Store) -> Plan:
     if before is not None:
         _refuse_another(before, plan, store)
     store.ensure_writable()
-    store.write_plan(plan)
+    try:
+        store.write_plan(plan)
+    except PlanError:
+        if (other := store.read_plan(one.study, one.dataset.name, one.smoke)) is not None:
+            _refuse_another(other, plan, store)  # which says what differs
+        raise
     kept = store.read_plan(one.study, one.dataset.name, one.smoke)
     if kept is None:
         raise PlanError(f"the plan of {plan.name} was taken away while it was written")
-    _refuse_another(kept, plan, store)  # two may have written at the same moment
     return kept
 
 

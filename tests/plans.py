@@ -1,6 +1,8 @@
 """Plans that nobody registered, and records of them that no training made."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from conftest import PROVENANCE, REF, record_of
 
@@ -13,6 +15,7 @@ from ablations.tuning import Choice, Trial
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.measures import Measures
 from alexnet.presets import tiny
+from alexnet.sealed import seal_of
 
 STUDY = find_study("relu_vs_tanh")
 MANIFEST = Manifest(
@@ -82,6 +85,12 @@ def with_measures(plan: Plan, results: Path, arms: dict[str, list[Measures]]) ->
         for seed, measures in enumerate(several):
             store.add(record_of(plan.run(arm, seed), [0.5, 0.2], measures=measures))
     return store
+
+
+def resealed(content: dict[str, Any]) -> bytes:
+    """Return an edited plan or record as whoever writes it on purpose would."""
+    inside = {name: value for name, value in content.items() if name != "sha256"}
+    return json.dumps(inside | {"sha256": seal_of(inside)}).encode()
 
 
 def in_setting(plan: Plan, setting: str) -> Plan:

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from plans import filled
+from plans import filled, resealed
 from test_preparation import picture
 from test_study import example
 
@@ -466,8 +466,9 @@ def test_a_page_of_one_study_keeps_the_ledger_of_all(results: Path) -> None:
     """What another study in the folder has found is not unfound."""
     filled(results, 3, tanh=[0.6, 0.1], relu=[0.4, 0.0])
     path = results / "plans" / "relu_vs_tanh@fashion_mini.json"
-    other = path.read_text().replace('"study": "relu_vs_tanh"', '"study": "another"')
-    path.with_name("another@fashion_mini.json").write_text(other.replace('"C09"', "null"))
+    text = path.read_text().replace('"study": "relu_vs_tanh"', '"study": "another"')
+    other = resealed(json.loads(text.replace('"C09"', "null")))
+    path.with_name("another@fashion_mini.json").write_bytes(other)
 
     assert call("report", "--study", "another", "--results", results)[0] == 0
     content = json.loads((results / "report" / "report.json").read_text())

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from conftest import PROVENANCE
-from plans import MANIFEST, STUDY, chosen, in_setting, plan_of
+from plans import MANIFEST, STUDY, chosen, in_setting, plan_of, resealed
 
 from ablations.plan import Plan, PlanError
 from ablations.registration import define, refuse_difference
@@ -77,7 +77,7 @@ def test_a_plan_that_was_cut_short_is_refused(results) -> None:
     path = store.plan_path("relu_vs_tanh", "fashion_mini", smoke=False)
     path.write_text(path.read_text()[:100])
 
-    with pytest.raises(PlanError, match="cannot be read"):
+    with pytest.raises(PlanError, match="is cut short"):
         store.read_plan("relu_vs_tanh", "fashion_mini", smoke=False)
 
 
@@ -156,7 +156,7 @@ def test_a_plans_name_outlives_fields_that_are_added_later(results) -> None:
         for field in ("direction", "metric", "precondition"):
             del contrast[field]
     path = store.plan_path("relu_vs_tanh", "fashion_mini", smoke=False)
-    write_atomically(path, json.dumps(content).encode())
+    write_atomically(path, resealed(content))
     sealed = hashlib.sha256(canonical(content["definition"]).encode()).hexdigest()
 
     old = Plan.read(path)
@@ -285,9 +285,10 @@ def test_a_plan_whose_files_would_lie_elsewhere_is_no_plan(before, after, result
     """Files of a report are called by study and dataset; a plan may come from anybody."""
     text = plan_of().to_json()
     assert before in text
-    write_atomically(results / "plans" / "x.json", text.replace(before, after).encode())
+    edited = json.loads(text.replace(before, after))
+    write_atomically(results / "plans" / "x.json", resealed(edited))
     store = Store(results)
 
     assert store.plans() == []
     assert len(store.problems) == 1
-    assert "cannot be read as a plan" in store.problems[0]
+    assert "is of another version" in store.problems[0]

@@ -213,7 +213,7 @@ def test_one_by_one_leaves_out_what_is_done() -> None:
 def test_the_order_is_registered_with_the_plan() -> None:
     """As the study says; a plan of old has none, which means all together."""
     assert plan_of(one_by_one=True).definition.one_by_one
-    content = json.loads(plan_of().to_json())
+    content = plan_of().model_dump(mode="json")
     assert content["definition"].pop("one_by_one") is False
     assert Plan.model_validate(content).definition.one_by_one is False
     six = STUDIES["six_times"]

@@ -32,7 +32,7 @@ def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     [
         (lambda text: text[: len(text) // 2], "cut short"),
         (lambda text: "", "cut short"),
-        (lambda text: "[]", "cut short"),
+        (lambda text: "[]", "is not a JSON object"),
         (lambda text: text.replace('"loss": 0.55', '"loss": 0.5', 1), "edited"),
         (lambda text: text.replace('"seed": 0', '"seed": 1'), "edited"),
     ],
