@@ -8,11 +8,20 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from alexnet.config import Frozen
+from alexnet.config import Frozen, later
 
 SOURCES = ("alexnet", "ablations", "reports")
 """Of the checkout; a study of one's own may lie beside them."""
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
+
+
+CHANGE_BITS = (
+    "ONEDNN_", "DNNL_", "MKL_", "CUDNN_", "CUBLAS_", "CUBLASLT_",
+    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32", "TORCH_MKLDNN", "TORCH_BLAS",
+)  # fmt: skip
+"""How variables begin by which libraries take other instructions, types or ways to compute."""
+CHANGE_NO_BITS = ("NUM_THREADS", "VERBOSE", "DUMP", "PROFILE", "LOG", "LOGINFO", "WORKSPACE_CONFIG")
+"""How those end that do not: threads are told PyTorch, and the workspace of cuBLAS is ours."""
 
 
 class Fingerprint(Frozen):
@@ -23,6 +32,8 @@ class Fingerprint(Frozen):
     capability: str  # the instruction set or compute capability in use
     threads: int
     torch: str
+    # settings of the libraries that compute, as a person has set them in the environment:
+    variables: tuple[str, ...] = later(())
 
     @property
     def hardware(self) -> str:
@@ -78,6 +89,15 @@ def checkout() -> tuple[str | None, bool | None]:
         )
     except (OSError, subprocess.CalledProcessError):
         return None, None
+
+
+def variables() -> tuple[str, ...]:
+    """Return the settings in the environment that can change bits, as ``NAME=value``, by name."""
+    return tuple(
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith(CHANGE_BITS) and not name.endswith(CHANGE_NO_BITS)
+    )
 
 
 def cores() -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ablations.machine import Fingerprint
-from ablations.run import Run
+from ablations.run import DatasetRef, Run
 from alexnet.config import Config, Precision
 from alexnet.progress import Epoch
 
@@ -32,7 +32,7 @@ class TimeStep(NamedTuple):
     """Ask a worker how long a training step takes."""
 
     config: Config
-    dataset: str
+    dataset: DatasetRef
     precision: Precision
     steps: int
 

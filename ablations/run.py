@@ -7,8 +7,7 @@ from typing import Self
 from pydantic import Field
 
 from alexnet.config import EDITION, Config, Frozen, Precision
-from alexnet.data.manifest import Manifest
-from alexnet.data.order import OWN_NAME
+from alexnet.data.manifest import OWN_NAME, Manifest
 from alexnet.values import canonical
 
 TUNING_SEEDS = (1000, 1001)

@@ -17,6 +17,8 @@ from ablations.record import Record, RecordError
 from ablations.run import Run
 from alexnet.data.digests import file_digest
 
+CHECKPOINT = "checkpoint.safetensors"
+"""In the folder of a run that is not finished."""
 LARGEST_WEIGHTS = 64 * 2**20
 """Bytes; the weights of larger networks are not kept."""
 
@@ -192,19 +194,25 @@ class Store:
     def add(self, record: Record) -> None:
         """Commit a run: from the moment this returns, it is finished. Its files come before it."""
         folder = self.folder(record.run)
-        self._set_aside(folder / "record.json")
+        if os.path.lexists(folder / "record.json"):
+            self._set_aside_record(folder / "record.json")
         write_atomically(folder / "record.json", record.to_json().encode())
-        (folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
         self._records[record.run.id] = record
 
-    def _set_aside(self, path: Path) -> None:
+    def _set_aside_record(self, path: Path) -> None:
         """Keep under another name a record that cannot be read: it may be of a later version."""
-        if path.exists():
-            try:
-                Record.read(path)
-            except RecordError:
-                number = len(list(path.parent.glob("record-set-aside-*.json"))) + 1
-                path.rename(path.with_name(f"record-set-aside-{number}.json"))
+        try:
+            Record.read(path)
+        except (RecordError, OSError):
+            self.set_aside(path)
+
+    def set_aside(self, path: Path) -> Path:
+        """Give a file that cannot be used another name, beside its own; return it."""
+        count = len(list(path.parent.glob(f"{path.stem}-set-aside-*"))) + 1
+        aside = path.with_name(f"{path.stem}-set-aside-{count}{path.suffix}")
+        path.rename(aside)
+        return aside
 
     def add_failure(self, run: Run, reason: str) -> Path:
         """Leave the reason why a run did not finish; it will be tried again."""

@@ -1,24 +1,24 @@
 """Inside a worker process: PyTorch and the images loaded once, then one run after another."""
 
-import json
 import time
 import traceback
 from collections.abc import Callable, Mapping
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.machine import Fingerprint, processor, provenance
+from ablations.checkpoint import Checkpoint, CheckpointError
+from ablations.machine import Fingerprint, processor, provenance, variables
 from ablations.messages import Place, Timed, TimeStep, WorkerError
 from ablations.record import Record, Seconds
-from ablations.run import Run
-from ablations.store import LARGEST_WEIGHTS, Store, StoreError, write_atomically
+from ablations.run import DatasetRef, Run
+from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store, write_atomically
 from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
+from alexnet.data.manifest import DatasetError
 from alexnet.evaluation import Neighbourhood, Scores, evaluate
 from alexnet.examples import about, examples, shows_anything
 from alexnet.model import AlexNet, build
@@ -47,13 +47,26 @@ class Workbench:
             raise WorkerError("PyTorch finds no CUDA device here; use --device cpu")
         self.device = torch.device(found if place.device == "auto" else place.device)
         self.store = Store(place.results)
-        self._data: dict[str, Dataset] = {}
+        self._variables = variables()  # libraries read them when they are first used
+        self._data: dict[DatasetRef, Dataset] = {}
 
-    def data(self, name: str) -> Dataset:
-        """Return a dataset on the device, loaded on first use."""
-        if name not in self._data:
-            self._data[name] = load(name, self.place.data_dir).to(self.device)
-        return self._data[name]
+    def data(self, asked: DatasetRef) -> Dataset:
+        """Return a dataset on the device, loaded on first use.
+
+        Raises:
+            DatasetError: If other images lie there than were asked for.
+        """
+        if asked not in self._data:
+            found = load(asked.name, self.place.data_dir)
+            here = DatasetRef.of(found.manifest)
+            if here != asked:
+                raise DatasetError(
+                    f"{asked.name} in {self.place.data_dir} holds other images (digest "
+                    f"{here.digest[:12]}, split {here.split[:12]}) than this run is of "
+                    f"({asked.digest[:12]}, {asked.split[:12]}); give it the folder of those"
+                )
+            self._data[asked] = found.to(self.device)
+        return self._data[asked]
 
     def fingerprint(self) -> Fingerprint:
         """Return what bit-identical results need to have in common."""
@@ -66,6 +79,7 @@ class Workbench:
             else torch.backends.cpu.get_cpu_capability(),
             threads=self.place.threads,
             torch=torch.__version__,
+            variables=self._variables,
         )
 
     def precision(self) -> Precision:
@@ -103,7 +117,7 @@ class Workbench:
 
         Raises:
             BusyError: If another process is at it.
-            StoreError: If its checkpoint is of another run or edition.
+            DatasetError: If the images here are not the run's.
         """
         with self.store.lock(run):
             if (record := self.store.find(run)) is not None:
@@ -112,7 +126,7 @@ class Workbench:
 
     def _train(self, run: Run, tell: Callable[[Epoch], None]) -> Record:
         start = time.perf_counter()
-        config, data = run.config, self.data(run.dataset.name)
+        config, data = run.config, self.data(run.dataset)
         network = build(config, run.seed, run.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         curve, interruptions = self._take_up(run, network, optimizer)
@@ -174,44 +188,38 @@ class Workbench:
         interruptions: int,
     ) -> None:
         """Save all that cannot be derived again; of chance, that is nothing."""
-        tensors = _tensors(network.state_dict())
-        tensors |= _tensors(optimizer.state())
-        about = {
-            "run": run.id,
-            "fingerprint": self.fingerprint().model_dump_json(),
-            "curve": json.dumps([epoch.model_dump() for epoch in curve]),
-            "interruptions": str(interruptions),
-        }
-        path = self.store.folder(run) / "checkpoint.safetensors"
-        write_atomically(path, save(tensors, metadata=about))
+        tensors = _tensors(network.state_dict()) | _tensors(optimizer.state())
+        checkpoint = Checkpoint(run.id, tensors, curve, interruptions, self.fingerprint())
+        path = self.store.folder(run) / CHECKPOINT
+        write_atomically(path, checkpoint.to_bytes())
 
     def _take_up(self, run: Run, network: AlexNet, optimizer: Optimizer) -> tuple[list[Epoch], int]:
         """Restore a run from its checkpoint; return its epochs and its interruptions so far.
 
-        A checkpoint of another machine or release is left aside: going on from it would make a
-        run that no single machine can repeat.
+        One that cannot be trusted is set aside, with the reason beside it, and the run is trained
+        from the start. So it is where the checkpoint is of another machine or release: going on
+        from it would make a run that no single machine can repeat.
         """
-        path = self.store.folder(run) / "checkpoint.safetensors"
-        if not path.exists():
-            return [], 0
+        path, state = self.store.folder(run) / CHECKPOINT, optimizer.state()
+        shapes = {name: one.shape for name, one in (network.state_dict() | state).items()}
         try:
-            with safe_open(path, framework="pt", device="cpu") as file:
-                about = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except Exception as error:
-            raise StoreError(f"{path} cannot be read; delete it to train from the start") from error
-        if about.get("run") != run.id:
-            raise StoreError(
-                f"{path} belongs to another run or edition; delete it to train from the start"
-            )
-        interruptions = int(about["interruptions"]) + 1
-        if about["fingerprint"] != self.fingerprint().model_dump_json():
+            found = Checkpoint.read(path, run.id, shapes)
+        except FileNotFoundError:
+            return [], 0
+        except CheckpointError as error:
+            aside = self.store.set_aside(path)
+            reason = f"{path.name} {error}; it is kept as {aside.name}, the run starts anew"
+            self.store.add_failure(run, reason)
+            return [], 0
+        interruptions = found.interruptions + 1
+        if found.fingerprint != self.fingerprint():
             return [], interruptions
+        tensors = dict(found.tensors)
         with torch.no_grad():
-            for name, tensor in optimizer.state().items():
+            for name, tensor in state.items():
                 tensor.copy_(tensors.pop(name))
             network.load_state_dict(tensors)
-        return [Epoch.model_validate(epoch) for epoch in json.loads(about["curve"])], interruptions
+        return list(found.curve), interruptions
 
 
 def _scores(scores: Scores, labels: Tensor) -> bytes:

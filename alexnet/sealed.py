@@ -87,15 +87,26 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
         SealError: If it is none, or larger than ``largest`` bytes.
         OSError: If it cannot be read.
     """
-    about = path.lstat()
-    if not stat.S_ISREG(about.st_mode):
-        raise SealError(f"is {_kind(about.st_mode)}, not a file")
+    about = refuse_irregular(path)
     if about.st_size > largest:
         raise SealError(f"has {about.st_size >> 20} MiB, more than any file of ours")
     # A pipe that is put there in between keeps nobody waiting either.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(path, flags), "rb") as file:
         return file.read(largest)
+
+
+def refuse_irregular(path: Path) -> os.stat_result:
+    """Refuse what is no regular file; return what the system knows of one that is.
+
+    Raises:
+        SealError: If it is a link, a folder, a pipe or a device.
+        OSError: If there is nothing.
+    """
+    about = path.lstat()
+    if not stat.S_ISREG(about.st_mode):
+        raise SealError(f"is {_kind(about.st_mode)}, not a file")
+    return about
 
 
 def _kind(mode: int) -> str:

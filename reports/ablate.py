@@ -179,7 +179,7 @@ def _time_steps(workers: Workers, plan: Plan, steps: int) -> dict[str, Timed]:
     """Time a training step of every arm, one after the other."""
     one, found = plan.definition, dict[str, Timed]()
     for arm, config in one.arms.items():
-        workers.submit(TimeStep(config, one.dataset.name, one.precision, steps))
+        workers.submit(TimeStep(config, one.dataset, one.precision, steps))
         while arm not in found:
             for event in workers.events(timeout=60):
                 if isinstance(event, Timed):

@@ -12,8 +12,8 @@ from ablations.runner import Chosen, counts, remaining, run_studies
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Study
-from alexnet.data.catalogue import read_manifest
 from alexnet.data.manifest import DatasetError, Manifest
+from alexnet.data.stored import read_manifest
 from reports import effort, words
 from reports.comparison import compare
 from reports.evidence import EVIDENCE

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from ablations.machine import Fingerprint
 from ablations.record import Record
 from ablations.store import write_atomically
-from alexnet.config import EDITION, Frozen, Precision
+from alexnet.config import EDITION, Frozen, Precision, later
+from alexnet.sealed import SealError, read_sealed, seal_of
 from reports.request import RequestError
 from reports.smoke_runs import Smoked
 
@@ -58,6 +59,7 @@ class MadeWith(Frozen):
     capability: str
     threads: int
     edition: int
+    variables: tuple[str, ...] = later(())
 
 
 class Expected(Frozen):
@@ -88,7 +90,7 @@ def tolerance_of(precision: Precision) -> float:
 class Baseline(Frozen):
     """A committed file of what every training of the smoke comes to."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     made_with: MadeWith
     trainings: tuple[Expected, ...]
 
@@ -120,18 +122,19 @@ class Baseline(Frozen):
         Raises:
             BaselineError: If there is none, or it is not one.
         """
+        advice = "make it anew with --update-baseline"
         try:
-            return cls.model_validate_json(path.read_bytes())
+            return cls.model_validate_json(json.dumps(read_sealed(path.resolve())))
         except FileNotFoundError as error:
             raise BaselineError(
                 f"there is no baseline {path}; make it with --update-baseline --reason TEXT"
             ) from error
         except OSError as error:
             raise BaselineError(f"{path} cannot be read ({error.strerror})") from error
+        except SealError as error:
+            raise BaselineError(f"{path} {error}; {advice}") from error
         except ValueError as error:
-            raise BaselineError(
-                f"{path} is not a baseline of this version; make it anew with --update-baseline"
-            ) from error
+            raise BaselineError(f"{path} is not a baseline of this version; {advice}") from error
 
     def write(self, path: Path) -> None:
         """Write it, a line for each list of losses, so that a change is easy to read."""
@@ -141,7 +144,11 @@ class Baseline(Frozen):
             for one in self.trainings
         ]
         body = ",\n".join(f" {{{row}}}" for row in rows)
-        text = f'{{"schema_version": 2,\n"made_with": {head},\n"trainings": [\n{body}\n]}}\n'
+        seal = seal_of(self.model_dump(mode="json"))
+        text = (
+            f'{{"schema_version": {self.schema_version},\n"sha256": "{seal}",\n'
+            f'"made_with": {head},\n"trainings": [\n{body}\n]}}\n'
+        )
         write_atomically(path, text.encode())
 
     @property

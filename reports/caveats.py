@@ -103,7 +103,8 @@ def made_by(records: Sequence[Record]) -> tuple[str, ...]:
     prints: Counter[str] = Counter()
     for record in records:
         f = record.fingerprint
-        prints[f"torch {f.torch.split('+')[0]} on {f.hardware}, {f.capability}"] += 1
+        set_by_hand = f", {' '.join(f.variables)}" if f.variables else ""
+        prints[f"torch {f.torch.split('+')[0]} on {f.hardware}, {f.capability}{set_by_hand}"] += 1
     return tuple(f"{runs_in_words(count)} with {name}" for name, count in prints.items())
 
 

@@ -11,18 +11,10 @@ from rich.text import Text
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download, describe, suitable_base
 from alexnet.data.downloads import HUB
-from alexnet.data.manifest import (
-    IN_PACKAGE,
-    DatasetError,
-    Manifest,
-    all_stored,
-    bytes_on_disk,
-    folder_of,
-    in_words,
-    stored,
-)
+from alexnet.data.manifest import IN_PACKAGE, DatasetError, Manifest, folder_of, in_words
 from alexnet.data.order import Fetching, Found, Note, Order, Progress
 from alexnet.data.preparation import prepare
+from alexnet.data.stored import all_stored, bytes_on_disk, misplaced, stored
 from reports.terminal import LABEL, as_typed, say
 from reports.words import clock
 
@@ -50,6 +42,7 @@ def catalogue(console: Console, data_dir: Path) -> None:
     for own in here.values():
         table.add_row(own.name, own.title, f"{own.images:,}", str(own.size), _here(own, data_dir))
     lines = (
+        *misplaced(data_dir),
         f"prepared ones lie in {data_dir}",
         "one of them, and how it gets here:  invoke datasets --name cifar10",
         "images of your own, a folder per class:  invoke prepare --dataset NAME --source PATH",

@@ -21,9 +21,10 @@ from ablations.store import Store
 from ablations.studies import STUDIES, find_study
 from ablations.study import Study
 from alexnet.config import Precision
-from alexnet.data.catalogue import CATALOGUE, read_manifest
+from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import DatasetError, Manifest
+from alexnet.data.stored import read_manifest
 from alexnet.names import suggestion
 from reports.terminal import say
 

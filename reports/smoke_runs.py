@@ -21,8 +21,8 @@ from ablations.run import Run
 from ablations.runner import work_off
 from ablations.store import Store, StoreError
 from alexnet.config import Precision
-from alexnet.data.catalogue import read_manifest
 from alexnet.data.generated import GENERATED
+from alexnet.data.stored import read_manifest
 from reports.all_studies import shown
 from reports.request import Request, ready, worker_count
 

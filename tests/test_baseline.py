@@ -199,6 +199,24 @@ def test_it_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert '"losses": [1.0, null]' in (tmp_path / "b.json").read_text()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("[1.0, null]", "[1.1, null]"), ("  ", " "), ('"s"', '"t"')]
+)
+def test_an_edited_baseline_is_refused(tmp_path: Path, before: str, after: str) -> None:
+    """A loss, or a run's name; how it is laid out is free."""
+    one = Expected(run="r", arms=("a/b",), losses=(1.0, None))
+    whole = baseline_of(one, one.but(run="s"))
+    path = tmp_path / "b.json"
+    whole.write(path)
+    path.write_text(path.read_text().replace(before, after, 1))
+
+    if not before.strip():
+        assert Baseline.read(path) == whole
+        return
+    with pytest.raises(BaselineError, match="was edited after it was written; make it anew"):
+        Baseline.read(path)
+
+
 @pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 1}', "[1]"])
 def test_what_is_no_baseline_is_refused(tmp_path: Path, content: str) -> None:
     """With the way out; such as one of before, which had a tolerance for every loss."""

@@ -239,18 +239,16 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, how: signal.Signals) -
 
 
 def test_a_run_that_fails_stops_no_other(smoked: tuple[Path, str], tmp_path: Path) -> None:
-    """A checkpoint of another edition lies in one run's folder: that run fails with a sentence."""
+    """A folder lies where one run's weights would: that run fails with a sentence."""
     some = next(r for r in Store(smoked[0]).records() if r.run.seed == 1)
     folder = tmp_path / "runs" / some.run.short
-    folder.mkdir(parents=True)
-    weights = smoked[0] / "runs" / some.run.short / "weights.safetensors"
-    (folder / "checkpoint.safetensors").write_bytes(weights.read_bytes())
+    (folder / "weights.safetensors" / "in the way").mkdir(parents=True)
 
     with start(tmp_path, *SMOKE) as process:
         output = process.communicate()[0]
 
     assert process.returncode == 1
-    assert "belongs to another run or edition" in output
+    assert "IsADirectoryError" in output
     assert len(Store(tmp_path).records()) == len(Store(smoked[0]).records()) - 1
     assert len(list(folder.glob("failure-*.json"))) == 1
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.data.catalogue import CATALOGUE, Description, read_manifest
+from alexnet.data.catalogue import CATALOGUE, Description
 from alexnet.data.digests import Label, dataset_digest, digest_of, held_out
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, default_data_dir, folder_of
 from alexnet.data.statistics import Sums, statistics
+from alexnet.data.stored import read_manifest
 
 
 def test_the_embedded_images_are_stratified() -> None:
@@ -136,5 +137,5 @@ def test_a_manifest_of_an_older_version_says_so(tmp_path: Path) -> None:
         read_manifest("cifar10", tmp_path)
 
     path.write_text("{")
-    with pytest.raises(DatasetError, match="cannot be read"):
+    with pytest.raises(DatasetError, match="is cut short or not JSON; prepare cifar10 again"):
         read_manifest("cifar10", tmp_path)

@@ -14,7 +14,6 @@ import torch
 from ablations.executors import LocalWorkers
 from ablations.messages import RunError, WorkerError
 from ablations.record import Record
-from ablations.run import Run
 from ablations.store import Store
 from ablations.studies import StudyError
 from alexnet.data.manifest import DatasetError
@@ -259,21 +258,14 @@ def test_in_a_new_plan_too_they_change_nothing_that_is_registered(
 def test_a_run_that_fails_is_told_when_all_others_are_done(
     study: str, by_workers: Store, tuned: Path
 ) -> None:
-    """A checkpoint of another run lies in its folder: a sentence, and one run fewer."""
-    first, second = [r.run for r in by_workers.records() if r.run.sees_test][:2]
-    put_wrong_checkpoint(tuned, first, by_workers.folder(second) / "weights.safetensors")
+    """A folder lies where its weights would: a sentence, and one run fewer."""
+    first = next(r.run for r in by_workers.records() if r.run.sees_test)
+    (Store(tuned).folder(first) / "weights.safetensors" / "in the way").mkdir(parents=True)
 
-    with pytest.raises(RunError, match=f"run {first.short}: .* another run .* tries again"):
+    with pytest.raises(RunError, match=f"run {first.short}: IsADirectoryError.* tries again"):
         run_study(study, results=tuned)
 
     assert essences(Store(tuned)).keys() == essences(by_workers).keys() - {first.id}
-
-
-def put_wrong_checkpoint(results: Path, run: Run, weights: Path) -> None:
-    """Leave what is no checkpoint of this run where it would look for one."""
-    folder = Store(results).folder(run)
-    folder.mkdir(parents=True)
-    shutil.copy(weights, folder / "checkpoint.safetensors")
 
 
 @pytest.mark.parametrize(

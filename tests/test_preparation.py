@@ -2,7 +2,6 @@
 
 import errno
 import io
-import json
 import os
 import shutil
 import signal
@@ -21,13 +20,13 @@ from filelock import FileLock
 from PIL import Image
 
 from alexnet.data import preparation, shards
-from alexnet.data.catalogue import read_manifest
 from alexnet.data.digests import digest_of
 from alexnet.data.images import load
-from alexnet.data.manifest import DatasetError, Fit, Manifest, damaged
+from alexnet.data.manifest import DatasetError, Fit, Manifest
 from alexnet.data.order import Event, Found, Order, Progress
 from alexnet.data.preparation import prepare
 from alexnet.data.statistics import statistics
+from alexnet.data.stored import damaged, read_manifest, stored
 
 
 def picture(number: int, size: tuple[int, int] = (32, 32)) -> bytes:
@@ -484,8 +483,7 @@ def test_the_manifest_is_written_in_every_alphabet(tmp_path: Path) -> None:
 
     assert found.classes == ("chien à poil", "кошка")
     assert found.left_out == {"кошка/ü0.jpg": "empty"}
-    text = (tmp_path / "data" / "mine" / "manifest.json").read_text(encoding="utf-8")
-    assert Manifest.model_validate(json.loads(text)) == found
+    assert stored("mine", tmp_path / "data") == found
 
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")

@@ -278,7 +278,7 @@ def test_a_set_on_disk_is_never_in_memory(tmp_path: Path) -> None:
         split="e",
         files=files,
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    (folder / "manifest.json").write_text(manifest.to_json())
 
     done = subprocess.run(
         [sys.executable, "-c", GROWTH, tmp_path], capture_output=True, text=True, check=True

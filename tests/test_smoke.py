@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from plans import resealed
 from test_all_studies import ONE, POINT, TWO, made_up
 from test_cli import call
 
@@ -54,7 +55,7 @@ def edited(path: Path, number: int, **changes: Any) -> None:
     """Change what a baseline expects of one training."""
     content = json.loads(path.read_text())
     content["trainings"][number] |= changes
-    path.write_text(json.dumps(content))
+    path.write_bytes(resealed(content))
 
 
 def moved(path: Path, arm: str, by: float) -> None:
@@ -62,7 +63,7 @@ def moved(path: Path, arm: str, by: float) -> None:
     content = json.loads(path.read_text())
     one = next(one for one in content["trainings"] if arm in one["arms"])
     one["losses"][2] += by
-    path.write_text(json.dumps(content))
+    path.write_bytes(resealed(content))
 
 
 def test_every_arm_is_smoked_once(tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_the_first_line_names_both_releases_where_they_differ(
 
     _, alike = call(*SMOKE, "--results", tmp_path, "--baseline", baseline, "--dry-run")
     content["made_with"]["torch"] = "1.2.3+cpu"
-    baseline.write_text(json.dumps(content))
+    baseline.write_bytes(resealed(content))
     _, other = call(*SMOKE, "--results", tmp_path, "--baseline", baseline, "--dry-run")
 
     said = "2 trainings of 3 arms, generated colour images, float64; baseline made with torch"

@@ -19,10 +19,11 @@ from alexnet.data.decoding import decoded
 from alexnet.data.digests import digest_of
 from alexnet.data.files import File
 from alexnet.data.images import load
-from alexnet.data.manifest import DatasetError, Manifest, all_stored
+from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.order import Note, Order, Progress
 from alexnet.data.pool import Pool
 from alexnet.data.preparation import prepare
+from alexnet.data.stored import all_stored
 
 __all__ = ["pets", "small_shards"]  # fixtures
 

@@ -1,18 +1,25 @@
 """A run that is stopped and taken up again by the worker, whatever its optimizer and schedule."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
-from ablations.messages import Place
+from ablations.messages import Place, TimeStep
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
 from ablations.worker import Workbench
 from alexnet.config import Adam, Config, Plateau
-from alexnet.data.catalogue import read_manifest
-from alexnet.data.manifest import default_data_dir
+from alexnet.data.manifest import DatasetError, Manifest, default_data_dir
+from alexnet.data.order import Order
+from alexnet.data.preparation import prepare
+from alexnet.data.stored import read_manifest
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
 
@@ -79,3 +86,89 @@ def test_float32_is_no_shorter_type_on_a_gpu(
     torch.set_float32_matmul_precision(products)
 
     assert seen == (False, False)
+
+
+def named(name: str, seed: int, data_dir: Path) -> DatasetRef:
+    """Prepare 240 noise images of two classes by that name; return what they are."""
+    chance = np.random.default_rng(seed)
+    source = data_dir.parent / f"source {name} {seed}"
+    for number in range(240):
+        path = source / ("cat", "dog")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(chance.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    *_, manifest = prepare(Order(name, source, data_dir, workers=1))
+    assert isinstance(manifest, Manifest)
+    return DatasetRef.of(manifest)
+
+
+def test_a_run_is_trained_on_its_own_images_or_not_at_all(tmp_path: Path) -> None:
+    """Others under their name are refused, with both digests; after they are back, it trains."""
+    data = tmp_path / "data"
+    asked = named("pets", 0, data)
+    (data / "pets").rename(tmp_path / "pets of before")
+    other = named("pets", 1, data)
+    assert other.digest != asked.digest
+    run = run_of(tiny()).but(dataset=asked.model_dump())
+    bench = Workbench(Place(tmp_path / "results", data, "cpu", 1, "a test"))
+
+    for job in (
+        lambda: bench.execute(run, lambda epoch: None),
+        lambda: bench.time_step(TimeStep(run.config, asked, "float32", 1)),
+    ):
+        with pytest.raises(DatasetError, match=f"digest {other.digest[:12]}.*{asked.digest[:12]}"):
+            job()
+    assert bench.store.records() == []
+
+    (data / "pets").rename(tmp_path / "others")
+    (tmp_path / "pets of before").rename(data / "pets")
+    assert bench.execute(run, lambda epoch: None).run.dataset == asked
+
+
+def test_another_split_of_the_same_images_is_refused(tmp_path: Path) -> None:
+    """What is held out decides what is learned."""
+    run = run_of(tiny())
+    cut_otherwise = run.but(dataset={"split": "f" * 64})
+    bench = Workbench(Place(tmp_path, default_data_dir(), "cpu", 1, "a test"))
+
+    with pytest.raises(DatasetError, match="split"):
+        bench.execute(cut_otherwise, lambda epoch: None)
+
+
+BITS = """
+import hashlib, sys
+from pathlib import Path
+from test_worker import outcome, run_of
+from alexnet.presets import cifar_80sec
+record, folder = outcome(run_of(cifar_80sec().but(training={"batch": 64})), Path(sys.argv[1]), None)
+print(record.fingerprint.model_dump_json())
+print(hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest())
+"""
+
+
+def bits(folder: Path, **variables: str) -> tuple[str, str]:
+    """Return fingerprint and digest of the weights of a run in a process with some variables."""
+    environment = {name: value for name, value in os.environ.items() if "DNN" not in name}
+    here = os.pathsep.join([str(Path(__file__).parent), environment.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", BITS, str(folder)],
+        env=environment | {"PYTHONPATH": here} | variables,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    fingerprint, weights = done.stdout.split("\n")[:2]
+    return fingerprint, weights
+
+
+def test_what_changes_bits_is_in_the_fingerprint(tmp_path: Path) -> None:
+    """Instructions and types that oneDNN is told to take; what changes nothing is not in it."""
+    plain = bits(tmp_path / "plain")
+    others = {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "DNNL_DEFAULT_FPMATH_MODE": "BF16",
+    }
+    for name, value in others.items():
+        fingerprint, _ = bits(tmp_path / name, **{name: value})
+        assert fingerprint != plain[0]
+        assert f"{name}={value}" in fingerprint
+    unmoved = bits(tmp_path / "unmoved", ONEDNN_VERBOSE="0", OMP_NUM_THREADS="2", LC_ALL="C")
+
+    assert unmoved == plain

@@ -1,20 +1,15 @@
 """The datasets by name: what they are, and how each gets here, the fastest checked way first."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from alexnet.data import generated
 from alexnet.data.manifest import (
     IN_PACKAGE,
     DatasetError,
     Fit,
-    Manifest,
     Quality,
-    all_stored,
     qualities,
-    stored,
 )
 from alexnet.names import suggestion
 from alexnet.values import Frozen
@@ -298,27 +293,3 @@ def describe(name: str) -> Description:
     if name not in CATALOGUE:
         raise DatasetError(f"there is no dataset {name!r}; {suggestion(name, CATALOGUE)}")
     return CATALOGUE[name]
-
-
-def read_manifest(name: str, data_dir: Path) -> Manifest:
-    """Return the manifest of a dataset on this machine.
-
-    Raises:
-        DatasetError: If there is none of that name, or it is not prepared here, with the command
-            that prepares it.
-    """
-    if name == generated.GENERATED:
-        return generated.manifest()
-    if manifest := stored(name, data_dir):
-        return manifest
-    if name not in CATALOGUE:
-        names = [*CATALOGUE, *(own.name for own in all_stored(data_dir))]
-        raise DatasetError(
-            f"there is no dataset {name!r} in the catalogue or in {data_dir}; "
-            f"{suggestion(name, names)}"
-        )
-    description = CATALOGUE[name]
-    raise DatasetError(
-        f"{name} is not prepared in {data_dir}; prepare it with:  "
-        + "   ".join(filter(None, (description.how, description.cost)))
-    )

@@ -14,17 +14,9 @@ import torch
 from torch import Tensor
 
 from alexnet.data import generated
-from alexnet.data.catalogue import read_manifest
-from alexnet.data.manifest import (
-    IN_PACKAGE,
-    PARTS,
-    DatasetError,
-    Manifest,
-    Part,
-    damaged,
-    folder_of,
-)
+from alexnet.data.manifest import IN_PACKAGE, PARTS, DatasetError, Manifest, Part, folder_of
 from alexnet.data.statistics import GREY, Statistics, statistics
+from alexnet.data.stored import damaged, read_manifest
 
 RESIDENT = 2**30
 """Bytes of a dataset's images up to which they are read into memory; larger sets are mapped, so

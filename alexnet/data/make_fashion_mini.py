@@ -78,9 +78,9 @@ def make(source: Path, target: Path) -> Manifest:
         note="Fashion-MNIST, Xiao, Rasul and Vollgraf (2017), MIT licence, see LICENSE; "
         "train and valid from its training file, test from its test file; 28 pixels, grey",
     )
-    (target / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n")
+    (target / "manifest.json").write_text(manifest.to_json())
     return manifest
 
 
 if __name__ == "__main__":
-    print(make(Path(sys.argv[1]), EMBEDDED / NAME).model_dump_json(indent=2))
+    print(make(Path(sys.argv[1]), EMBEDDED / NAME).to_json(), end="")

@@ -2,19 +2,24 @@
 
 import json
 import os
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
 from pydantic import Field, PositiveInt
 
-from alexnet.data.digests import file_digest
+from alexnet.sealed import sealed
 from alexnet.values import Frozen
 
 EMBEDDED = Path(__file__).parent
 IN_PACKAGE = ("fashion_mini",)
 """The datasets that ship with the package."""
+SCHEMA: Literal[3] = 3
+"""Of manifests; those before carried no digest."""
+
+OWN_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+"""What a dataset can be called: its files are."""
 
 Part = Literal["train", "valid", "test"]
 Quality = Literal["colour", "mirror"]
@@ -71,7 +76,7 @@ class Fit(Frozen):
 class Manifest(Frozen):
     """What a prepared dataset holds; ``manifest.json`` beside its arrays."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = SCHEMA
     name: str
     title: str = ""
     licence: str = ""
@@ -114,6 +119,11 @@ class Manifest(Frozen):
         """How much all images take."""
         return self.images * self.fit.bytes
 
+    def to_json(self) -> str:
+        """Return the manifest as JSON with its own SHA-256."""
+        content = sealed(self.model_dump(mode="json"))
+        return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
     def shards(self, part: Part) -> list[str]:
         """Return the files that hold a part's images, in order."""
         return sorted(name for name in self.files if name.startswith(f"{part}_images"))
@@ -128,50 +138,3 @@ def default_data_dir() -> Path:
 def folder_of(name: str, data_dir: Path) -> Path:
     """Return where a dataset's arrays and manifest lie, or would lie."""
     return (EMBEDDED if name in IN_PACKAGE else data_dir) / name
-
-
-def stored(name: str, data_dir: Path) -> Manifest | None:
-    """Return the manifest of a dataset on this machine, or None where there is none.
-
-    Raises:
-        DatasetError: If there is one that cannot be read.
-    """
-    path = folder_of(name, data_dir) / "manifest.json"
-    if not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.get("schema_version") == 1:
-            raise DatasetError(
-                f"{name} in {data_dir} was prepared by an older version; prepare it again"
-            )
-        return Manifest.model_validate(content)
-    except DatasetError:
-        raise
-    except (ValueError, AttributeError) as error:
-        raise DatasetError(f"{path} cannot be read; prepare {name} again") from error
-
-
-def all_stored(data_dir: Path) -> Iterator[Manifest]:
-    """Yield the manifest of every dataset on this machine that can be read."""
-    folders = sorted(data_dir.iterdir()) if data_dir.is_dir() else []
-    for name in (*IN_PACKAGE, *(folder.name for folder in folders)):
-        try:
-            manifest = stored(name, data_dir)
-        except DatasetError:
-            continue
-        if manifest is not None:  # a folder may have been renamed since
-            yield manifest.model_copy(update={"name": name})
-
-
-def damaged(manifest: Manifest, folder: Path) -> Iterator[tuple[str, bool]]:
-    """Check every file of a dataset; yield its name and whether it is missing or changed."""
-    for name, digest in manifest.files.items():
-        path = folder / name
-        yield name, not path.exists() or file_digest(path) != digest
-
-
-def bytes_on_disk(manifest: Manifest, data_dir: Path) -> int:
-    """Return how much a prepared dataset takes."""
-    folder = folder_of(manifest.name, data_dir)
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

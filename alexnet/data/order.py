@@ -1,16 +1,13 @@
 """What is asked of preparation, and what it says while it works."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download
 from alexnet.data.generated import GENERATED
-from alexnet.data.manifest import DatasetError, Fit, Manifest
+from alexnet.data.manifest import OWN_NAME, DatasetError, Fit, Manifest
 from alexnet.data.work import Place
-
-OWN_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,10 @@ from alexnet.data import downloads, sources
 from alexnet.data.assembly import assembled
 from alexnet.data.catalogue import Download
 from alexnet.data.layouts import Inventory
-from alexnet.data.manifest import (
-    IN_PACKAGE,
-    DatasetError,
-    Fit,
-    Manifest,
-    damaged,
-    folder_of,
-    stored,
-)
+from alexnet.data.manifest import IN_PACKAGE, DatasetError, Fit, Manifest, folder_of
 from alexnet.data.order import Event, Fetching, Found, Note, Order, Progress
 from alexnet.data.pool import Pool
+from alexnet.data.stored import MisplacedError, damaged, stored
 
 FEW = 500  # images, for which further processes are not worth their start
 THROWN = Note("new start", "unfinished work on another source, or another form, was thrown away")
@@ -82,6 +75,8 @@ def _already(order: Order) -> Generator[Event, None, Manifest | None]:
     """Check the dataset that is there; return its manifest, or None if it has to be made."""
     try:
         manifest = stored(order.name, order.data_dir)
+    except MisplacedError:
+        raise  # what lies there is another dataset, and would be gone
     except DatasetError as error:
         yield Note("again", str(error))
         return None

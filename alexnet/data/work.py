@@ -1,11 +1,11 @@
 """Where a dataset is made: a folder beside its own, from which unfinished work is taken up."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.data.manifest import DatasetError, Manifest, in_words
+from alexnet.sealed import parsed, read_bytes
 
 MARK = "source.txt"
 
@@ -120,8 +120,7 @@ class Place:
 
         Killed at any point, the notes are still there, and the same is done again.
         """
-        text = manifest.model_dump_json(indent=2) + "\n"
-        (self.arrays / "manifest.json").write_text(text, encoding="utf-8")
+        (self.arrays / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
         for path in self.arrays.iterdir():
             if path.name not in manifest.files and path.name != "manifest.json":
                 path.unlink()
@@ -136,10 +135,10 @@ class Place:
 def _is_dataset(folder: Path) -> bool:
     """Whether a folder holds a manifest of ours and nothing that it does not name."""
     try:
-        content = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        content = parsed(read_bytes(folder / "manifest.json"))
         named = {*content["files"], "manifest.json"}
         return "schema_version" in content and {path.name for path in folder.iterdir()} <= named
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):  # of an older version, it is ours, too
         return False
 
 

@@ -1,0 +1,126 @@
+"""Prepared datasets on this machine: their manifests, and whether their files are as written."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from alexnet.data import generated
+from alexnet.data.catalogue import CATALOGUE
+from alexnet.data.digests import file_digest
+from alexnet.data.manifest import (
+    IN_PACKAGE,
+    OWN_NAME,
+    SCHEMA,
+    DatasetError,
+    Manifest,
+    folder_of,
+)
+from alexnet.names import suggestion
+from alexnet.sealed import SealError, parsed, read_bytes, unsealed
+
+
+class MisplacedError(DatasetError):
+    """A prepared dataset under another name than its own."""
+
+
+def read_manifest(name: str, data_dir: Path) -> Manifest:
+    """Return the manifest of a dataset on this machine.
+
+    Raises:
+        DatasetError: If there is none of that name, or it is not prepared here, with the command
+            that prepares it.
+    """
+    if not OWN_NAME.fullmatch(name):
+        raise DatasetError(f"{name!r} is no name of a dataset; prepared ones lie in {data_dir}")
+    if name == generated.GENERATED:
+        return generated.manifest()
+    if manifest := stored(name, data_dir):
+        return manifest
+    if name not in CATALOGUE:
+        names = [*CATALOGUE, *(own.name for own in all_stored(data_dir))]
+        raise DatasetError(
+            f"there is no dataset {name!r} in the catalogue or in {data_dir}; "
+            f"{suggestion(name, names)}"
+        )
+    description = CATALOGUE[name]
+    raise DatasetError(
+        f"{name} is not prepared in {data_dir}; prepare it with:  "
+        + "   ".join(filter(None, (description.how, description.cost)))
+    )
+
+
+def stored(name: str, data_dir: Path) -> Manifest | None:
+    """Return the manifest of a dataset on this machine, or None where there is none.
+
+    Raises:
+        MisplacedError: If a dataset of the catalogue lies under another name, or another under its.
+        DatasetError: If there is one that cannot be read.
+    """
+    folder = folder_of(name, data_dir)
+    path = folder / "manifest.json"
+    try:
+        content = parsed(read_bytes(path))
+        version = content.get("schema_version")
+        if isinstance(version, int) and version < SCHEMA:
+            raise DatasetError(
+                f"{name} in {data_dir} was prepared by an older version; prepare it again"
+            )
+        manifest = Manifest.model_validate_json(json.dumps(unsealed(content)))
+    except FileNotFoundError:
+        return None
+    except SealError as error:
+        raise DatasetError(f"{path} {error}; prepare {name} again") from error
+    except DatasetError:
+        raise
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise DatasetError(f"{path} is of another version; prepare {name} again") from error
+    if manifest.name == name:
+        return manifest
+    if {manifest.name, name} & CATALOGUE.keys():
+        raise MisplacedError(
+            f"{folder} holds the dataset {manifest.name}, not {name}: a dataset is known by the "
+            f"name that it was prepared under; call the folder {manifest.name} again, or prepare "
+            "the images under the other name"
+        )
+    return manifest.model_copy(update={"name": name})  # a person's own, by its new name
+
+
+def all_stored(data_dir: Path) -> Iterator[Manifest]:
+    """Yield the manifest of every dataset on this machine that can be read."""
+    for name in (*IN_PACKAGE, *_folders(data_dir)):
+        with contextlib.suppress(DatasetError):
+            manifest = stored(name, data_dir)
+            if manifest is not None:
+                yield manifest
+
+
+def misplaced(data_dir: Path) -> Iterator[str]:
+    """Yield what is wrong with each folder that holds a dataset under a wrong name."""
+    for name in _folders(data_dir):
+        try:
+            stored(name, data_dir)
+        except MisplacedError as error:
+            yield str(error)
+        except DatasetError:
+            continue
+
+
+def _folders(data_dir: Path) -> list[str]:
+    folders = data_dir.iterdir() if data_dir.is_dir() else ()
+    return sorted(folder.name for folder in folders)
+
+
+def damaged(manifest: Manifest, folder: Path) -> Iterator[tuple[str, bool]]:
+    """Check every file of a dataset; yield its name and whether it is missing or changed."""
+    for name, digest in manifest.files.items():
+        path = folder / name
+        yield name, not path.exists() or file_digest(path) != digest
+
+
+def bytes_on_disk(manifest: Manifest, data_dir: Path) -> int:
+    """Return how much a prepared dataset takes."""
+    folder = folder_of(manifest.name, data_dir)
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
