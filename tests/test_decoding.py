@@ -396,3 +396,95 @@ def test_a_strip_costs_no_more_than_a_square(size: tuple[int, int], tmp_path: Pa
 def test_small_squares_keep_their_size(sizes: list[tuple[int, int]], fit: Fit) -> None:
     """If all are alike, up to 64 pixels; all else comes to the paper's 256."""
     assert common_fit(sizes) == fit
+
+
+def tiff(bits: int, kind: int | None, levels: bytes, **tags: int) -> bytes:
+    """Return a grey TIFF of 2 x 2 pixels, entry by entry as the standard has them.
+
+    Args:
+        bits: BitsPerSample.
+        kind: SampleFormat: 1 unsigned, 2 signed; None leaves it out.
+        levels: The pixels, little end first, rows of whole bytes.
+        tags: ``photometric``, ``lowest``, ``highest`` in place of what is usual, or nothing.
+    """
+    photometric = tags.get("photometric", 1)
+    entries = [
+        (256, 2), (257, 2), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1),
+        (278, 2), (279, len(levels)),
+    ]  # fmt: skip
+    if "lowest" in tags:
+        entries.append((280, tags["lowest"]))
+    if "highest" in tags:
+        entries.append((281, tags["highest"]))
+    if kind is not None:
+        entries.append((339, kind))
+    body = struct.pack("<H", len(entries))
+    for tag, value in entries:
+        body += struct.pack("<HHIHH", tag, 3, 1, value & 0xFFFF, 0)
+    return b"II*\0" + struct.pack("<I", 8 + len(levels)) + levels + body + struct.pack("<I", 0)
+
+
+GREY_LEVELS = {
+    "16 bits": (tiff(16, 1, struct.pack("<4H", 0, 256, 32768, 65535)), [0, 1, 128, 255]),
+    "16 bits, unsaid": (tiff(16, None, struct.pack("<4H", 0, 255, 257, 65280)), [0, 0, 1, 255]),
+    "white is zero": (
+        tiff(16, 1, struct.pack("<4H", 0, 256, 32768, 65535), photometric=0),
+        [255, 254, 127, 0],
+    ),
+    "12 bits packed": (
+        tiff(12, 1, bytes([0x00, 0x08, 0x00, 0xFF, 0xFF, 0xFF])),
+        [0, 128, 255, 255],
+    ),
+    "12 bits in 16": (
+        tiff(16, 1, struct.pack("<4H", 0, 16, 2048, 4095), highest=4095),
+        [0, 1, 128, 255],
+    ),
+    "the largest there happens to be": (  # a statistic, and no range
+        tiff(16, 1, struct.pack("<4H", 0, 256, 2048, 4000), highest=4000),
+        [0, 1, 8, 15],
+    ),
+    "8 bits in 32": (
+        tiff(32, 1, struct.pack("<4I", 0, 1, 128, 255), highest=255),
+        [0, 1, 128, 255],
+    ),
+    "signed 16, none below zero": (
+        tiff(16, 2, struct.pack("<4h", 0, 128, 16384, 32767), lowest=0, highest=32767),
+        [0, 1, 128, 255],
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), GREY_LEVELS.values(), ids=GREY_LEVELS)
+def test_grey_levels_are_as_bright_as_the_file_says(
+    content: bytes, expected: list[int], tmp_path: Path
+) -> None:
+    """The upper eight of as many bits as are in use; none turns black."""
+    image, _ = decoded(stored(tmp_path, content))
+
+    assert np.asarray(image).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        tiff(16, 2, struct.pack("<4h", -32768, -1, 0, 32767)),
+        tiff(8, 2, struct.pack("<4b", -128, -1, 0, 127)),
+        tiff(32, 2, struct.pack("<4i", 0, 1, 128, 255)),
+        tiff(32, 1, struct.pack("<4I", 0, 1, 128, 255)),
+        tiff(32, 1, struct.pack("<4I", 0, 1, 128, 200), highest=200),
+    ],
+)
+def test_grey_levels_without_a_range_are_refused(content: bytes, tmp_path: Path) -> None:
+    """Guessed wrong, an image would be black, or twice as bright."""
+    with pytest.raises(UndecodableError, match="that say what is black and white"):
+        decoded(stored(tmp_path, content))
+
+
+def test_a_signed_byte_is_no_bright_one(tmp_path: Path) -> None:
+    """-128 is black where the file says so, and not as bright as 128."""
+    levels = struct.pack("<4b", -128, -1, 0, 127)
+    body = tiff(8, 2, levels, lowest=0, highest=127)
+
+    image, _ = decoded(stored(tmp_path, body))
+
+    assert np.asarray(image).ravel().tolist() == [0, 0, 0, 254]

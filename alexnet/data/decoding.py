@@ -89,9 +89,8 @@ def _shown(image: Image.Image) -> Image.Image:
     """Return the first picture of an opened file in mode L or RGB, upright and opaque."""
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
-    if image.mode.startswith("I"):  # 16 bits, of which a screen shows the upper eight
-        levels = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((np.clip(levels, 0, 65535) >> 8).astype(np.uint8))
+    if image.mode.startswith("I") or _is_signed(image):
+        image = _in_eight_bits(image)
     elif image.mode == "F":
         raise UndecodableError("pixels in floating point, which have no agreed grey levels")
     if image.mode in ("L", "RGB") and "transparency" not in image.info:
@@ -103,6 +102,63 @@ def _shown(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", seen.size, "white")
         return Image.alpha_composite(white, seen).convert("RGB")
     return image.convert("RGB")
+
+
+BITS, PHOTOMETRIC, LOWEST, HIGHEST, KIND = 258, 262, 280, 281, 339
+"""TIFF's tags: BitsPerSample, PhotometricInterpretation, Min- and MaxSampleValue, SampleFormat."""
+UNSIGNED, SIGNED, WHITE_IS_ZERO = 1, 2, 0
+
+
+def _tag(image: Image.Image, number: int) -> int | None:
+    """Return the first value of a tag of a TIFF; None of another format, or without it."""
+    tags = getattr(image, "tag_v2", {})
+    value = tags.get(number)
+    return int(value[0] if isinstance(value, tuple) else value) if value is not None else None
+
+
+def _is_signed(image: Image.Image) -> bool:
+    return _tag(image, KIND) == SIGNED
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """Return grey levels of another number of bits as a screen shows them: their upper eight.
+
+    Raises:
+        UndecodableError: If the file does not say which of its values is white.
+    """
+    levels = np.asarray(image)
+    if _is_signed(image) and levels.dtype == np.uint8:
+        levels = levels.view(np.int8)
+    if _tag(image, KIND) in (None, UNSIGNED) and _tag(image, BITS) == 32:
+        levels = levels.view(np.uint32)
+    low, high = _range(image)
+    shown = (np.clip(levels.astype(np.int64), low, high) - low) * 256 // (high - low + 1)
+    if _tag(image, PHOTOMETRIC) == WHITE_IS_ZERO:
+        shown = 255 - shown
+    return Image.fromarray(shown.astype(np.uint8))
+
+
+def _range(image: Image.Image) -> tuple[int, int]:
+    """Return the values of black and white.
+
+    Those of PNG, PGM and JPEG 2000 come as 16 bits, whatever they were. A TIFF has as many as it
+    says, unless its largest value is that of fewer bits: 12, of many cameras and scanners. Of
+    signed and of 32-bit numbers, few use all there are.
+    """
+    bits = _tag(image, BITS)
+    if bits is None:
+        return 0, 65535
+    low, high = _tag(image, LOWEST) or 0, _tag(image, HIGHEST)
+    is_range = high is not None and high > 0 and high & (high + 1) == 0 and low in (0, -high - 1)
+    if high is not None and is_range:
+        return low, high
+    if not _is_signed(image) and bits <= 16:
+        return 0, 2**bits - 1
+    kind = "signed " if _is_signed(image) else ""
+    raise UndecodableError(
+        f"{kind}grey levels of {bits} bits, and no MinSampleValue and MaxSampleValue (tags 280 and "
+        "281) that say what is black and white"
+    )
 
 
 def square(image: Image.Image, fit: Fit) -> Pixels:
