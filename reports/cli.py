@@ -392,6 +392,11 @@ def _source(context: click.Context, parameter: click.Parameter, value: str | Non
     help="centre: the paper's, shorter side and central square; stretch: Caffe's forced square.",
 )
 @click.option("--size", type=click.IntRange(8, 1024), help="Side of a stored image, pixels.")
+@click.option(
+    "--class-folder",
+    type=click.Choice(["outer", "inner"]),
+    help="Which of two folders around an image is its class, where that is not plain.",
+)
 @click.option("--no-mirror", is_flag=True, help="Mirrored images are not natural (text, digits).")
 @click.option("--allow-missing", is_flag=True, help="Go on if over 1 % cannot be read.")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
@@ -403,6 +408,7 @@ def prepare(
     source: Path | Literal["hub", "official"] | None,
     resize: Literal["centre", "stretch"] | None,
     size: int | None,
+    class_folder: Literal["outer", "inner"] | None,
     no_mirror: bool,
     allow_missing: bool,
     workers: int | None,
@@ -420,6 +426,7 @@ def prepare(
         resize=resize,
         size=size,
         mirror=not no_mirror,
+        class_folder=class_folder,
         allow_missing=allow_missing,
         workers=workers,
         plan_only=dry_run,

@@ -1,6 +1,7 @@
 """What `invoke datasets` and `invoke prepare` print."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -14,10 +15,12 @@ from alexnet.data.downloads import HUB
 from alexnet.data.manifest import IN_PACKAGE, DatasetError, Manifest, folder_of, in_words
 from alexnet.data.order import Fetching, Found, Note, Order, Progress
 from alexnet.data.preparation import prepare
+from alexnet.data.shards import FLAT
 from alexnet.data.stored import all_stored, bytes_on_disk, misplaced, stored
 from reports.terminal import LABEL, as_typed, say
 from reports.words import clock
 
+NAMED = 12  # classes
 LISTED = 3  # images that were left out, by name
 QUIET = 20  # seconds without a line, where there is no bar
 STAGES = {"digests": "digests", "images": "decoding", "check": "checking"}
@@ -166,7 +169,12 @@ def _announce_download(console: Console, order: Order, event: Fetching) -> None:
 
 
 def _announce(console: Console, order: Order, found: Found) -> None:
-    say(console, "found", f"{found.images:,} images of {found.classes:,} classes, {found.layout}")
+    say(
+        console,
+        "found",
+        f"{found.images:,} images of {len(found.classes):,} classes, {found.layout}",
+    )
+    say(console, "classes", _some(found.classes))
     if found.set_aside:
         say(console, "set aside", _reasons(found.set_aside))
     fit = (
@@ -181,6 +189,12 @@ def _announce(console: Console, order: Order, found: Found) -> None:
     )
     workers = "1 process" if found.workers == 1 else f"{found.workers} processes"
     say(console, "with", f"{workers}; Ctrl-C loses nothing, the same command goes on")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names as a list, the first few of many."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _reasons(counts: dict[str, int]) -> str:
@@ -204,6 +218,16 @@ def summary(console: Console, manifest: Manifest) -> None:
             f"; {manifest.leaked:,} of test are in train or valid too" if manifest.leaked else ""
         )
         say(console, "copies", f"{manifest.repeated:,} images are exact copies of others{leaked}")
+    strange = {
+        "relabelled": ("two classes", "images are exact copies of images of another class"),
+        "flat": ("no contrast", f"images differ by less than {FLAT} grey levels within"),
+    }
+    for kind, count in (("relabelled", manifest.relabelled), ("flat", manifest.flat)):
+        if count:
+            label, what = strange[kind]
+            say(console, label, f"{count:,} {what}, such as")
+            for text in manifest.such_as.get(kind, ()):  # type: ignore[call-overload]
+                say(console, "", text)
     say(console, "digest", manifest.digest[:12])
 
 

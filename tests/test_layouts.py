@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from alexnet.data.files import File, listing
-from alexnet.data.layouts import (
+from alexnet.data.folders import ClassFolder
+from alexnet.data.layouts import inventory, synset_titles
+from alexnet.data.manifest import DatasetError
+from alexnet.data.published import (
     EMPTY,
     HIDDEN,
     NO_LABEL,
     NOT_AN_IMAGE,
     Inventory,
-    inventory,
     shows_an_image,
-    synset_titles,
 )
-from alexnet.data.manifest import DatasetError
 
 
 def found(paths: Iterable[str]) -> Inventory:
@@ -65,6 +65,17 @@ PARTS = {
     "other names": {"Training/a/1.jpg": "train a", "VALIDATION/a/2.jpg": "test a"},
     "names in capitals": {"TRAIN/a/1.JPG": "train a", "Test/b/2.JPEG": "test b"},
     "in a folder": {"some/data/train/a/1.jpg": "train a", "some/data/val/a/2.jpg": "test a"},
+    "words beside": {"my_training_set/a/1.jpg": "train a", "test-images/a/2.jpg": "test a"},
+    "parts that repeat themselves": {
+        "training_set/training_set/cats/1.jpg": "train cats",
+        "test_set/test_set/cats/2.jpg": "test cats",
+    },
+    "Intel's scenes": {
+        "seg_train/seg_train/sea/1.jpg": "train sea",
+        "seg_test/seg_test/sea/2.jpg": "test sea",
+        "seg_pred/seg_pred/3.jpg": "",
+    },
+    "joined words": {"TrainSet/a/1.jpg": "train a", "ValidationData/a/2.jpg": "test a"},
     "deeper than a class": {"train/a/x/1.jpg": "train a", "valid/a/y/z/2.jpg": "test a"},
 }
 
@@ -85,7 +96,11 @@ FLAT = {
     "in a folder": {"some/data/a/1.jpg": "a", "some/data/b/2.jpg": "b"},
     "only train": {"train/a/1.jpg": "a", "train/b/2.jpg": "b"},
     "a class named test": {"test/1.jpg": "test", "a/2.jpg": "a"},
-    "classes named train and test": {"train/1.jpg": "train", "test/2.jpg": "test"},
+    "a class of two words": {
+        "test tube/1.jpg": "test tube",
+        "training shoe/2.jpg": "training shoe",
+    },
+    "one folder in each class": {"a/images/1.jpg": "a", "b/images/2.jpg": "b"},
     "folders in a class": {"a/x/1.jpg": "a", "a/y/2.jpg": "a", "b/3.jpg": "b"},
     "names that sort apart": {"a/1.jpg": "a", "a b/2.jpg": "a b", "a-b/3.jpg": "a-b"},
 }
@@ -120,7 +135,27 @@ def test_the_layout_is_said_in_words() -> None:
         (["train/a/1.jpg", "train/2.jpg", "val/a/3.jpg"], r"train/2\.jpg in the source is not in"),
         (["train/1.jpg", "val/a/2.jpg"], r"train/1\.jpg in the source is not in"),
         (["train/a/1.jpg", "val/a/2.jpg", "val/3.jpg"], r"val/3\.jpg in the source is not in tra"),
-        (["train/a/1.jpg", "train/b/1.jpg", "test/2.jpg"], r"test/2\.jpg in the source is not in"),
+        (["train/a/1.jpg", "train/b/1.jpg", "test/2.jpg"], r"give the folder train alone"),
+        (
+            ["train/cat.0.jpg", "test/1.jpg"],
+            r"test and train in the source are parts",
+        ),
+        (["Train/cat.0.jpg", "pred/1.jpg"], r"Train/cat\.0\.jpg lies in no folder of a class"),
+        ([f"fold{n}/a/{n}.jpg" for n in range(5)], r"fold0, fold1, fold2 and 2 more .* are folds"),
+        (["fold1/1.jpg", "fold2/2.jpg"], r"fold1 and fold2 in the source are folds"),
+        (["fold1/a/1.jpg", "test/a/2.jpg"], r"fold1 in the source are folds"),
+        (
+            ["x/a/1.jpg", "x/b/2.jpg", "x/x/a/1.jpg", "x/x/b/2.jpg"],
+            r"x in the source holds folders of the same names as beside it, a and b",
+        ),
+        (
+            ["train/a/1.jpg", "train/b/2.jpg", "train/c/a/3.jpg", "test/a/4.jpg"],
+            r"c in the source holds folders of the same names as beside it, a:",
+        ),
+        (
+            ["color/apple/1.jpg", "color/pear/2.jpg", "grey/apple/3.jpg", "grey/pear/4.jpg"],
+            r"color and grey .* same names, apple and pear: .* --class-folder outer .* inner",
+        ),
         (["train/a/1.jpg", "val/a/2.jpg", "more/a/3.jpg"], r"more/a/3\.jpg in the source is not "),
         (["train/a/1.jpg", "val/a/2.jpg", "stray.jpg"], r"stray\.jpg in the source is not in tra"),
     ],
@@ -129,6 +164,40 @@ def test_images_outside_of_any_class_are_refused(paths: list[str], reason: str) 
     """By the first of them, with what to do."""
     with pytest.raises(DatasetError, match=reason):
         found(paths)
+
+
+NESTED = ["color/apple/1.jpg", "color/pear/2.jpg", "grey/apple/3.jpg", "grey/pear/4.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("class_folder", "classes"),
+    [("outer", ["color", "color", "grey", "grey"]), ("inner", ["apple", "pear", "apple", "pear"])],
+)
+def test_who_says_which_folder_is_the_class_is_believed(
+    class_folder: ClassFolder, classes: list[str]
+) -> None:
+    """Variants of images, domains, or sessions in each class: only a person knows."""
+    files = [File(path, "nowhere", 0, 9) for path in NESTED]
+
+    inventory_ = inventory(files, 0, "the source", class_folder)
+
+    assert [image.name for image in inventory_.images] == classes
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "@eaDir/a/1.jpg", "a/@eaDir/SYNOPHOTO_THUMB_M.jpg", "$RECYCLE.BIN/S-1-5/1.jpg",
+        "@Recycle/1.jpg", "#recycle/a/1.jpg", "lost+found/1.jpg", "a/.ipynb_checkpoints/1.jpg",
+        "System Volume Information/1.jpg", ".Trash-1000/files/1.jpg", "a/._1.jpg",
+    ],
+)  # fmt: skip
+def test_what_systems_and_servers_leave_behind_is_set_aside(path: str) -> None:
+    """Thumbnails and deleted images are no images of a class, nor make one."""
+    inventory_ = found(["a/1.jpg", "b/2.jpg", path])
+
+    assert {image.file.path for image in inventory_.images} == {"a/1.jpg", "b/2.jpg"}
+    assert inventory_.set_aside == {HIDDEN: 1}
 
 
 def test_what_is_no_image_is_counted(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
+from rich.console import Console
 
 from alexnet.data import preparation, shards
 from alexnet.data.digests import digest_of
@@ -27,6 +28,7 @@ from alexnet.data.order import Event, Found, Order, Progress
 from alexnet.data.preparation import prepare
 from alexnet.data.statistics import statistics
 from alexnet.data.stored import damaged, read_manifest, stored
+from reports.datasets import run
 
 
 def picture(number: int, size: tuple[int, int] = (32, 32)) -> bytes:
@@ -466,7 +468,7 @@ def test_a_dry_run_writes_no_dataset(pets: Path, tmp_path: Path) -> None:
 
     assert len(events) == 1
     assert isinstance(events[0], Found)
-    assert (events[0].images, events[0].classes) == (240, 2)
+    assert (events[0].images, events[0].classes) == (240, ("cat", "dog"))
     assert events[0].needed == 240 * 64 * 64 * 3
     assert not (tmp_path / "pets" / "manifest.json").exists()
 
@@ -503,3 +505,51 @@ def test_the_official_fashion_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         image.numpy().tobytes() for part in (data.train, data.valid) for image in part.pixels
     }
     assert {image.numpy().tobytes() for image in mini.train.pixels} <= everything
+
+
+def test_copies_under_two_classes_are_counted_and_named(pets: Path, tmp_path: Path) -> None:
+    """The same picture as a cat and as a dog, in train or across parts: each of them counts."""
+    for one, other in (
+        ("train/cat/0.jpg", "train/dog/900.jpg"),
+        ("train/cat/2.jpg", "test/dog/901.jpg"),
+    ):
+        shutil.copy(pets / one, pets / other)
+    shutil.copy(pets / "train/cat/4.jpg", pets / "train/cat/902.jpg")
+
+    found = made(Order("pets", pets, tmp_path / "data", size=64))
+
+    assert (found.relabelled, found.repeated, found.leaked) == (4, 3, 1)
+    assert found.such_as["relabelled"] == (
+        "test/dog/901.jpg (dog) is train/cat/2.jpg (cat)",
+        "train/cat/0.jpg (cat) is train/dog/900.jpg (dog)",
+        "train/cat/2.jpg (cat) is test/dog/901.jpg (dog)",
+    )
+
+
+def test_images_without_contrast_are_counted_and_named(pets: Path, tmp_path: Path) -> None:
+    """Black ones, as wrongly scaled grey levels make, and ones of a single colour."""
+    Image.new("RGB", (64, 64), (9, 9, 9)).save(pets / "train" / "cat" / "black.png")
+    Image.new("L", (64, 64), 200).save(pets / "test" / "dog" / "white.png")
+    faint = Image.new("L", (64, 64), 100)
+    faint.putpixel((0, 0), 108)
+    faint.save(pets / "train" / "cat" / "faint.png")
+
+    found = made(Order("pets", pets, tmp_path / "data", size=64))
+
+    assert found.flat == 2
+    assert found.such_as["flat"] == ("test/dog/white.png", "train/cat/black.png")
+
+
+def test_what_is_strange_is_said(pets: Path, tmp_path: Path, capsys) -> None:
+    """With the names of the classes, before the images are read."""
+    shutil.copy(pets / "train/cat/0.jpg", pets / "train/dog/900.jpg")
+    Image.new("RGB", (64, 64), (9, 9, 9)).save(pets / "train" / "cat" / "black.png")
+
+    code = run(Order("pets", pets, tmp_path / "data", size=64), Console(width=200))
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert code == 0
+    assert "classes cat, dog" in said
+    assert "two classes 2 images are exact copies of images of another class, such as" in said
+    assert "no contrast 1 images differ by less than 8 grey levels within, such as" in said
+    assert "train/cat/black.png" in said

@@ -10,16 +10,17 @@ import numpy as np
 from alexnet.data.decoding import Examined, common_fit, examined
 from alexnet.data.digests import Label, dataset_digest, digest_of, file_digest, held_out
 from alexnet.data.files import File
-from alexnet.data.layouts import Inventory
 from alexnet.data.manifest import PARTS, DatasetError, Fit, Manifest, Part
 from alexnet.data.order import Event, Order, Progress
 from alexnet.data.pool import Pool
+from alexnet.data.published import Inventory
 from alexnet.data.shards import Member, finished, shards, write
 from alexnet.data.sources import refuse_odd_classes
 from alexnet.data.statistics import GREY, Statistics, Sums
 
 CHUNK = 256  # files that are digested at a time
 ALLOWED = 0.01  # of the images may be left out without asking
+EXAMPLES = 3  # of what is strange, by name
 TEST_SHARE = 0.2  # of each class, where a source has no test images
 
 
@@ -163,7 +164,35 @@ def _finished(order: Order, found: Inventory, fit: Fit, members: Sequence[Member
     for name in (*(f"{part}_labels.npy" for part in PARTS), "statistics.npz"):
         files[name] = file_digest(order.place.arrays / name)
     manifest = _manifest(order, found, fit, members, measured)
+    flat = sorted(path for shard in plan if (done := finished(shard)) for path in done.flat)
+    relabelled = _relabelled(members)
+    examples = {"relabelled": relabelled[:EXAMPLES], "flat": flat[:EXAMPLES]}
+    manifest = manifest.but(
+        relabelled=len(relabelled),
+        flat=len(flat),
+        such_as={kind: tuple(some) for kind, some in examples.items() if some},
+    )
     return manifest.model_copy(update={"classes": classes, "files": dict(sorted(files.items()))})
+
+
+def _relabelled(members: Sequence[Member]) -> list[str]:
+    """Return every image of which an exact copy has another class, and that copy, as a sentence."""
+    first: dict[str, Member] = {}
+    other: dict[str, Member] = {}  # the first of another class than the first
+    for member in sorted(members, key=lambda one: one.file.path):
+        before = first.setdefault(member.label.digest, member)
+        if before.label.name != member.label.name:
+            other.setdefault(member.label.digest, member)
+    pairs = []
+    for member in sorted(members, key=lambda one: one.file.path):
+        digest = member.label.digest
+        if digest in other:
+            one = first[digest]
+            twin = other[digest] if one.label.name == member.label.name else one
+            pairs.append(
+                f"{member.file.path} ({member.label.name}) is {twin.file.path} ({twin.label.name})"
+            )
+    return pairs
 
 
 def _manifest(

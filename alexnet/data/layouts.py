@@ -6,77 +6,36 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
-from typing import Literal, NamedTuple
 
 from alexnet.data.files import File
+from alexnet.data.folders import ClassFolder, in_folders
 from alexnet.data.manifest import DatasetError
-
-IMAGE_ENDINGS = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",
-    ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".jp2",
-)  # fmt: skip
-BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
-TRAIN, TEST = ("train", "training"), ("val", "valid", "validation", "test", "testing")
-"""Names of folders; what a dataset publishes as validation or test is our test."""
-
-HIDDEN = "hidden"
-NOT_AN_IMAGE = "not an image"
-NO_LABEL = "without a label"
-EMPTY = "an empty folder"
+from alexnet.data.published import (
+    EMPTY,
+    HIDDEN,
+    NO_LABEL,
+    NOT_AN_IMAGE,
+    Inventory,
+    Published,
+    is_hidden,
+    shows_an_image,
+)
 
 
-class Published(NamedTuple):
-    """One image with what its publisher says of it."""
-
-    part: Literal["train", "test"]
-    name: str  # of its class
-    file: File
-
-
-class Inventory(NamedTuple):
-    """What a source holds."""
-
-    layout: str  # in words
-    images: list[Published]
-    set_aside: Counter[str]  # files that are no images with a label, by reason
-    titles: dict[str, str]  # of classes that are named by a code
-    has_test: bool = True  # else a part of the images is cut off
-
-
-def is_hidden(file: File) -> bool:
-    """Whether it is one of the files that systems leave behind."""
-    rubbish = ("__MACOSX", "Thumbs.db", "desktop.ini")
-    return any(part.startswith(".") or part in rubbish for part in file.parts)
-
-
-def shows_an_image(file: File) -> bool:
-    """Whether it claims to be an image, by its ending or else by how it begins."""
-    ending = PurePosixPath(file.path).suffix.lower()
-    if ending in IMAGE_ENDINGS:
-        return True
-    if ending in (".txt", ".csv", ".xml", ".json", ".md", ".html", ".mat"):
-        return False
-    try:
-        begins = file.read(12)
-    except OSError:
-        return False
-    return (
-        begins.startswith(BEGINNINGS)
-        or (begins.startswith(b"RIFF") and begins.endswith(b"WEBP"))
-        or (begins.startswith(b"BM") and begins[6:10] == bytes(4))
-    )
-
-
-def inventory(files: Iterable[File], empty: int, source: str) -> Inventory:
+def inventory(
+    files: Iterable[File], empty: int, source: str, class_folder: ClassFolder | None = None
+) -> Inventory:
     """Return what the files of a source are, whichever of the known layouts it has.
 
     Args:
         files: All of them.
         empty: How many empty folders there are.
         source: What to call it in messages.
+        class_folder: Which of the folders around an image is its class, where that is not plain.
 
     Raises:
-        DatasetError: If images lie where no layout has them, or their labels are missing.
+        DatasetError: If images lie where no layout has them, their labels are missing, or it is
+            not plain which folders are classes.
     """
     set_aside = Counter({EMPTY: empty} if empty else {})
     seen = []
@@ -89,7 +48,7 @@ def inventory(files: Iterable[File], empty: int, source: str) -> Inventory:
         if found := recognise(seen, source):
             break
     else:
-        found = _folders(seen, source)
+        found = in_folders(seen, source, class_folder)
     # A name may be composed in two ways, by the system that it was packed on.
     images = [
         image._replace(name=unicodedata.normalize("NFC", image.name)) for image in found.images
@@ -193,73 +152,3 @@ def synset_titles(text: str) -> dict[str, str]:
     """
     lines = re.findall(r"^(n\d{8})\s+(.+)$", text, re.MULTILINE)
     return {code: title.split(",")[0].strip() for code, title in lines}
-
-
-def _folders(files: list[File], source: str) -> Inventory:
-    """Return images in a folder per class, under train and val or test, or under nothing."""
-    set_aside = Counter[str]()
-    images = []
-    for file in files:
-        if shows_an_image(file):
-            images.append(file)
-        else:
-            set_aside[NOT_AN_IMAGE] += 1
-    if not images:
-        raise DatasetError(f"there are no images in {source}")
-    depth = _common(images)
-    if {len(file.parts) for file in images} == {depth + 1}:
-        raise DatasetError(
-            f"all images of {source} lie in one folder, which is one class; put every image into a "
-            "folder named after its class"
-        )
-    first = {file.parts[depth] for file in images if len(file.parts) > depth + 1}
-    split = {name for name in first if name.lower() in TRAIN + TEST}
-    # A class may be called "test" as well: it is a part of the data beside others, or train.
-    deep = any(len(file.parts) > depth + 2 and file.parts[depth] in split for file in images)
-    if deep and (split == first or any(name.lower() in TRAIN for name in split)):
-        published, unlabelled = _in_parts(images, depth, source)
-        set_aside[NO_LABEL] += unlabelled
-        names = " and ".join(sorted(split, key=lambda name: name.lower() in TEST))
-        return Inventory(f"a folder per class under {names}", published, +set_aside, {})
-    published = []
-    for file in images:
-        if len(file.parts) < depth + 2:
-            raise DatasetError(
-                f"{file.path} in {source} is in no folder of a class; put every image into a "
-                "folder named after its class"
-            )
-        published.append(Published("train", file.parts[depth], file))
-    return Inventory("a folder per class", published, +set_aside, {}, has_test=False)
-
-
-def _common(images: list[File]) -> int:
-    """Return how many folders all images share."""
-    folders = [file.parts[:-1] for file in images]
-    shared = zip(min(folders), max(folders), strict=False)
-    return next(
-        (depth for depth, (one, other) in enumerate(shared) if one != other),
-        min(map(len, folders)),
-    )
-
-
-def _in_parts(images: list[File], depth: int, source: str) -> tuple[list[Published], int]:
-    """Return images under train and val or test, and how many of a test have no label."""
-    classless = {
-        file.parts[depth].lower() for file in images if len(file.parts) == depth + 2
-    } & set(TEST)
-    labelled = {file.parts[depth].lower() for file in images if len(file.parts) > depth + 2}
-    unlabelled = classless if labelled & set(TEST) else set()
-    published, without = [], 0
-    for file in images:
-        part = file.parts[depth].lower()
-        if part in unlabelled and part not in labelled:
-            without += 1
-        elif len(file.parts) < depth + 3 or part not in TRAIN + TEST:
-            raise DatasetError(
-                f"{file.path} in {source} is not in train/<class>/ or test/<class>/; "
-                "put every image in a folder of its class under one of the two"
-            )
-        else:
-            where: Literal["train", "test"] = "train" if part in TRAIN else "test"
-            published.append(Published(where, file.parts[depth + 1], file))
-    return published, without

@@ -97,6 +97,10 @@ class Manifest(Frozen):
     set_aside: dict[str, int] = Field(default_factory=dict)
     repeated: int = 0  # images that are exact copies of others
     leaked: int = 0  # of these, images of test that are in train or valid too
+    relabelled: int = 0  # images of which an exact copy has another class
+    flat: int = 0  # images with next to no contrast
+    # the first of these, by kind:
+    such_as: dict[Literal["relabelled", "flat"], tuple[str, ...]] = Field(default_factory=dict)
     note: str = ""
 
     @property

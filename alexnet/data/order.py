@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download
+from alexnet.data.folders import ClassFolder
 from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import OWN_NAME, DatasetError, Fit, Manifest
 from alexnet.data.work import Place
@@ -20,6 +21,7 @@ class Order:
     resize: Literal["centre", "stretch"] | None = None
     size: int | None = None  # pixels
     mirror: bool = True  # of a person's own images: whether mirrored ones are natural
+    class_folder: ClassFolder | None = None  # of several folders around an image
     allow_missing: bool = False
     workers: int | None = None
     plan_only: bool = False
@@ -52,7 +54,8 @@ class Order:
     @property
     def form(self) -> str:
         """What of the order decides the bytes that are written, beside the source."""
-        return f"{self.resize} {self.size} {self.mirror}"
+        classes = f" {self.class_folder}" if self.class_folder else ""
+        return f"{self.resize} {self.size} {self.mirror}{classes}"
 
     @property
     def fit(self) -> Fit | None:
@@ -76,7 +79,7 @@ class Found(NamedTuple):
 
     layout: str
     images: int
-    classes: int
+    classes: tuple[str, ...]  # by name
     set_aside: dict[str, int]
     fit: Fit | None  # None: as the images turn out to be
     needed: int  # bytes, at most

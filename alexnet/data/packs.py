@@ -19,8 +19,8 @@ import numpy as np
 from alexnet.data import parquet
 from alexnet.data.digests import digest_of
 from alexnet.data.files import DAMAGE, LARGEST, File, listing
-from alexnet.data.layouts import NOT_AN_IMAGE, Inventory, Published, is_hidden
 from alexnet.data.manifest import DatasetError
+from alexnet.data.published import NOT_AN_IMAGE, Inventory, Published, is_hidden
 from alexnet.data.spool import Found, Row, gathered
 
 FASHION_CLASSES = (

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet.data.files import File
-from alexnet.data.layouts import NO_LABEL, NOT_AN_IMAGE, Inventory
 from alexnet.data.manifest import DatasetError
+from alexnet.data.published import NO_LABEL, NOT_AN_IMAGE, Inventory
 from alexnet.data.spool import Found, Row, gathered
 
 PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])")

@@ -16,10 +16,10 @@ from filelock import FileLock, Timeout
 from alexnet.data import downloads, sources
 from alexnet.data.assembly import assembled
 from alexnet.data.catalogue import Download
-from alexnet.data.layouts import Inventory
 from alexnet.data.manifest import IN_PACKAGE, DatasetError, Fit, Manifest, folder_of
 from alexnet.data.order import Event, Fetching, Found, Note, Order, Progress
 from alexnet.data.pool import Pool
+from alexnet.data.published import Inventory
 from alexnet.data.stored import MisplacedError, damaged, stored
 
 FEW = 500  # images, for which further processes are not worth their start
@@ -162,7 +162,7 @@ def _found(order: Order, found: Inventory) -> Found:
     return Found(
         layout=found.layout,
         images=images,
-        classes=len({image.name for image in found.images}),
+        classes=tuple(sorted({image.name for image in found.images})),
         set_aside=dict(found.set_aside),
         fit=order.fit,
         needed=max(0, images * size - here),

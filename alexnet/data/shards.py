@@ -59,12 +59,17 @@ class Shard(NamedTuple):
         return self.place.notes / f"{self.name}.sums.npz"
 
 
+FLAT = 8
+"""Grey levels between the darkest and the brightest number, in what shows next to nothing."""
+
+
 class Written(NamedTuple):
     """What came of writing a shard."""
 
     key: str  # of the members that are in it
     file: str  # SHA-256 of the array's file
     left_out: dict[str, str]  # path and reason of images that could not be decoded
+    flat: list[str]  # paths of images with next to no contrast
 
 
 def shards(members: Iterable[Member], fit: Fit, place: Place) -> list[Shard]:
@@ -115,6 +120,7 @@ def write(shard: Shard) -> Written:
     shard.note.unlink(missing_ok=True)  # or it would speak of other bytes, were this killed
     left_out: dict[str, str] = {}
     kept: list[Member] = []
+    flat: list[str] = []
     sums, digest = Sums.none(size, size), hashlib.sha256(_header(len(shard.members), size))
     block = np.empty((BLOCK, size, size, 3), np.uint8)
     with beside.open("wb") as file:
@@ -128,6 +134,8 @@ def write(shard: Shard) -> Written:
                     left_out[member.file.path] = str(error)
                     continue
                 kept.append(member)
+                if np.ptp(block[filled]) < FLAT:
+                    flat.append(member.file.path)
                 filled += 1
             done = block[:filled]
             file.write(done.data)
@@ -138,7 +146,7 @@ def write(shard: Shard) -> Written:
             file.seek(0)
             file.write(_header(len(kept), size))
     written = Written(
-        key_of(kept), file_digest(beside) if left_out else digest.hexdigest(), left_out
+        key_of(kept), file_digest(beside) if left_out else digest.hexdigest(), left_out, flat
     )
     if shard.part == "train":
         np.savez(shard.sums, **sums._asdict())

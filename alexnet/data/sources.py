@@ -8,9 +8,9 @@ from alexnet.data import downloads, layouts, packs
 from alexnet.data.catalogue import CATALOGUE, Download
 from alexnet.data.digests import digest_of
 from alexnet.data.files import File, Listing, copied, listing
-from alexnet.data.layouts import Inventory
 from alexnet.data.manifest import DatasetError, in_words
 from alexnet.data.order import Event, Note, Order
+from alexnet.data.published import Inventory, is_hidden
 from alexnet.names import suggestion
 
 
@@ -59,7 +59,7 @@ def inventory(order: Order, source: Path, work: Path, known: Listing | None) -> 
     """Return what a source holds, whose files may be known already."""
     files, empty = known or listing(source, work, order.data_dir)
     found = packs.unpacked(files, order.name, str(source), work)
-    found = found or layouts.inventory(files, empty, str(source))
+    found = found or layouts.inventory(files, empty, str(source), order.class_folder)
     if not found.images:
         raise DatasetError(f"there are no images with a label in {source}")
     return found
@@ -109,7 +109,7 @@ def refuse_odd_classes(labels: Iterable[tuple[str, str]]) -> None:
 def token(order: Order, source: Path, known: Listing | None) -> str:
     """Return what tells sources apart: where it is, its files, their sizes and ages."""
     if known is not None:
-        lines = (f"{f.path} {f.size} {f.age}" for f in known.files if not layouts.is_hidden(f))
+        lines = (f"{f.path} {f.size} {f.age}" for f in known.files if not is_hidden(f))
         files = digest_of("\n".join(lines).encode())
     else:
         status = source.stat()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alexnet.data.files import File
-from alexnet.data.layouts import Published
+from alexnet.data.published import Published
 
 
 class Row(NamedTuple):
