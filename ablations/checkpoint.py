@@ -63,9 +63,11 @@ class Checkpoint(NamedTuple):
             raise CheckpointError(str(error)) from error
         except (SafetensorError, ValueError, RuntimeError, TypeError, KeyError) as error:
             raise CheckpointError("is cut short or damaged") from error
-        if about.pop(SEAL, None) != _digest(tensors, about):
+        if SEAL not in about:
+            raise CheckpointError("is of another version of this program, or damaged")
+        if about.pop(SEAL) != _digest(tensors, about):
             raise CheckpointError("is damaged: its digest is of other content")
-        if about["run"] != run:
+        if about.get("run") != run:
             raise CheckpointError("belongs to another run or edition")
         if {name: tensor.shape for name, tensor in tensors.items()} != shapes:
             raise CheckpointError("is of another version of this program")

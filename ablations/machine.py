@@ -15,13 +15,18 @@ SOURCES = ("alexnet", "ablations", "reports")
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
 
 
-CHANGE_BITS = (
-    "ONEDNN_", "DNNL_", "MKL_", "CUDNN_", "CUBLAS_", "CUBLASLT_",
-    "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32", "TORCH_MKLDNN", "TORCH_BLAS",
+CHANGE_BITS = frozenset(
+    (
+        "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS",
+        "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "TORCH_MKLDNN_MATMUL_MIN_DIM",
+        "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "OPENBLAS_CORETYPE",
+        "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG",
+        "CUBLASLT_WORKSPACE_SIZE", "TORCH_BLAS_PREFER_CUBLASLT", "TORCH_CUDNN_V8_API_DISABLED",
+    )
 )  # fmt: skip
-"""How variables begin by which libraries take other instructions, types or ways to compute."""
-CHANGE_NO_BITS = ("NUM_THREADS", "VERBOSE", "DUMP", "PROFILE", "LOG", "LOGINFO", "WORKSPACE_CONFIG")
-"""How those end that do not: threads are told PyTorch, and the workspace of cuBLAS is ours."""
+"""Variables by which libraries take other instructions, types or ways to compute."""
+OURS = "CUBLAS_WORKSPACE_CONFIG=:4096:8"
+"""What every worker has on a GPU."""
 
 
 class Fingerprint(Frozen):
@@ -96,7 +101,7 @@ def variables() -> tuple[str, ...]:
     return tuple(
         f"{name}={value}"
         for name, value in sorted(os.environ.items())
-        if name.startswith(CHANGE_BITS) and not name.endswith(CHANGE_NO_BITS)
+        if name in CHANGE_BITS and f"{name}={value}" != OURS
     )
 
 

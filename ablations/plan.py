@@ -17,8 +17,7 @@ from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
 from ablations.unsealed import UNSEALED
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
-from alexnet.data.digests import digest_of
-from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed, unsealed
+from alexnet.sealed import SEAL, SealError, parsed, read_bytes, seal_of, sealed, unsealed
 from alexnet.values import canonical
 
 
@@ -176,10 +175,11 @@ class Plan(Frozen):
         """
         advice = "restore it, or move it away to register anew"
         try:
-            written = read_bytes(path)
-            content = parsed(written)
-            if SEAL in content or digest_of(written) not in UNSEALED:
+            content = parsed(read_bytes(path))
+            if SEAL in content:
                 content = unsealed(content)
+            elif seal_of(content) not in UNSEALED:
+                raise SealError("was registered before plans carried a digest, or lost its own")
         except SealError as error:
             raise PlanError(f"{path} {error}; {advice}") from error
         except OSError as error:

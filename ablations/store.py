@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import platform
 import secrets
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from ablations.plan import Plan, PlanError, plan_name
 from ablations.record import Record, RecordError
 from ablations.run import Run
 from alexnet.data.digests import file_digest
+from alexnet.sealed import SealError, refuse_irregular
 
 CHECKPOINT = "checkpoint.safetensors"
 """In the folder of a run that is not finished."""
@@ -55,18 +58,19 @@ def write_once(path: Path, content: bytes) -> bool:
             if error.errno not in NO_LINKS:
                 raise
             try:
-                with path.open("xb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                path.open("xb").close()
             except FileExistsError:
                 return False
+            beside.replace(path)
     return True
 
 
-NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
+NO_LINKS = (
+    errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK,
+    errno.EINVAL,
+)  # fmt: skip
 """What file systems without a second name for a file say, such as FAT."""
-NO_FSYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
+NO_FSYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
 """What file systems say that cannot write a folder through to the disk, such as network ones."""
 
 
@@ -129,16 +133,19 @@ class Store:
             self._records[mine.id] = record
         if known is not None and known != record:
             self._problem(
-                f"{path.parent.parent} holds two records of run {mine.short}; that in the folder "
-                "of its name is read"
+                f"{path.parent.parent} holds several records of run {mine.short}; one is read, "
+                "that in the folder of its name if there is one"
             )
 
     def _read_all(self) -> None:
         """Read every record, once: a folder's name is only a name."""
         if not self._is_read:
             self._is_read = True
-            for path in sorted(self.results.glob("runs/*/record.json")):
-                if path not in self._paths:
+            for path in sorted(self.results.glob("runs/*/record*.json")):
+                if path.name != "record.json":
+                    if not path.name.startswith("record-set-aside-"):
+                        self._problem(f"{path} is a record under another name, and is not read")
+                elif path not in self._paths:
                     self._read(path)
 
     def ensure_writable(self) -> None:
@@ -148,9 +155,9 @@ class Store:
             StoreError: With the system's reason.
         """
         try:
-            probe = self.results / f".writable-{os.getpid()}"
+            probe = self.results / f".writable-{secrets.token_hex(4)}"
             write_atomically(probe, b"")
-            probe.unlink()
+            probe.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"cannot write to the results folder {self.results} ({error.strerror}); "
@@ -178,9 +185,12 @@ class Store:
         if digest is None or not path.exists():
             return None
         try:
+            refuse_irregular(path)
             if file_digest(path) == digest:
                 return path
             what = "is not as its run left it"
+        except SealError as error:
+            what = str(error)
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
         self._problem(f"{path} {what}; it is kept and treated as absent; delete it to silence this")
@@ -197,7 +207,10 @@ class Store:
         if os.path.lexists(folder / "record.json"):
             self._set_aside_record(folder / "record.json")
         write_atomically(folder / "record.json", record.to_json().encode())
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        for path in (folder / CHECKPOINT, *folder.glob("checkpoint-set-aside-*")):
+            if path.is_dir():  # put there by somebody
+                continue
+            path.unlink(missing_ok=True)
         self._records[record.run.id] = record
 
     def _set_aside_record(self, path: Path) -> None:
@@ -209,8 +222,8 @@ class Store:
 
     def set_aside(self, path: Path) -> Path:
         """Give a file that cannot be used another name, beside its own; return it."""
-        count = len(list(path.parent.glob(f"{path.stem}-set-aside-*"))) + 1
-        aside = path.with_name(f"{path.stem}-set-aside-{count}{path.suffix}")
+        names = (f"{path.stem}-set-aside-{n}{path.suffix}" for n in itertools.count(1))
+        aside = next(free for name in names if not os.path.lexists(free := path.with_name(name)))
         path.rename(aside)
         return aside
 
@@ -262,6 +275,10 @@ class Store:
         with FileLock(path.with_name(f".{path.name}.lock")):
             if not path.exists() and write_once(path, plan.to_json().encode()):
                 return
+            for _ in range(20):  # where there are no links, it is empty for a moment
+                if path.stat().st_size:
+                    break
+                time.sleep(0.05)
             there = Plan.read(path)
             if not there.definition.is_same_as(plan.definition):
                 raise PlanError(

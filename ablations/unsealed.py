@@ -1,21 +1,21 @@
 """Plans that were registered before plans carried a digest of their own, and ship as they were.
 
-Their bytes are those of the commit that registered them; to seal them would be to change them.
+Their text is that of the commit that registered them; to seal them would be to change them.
 """
 
 UNSEALED = frozenset(
     (
-        "d1f99a24885322d30614d7234afc8ac1efe96c95d934c4a2eb1cc7b3182735b0",
-        "8057c487889b79ebcaa5be07e107fd6224f141c62a5c7f2b76eb6aeed98545af",
-        "8d1cacc0332fc396f4bc5e310df4b3a273a030052d417d9082979f03a7fe64ef",
-        "4f5f71cb906562013bbea5bc13bdc6ff4fe00179051ce830350d6345c315341c",
-        "723a9853096ec9f7bffc86ee7cc4c19ed2142caacd17fca126b0437ce92ac00a",
-        "0b2b8ab4092b3ca7d60b720390d38bbb165aad868223ab018f5e2a69cb1cd162",
-        "d6e82accdbe12f333f81997fbaca408c89be28ee6cdb3488622fa117b26dc790",
-        "8ab7db6d99f74768865e0a5a3e9bd1747b265e6663e265f789a4a90b9cce013b",
-        "fb53f0d68d3f207c27e98f0c2bc47f4d21fa1831cac40a97e9aadbbd2a0c1437",
-        "974629a987ca233857dc97c944beef02877e22702d784f6a9563a162739ea248",
-        "671b931106ab0ae6751c51f7f890457fe5b0fe9d4c698ebd24e4182c98e29f2b",
+        "89f8a1a9127be1c81019acb7d3645952be3a8b6c3dda8bbe5488285cdca90276",
+        "c851d9afb9f551e0a8183893c8e2f903dcb7d8700540f9e1774a28f6349fac4c",
+        "1ba2bab6913259a1071193765bcd18328e8f6c9834fa35bec88800c540e94fa1",
+        "1d341e18978a0dbf7926ab88162e8b2ddaa653378be85691828998caefc74c28",
+        "47680355e96cd0f9be2a4b8049058ac0581064a3e760f014226a91f91a5648d5",
+        "efd194a1cc5892deac2d57716cdeecf9a6b450c2613acb2d822a05a5eb252ea4",
+        "9c7791e6b5f5aadf411a41ba8ae42176b04d01d5554fa83a08e83692ab26112d",
+        "54390c052de03aa7553e2185e4ac3645764e1b30ecee6868e47b4f5c204cf1e5",
+        "811796b1ec61f1834abb3a5d4222608f6c28c72c97ec3e16a2c977f7d6b7bc31",
+        "52983c291776afccb3941a3f30ef33a531f2e8dcd2e844ca46b1de8a835ba776",
+        "2af86a33748207a2f5b575b046515e64e58697e8f10d90980d351717c3f50ee7",
     )
 )
-"""SHA-256 of each file."""
+"""The digest of what each says, as `alexnet.sealed.seal_of` computes it."""

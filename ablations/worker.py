@@ -1,5 +1,6 @@
 """Inside a worker process: PyTorch and the images loaded once, then one run after another."""
 
+import itertools
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
 from alexnet.data.manifest import DatasetError
+from alexnet.data.stored import read_manifest
 from alexnet.evaluation import Neighbourhood, Scores, evaluate
 from alexnet.examples import about, examples, shows_anything
 from alexnet.model import AlexNet, build
@@ -57,15 +59,14 @@ class Workbench:
             DatasetError: If other images lie there than were asked for.
         """
         if asked not in self._data:
-            found = load(asked.name, self.place.data_dir)
-            here = DatasetRef.of(found.manifest)
+            here = DatasetRef.of(read_manifest(asked.name, self.place.data_dir))
             if here != asked:
                 raise DatasetError(
                     f"{asked.name} in {self.place.data_dir} holds other images (digest "
                     f"{here.digest[:12]}, split {here.split[:12]}) than this run is of "
                     f"({asked.digest[:12]}, {asked.split[:12]}); give it the folder of those"
                 )
-            self._data[asked] = found.to(self.device)
+            self._data[asked] = load(asked.name, self.place.data_dir).to(self.device)
         return self._data[asked]
 
     def fingerprint(self) -> Fingerprint:
@@ -102,10 +103,12 @@ class Workbench:
         config = job.config
         network = build(config, 0, job.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
-        batches = training_batches(self.data(job.dataset), config, 0, 1, image_type(job.precision))
+        data, kind = self.data(job.dataset), image_type(job.precision)
+        epochs = (training_batches(data, config, 0, epoch, kind) for epoch in itertools.count(1))
+        batches = itertools.chain.from_iterable(epochs)  # a small set has few in each
         network.train()
         times = []
-        for _, (images, labels) in zip(range(job.steps + 2), batches, strict=False):
+        for images, labels in itertools.islice(batches, job.steps + 2):
             start = time.perf_counter()
             float(step(network, optimizer, images, labels, job.precision)[0])
             times.append(time.perf_counter() - start)

@@ -267,7 +267,8 @@ def _by_pixel(*several: Tensor) -> Blocks:
 def _blocks(several: list[Tensor]) -> Blocks:
     """Return tensors cut along their first axis into blocks, on a CPU small ones."""
     first = several[0]
-    most = max(1, BLOCK // first[0].numel()) if first.device.type == "cpu" else len(first)
+    each = max(1, math.prod(first.shape[1:]))
+    most = max(1, BLOCK // each) if first.device.type == "cpu" else len(first)
     return list(zip(*(torch.split(one, max(1, most)) for one in several), strict=True))
 
 

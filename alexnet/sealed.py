@@ -80,8 +80,8 @@ def parsed(content: bytes) -> dict[str, Any]:
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     """Return the content of a regular file.
 
-    A link, a folder, a pipe or a device in its place is refused before it is opened: reading a
-    pipe waits for ever.
+    A folder, a pipe or a device in its place, or behind a link, is refused before it is opened:
+    reading a pipe waits for ever.
 
     Raises:
         SealError: If it is none, or larger than ``largest`` bytes.
@@ -100,15 +100,15 @@ def refuse_irregular(path: Path) -> os.stat_result:
     """Refuse what is no regular file; return what the system knows of one that is.
 
     Raises:
-        SealError: If it is a link, a folder, a pipe or a device.
+        SealError: If it is a folder, a pipe or a device, or a link to one.
         OSError: If there is nothing.
     """
-    about = path.lstat()
+    about = path.stat()
     if not stat.S_ISREG(about.st_mode):
         raise SealError(f"is {_kind(about.st_mode)}, not a file")
     return about
 
 
 def _kind(mode: int) -> str:
-    kinds = {stat.S_ISLNK: "a link", stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe"}
+    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe"}
     return next((name for is_one, name in kinds.items() if is_one(mode)), "a device")

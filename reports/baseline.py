@@ -124,7 +124,7 @@ class Baseline(Frozen):
         """
         advice = "make it anew with --update-baseline"
         try:
-            return cls.model_validate_json(json.dumps(read_sealed(path.resolve())))
+            return cls.model_validate_json(json.dumps(read_sealed(path)))
         except FileNotFoundError as error:
             raise BaselineError(
                 f"there is no baseline {path}; make it with --update-baseline --reason TEXT"

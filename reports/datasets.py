@@ -16,7 +16,7 @@ from alexnet.data.manifest import IN_PACKAGE, DatasetError, Manifest, folder_of,
 from alexnet.data.order import Fetching, Found, Note, Order, Progress
 from alexnet.data.preparation import prepare
 from alexnet.data.shards import FLAT
-from alexnet.data.stored import all_stored, bytes_on_disk, misplaced, stored
+from alexnet.data.stored import MisplacedError, all_stored, bytes_on_disk, misplaced, stored
 from reports.terminal import LABEL, as_typed, say
 from reports.words import clock
 
@@ -65,6 +65,8 @@ def _here(manifest: Manifest, data_dir: Path) -> str:
 def _state(name: str, data_dir: Path) -> str:
     try:
         stored(name, data_dir)
+    except MisplacedError:
+        return "another one's folder"
     except DatasetError:
         return "to prepare again"
     return "unfinished" if (data_dir / f"{name}.partial").exists() else "-"

@@ -106,6 +106,8 @@ def _introduction(request: Request, todo: Sequence[Training], baseline: Baseline
     if baseline is not None:
         made, here = (_release(torch) for torch in (baseline.made_with.torch, versions()["torch"]))
         parts.append(f"baseline made with torch {made}, edition {baseline.made_with.edition}")
+        if baseline.made_with.variables:
+            parts.append(f"under {' '.join(baseline.made_with.variables)}")
         if here != made:
             parts.append(f"here torch {here}")
     return "; ".join(parts)
@@ -119,7 +121,8 @@ def _release(version: str) -> str:
 def _here(fingerprint: Fingerprint) -> str:
     """Return what trains, in words."""
     threads = "1 thread" if fingerprint.threads == 1 else f"{fingerprint.threads} threads"
-    return f"{fingerprint.hardware}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
+    here = f"{fingerprint.hardware}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
+    return ", ".join((here, *fingerprint.variables))
 
 
 def _code(outcomes: Sequence[Outcome], stopped: int) -> int:

@@ -5,7 +5,7 @@ Differences are of paired seeds, shape (n,); a ratio is a difference of logarith
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -296,8 +296,15 @@ def detectable_effect(
 @lru_cache(maxsize=256)
 def _detectable_deviations(pairs: int, alpha: float, power: float) -> float:
     """Return the detectable effect in standard deviations, to a thousandth."""
-    thousandths = range(1_000_000)
-    return bisect_left(thousandths, power, key=lambda m: power_of(m / 1000, pairs, alpha)) / 1000
+    return _smallest(lambda effect: power_of(effect, pairs, alpha), power, 1000)
+
+
+def _smallest(chance: Callable[[float], float], wanted: float, parts: int) -> float:
+    """Return from where on a rising chance is as wanted, to so many parts of one."""
+    most = parts
+    while chance(most / parts) < wanted:
+        most *= 2
+    return bisect_left(range(most), wanted, key=lambda part: chance(part / parts)) / parts
 
 
 def seeds_needed(deviation: float, effect: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -388,7 +395,7 @@ def _decidable_deviations(pairs: int, alpha: float, power: float) -> float:
         inside = 2 * special.ndtr(margin * np.sqrt(pairs) - critical * chi / np.sqrt(freedom)) - 1
         return float(weight @ np.maximum(0, inside))
 
-    return bisect_left(range(1_000_000), power, key=lambda m: found(m / 10_000)) / 10_000
+    return _smallest(found, power, 10_000)
 
 
 def deviation_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:

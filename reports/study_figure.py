@@ -6,9 +6,11 @@ from pathlib import Path
 
 from ablations.plan import Plan
 from ablations.store import Store
+from alexnet.data.digests import file_digest
 from alexnet.values import canonical
 from reports.comparison import find_records
 
+PACKAGES = ("alexnet", "ablations", "reports")
 SHOWN = "Shown"
 """The name under which a PNG says what it was drawn of."""
 
@@ -23,7 +25,7 @@ def keep_figure(plan: Plan, store: Store) -> Path | None:
         The PNG, beside which lies the SVG; None if there is nothing to draw yet.
     """
     path, shown = store.results / f"{plan.name}.png", _what_is_shown(plan, store)
-    if shown is not None and path.with_suffix(".svg").is_file() and _shown_by(path) == shown:
+    if shown is not None and _shown_by(path) == shown and _is_whole(path.with_suffix(".svg")):
         return path
     return draw_anew(plan, store)
 
@@ -33,10 +35,10 @@ def draw_anew(plan: Plan, store: Store) -> Path | None:
     from reports.figures import draw
     from reports.pictures import save
 
+    shown = _what_is_shown(plan, store)  # before drawing: what comes meanwhile is not in it
     figure = draw(plan, store)
     if figure is None:
         return None
-    shown = _what_is_shown(plan, store)
     about = {} if shown is None else {SHOWN: shown}
     return save(figure, store.results, plan.name, about)[1]
 
@@ -50,8 +52,9 @@ def _what_is_shown(plan: Plan, store: Store) -> str | None:
     ]
     if not records:
         return None
-    modules = sorted(Path(__file__).parent.glob("*.py"))
-    code = [f"{module.name} {module.stat().st_mtime_ns}" for module in modules]
+    root = Path(__file__).parent.parent
+    modules = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
+    code = [file_digest(module) for module in modules]
     told = [
         canonical(plan.model_dump(mode="json")),
         version("matplotlib"),
@@ -69,6 +72,14 @@ def _shown_by(path: Path) -> str | None:
 
     try:
         with Image.open(path) as image:
+            image.load()
             return image.info.get(SHOWN)
     except (OSError, ValueError, SyntaxError):  # not there, or cut short
         return None
+
+
+def _is_whole(svg: Path) -> bool:
+    try:
+        return svg.read_bytes().rstrip().endswith(b"</svg>")
+    except OSError:
+        return False

@@ -234,3 +234,16 @@ def test_lrn_refuses_channels_that_do_not_divide() -> None:
     """Seven maps are not two towers."""
     with pytest.raises(ValueError, match="7 channels"):
         local_response_norm(torch.zeros(1, 7, 1, 1), 5, 1e-4, 0.75, 2.0, groups=2)
+
+
+@pytest.mark.parametrize("shape", [(0, 6, 5, 5), (2, 6, 0, 5)])
+def test_nothing_is_normed_to_nothing(shape: tuple[int, ...]) -> None:
+    """A batch without images, or maps without pixels."""
+    nothing = torch.zeros(shape, requires_grad=True)
+
+    for normed in (
+        local_response_norm(nothing, 5, 1e-4, 0.75, 2.0, groups=2),
+        map_response_norm(nothing, 3, 1e-4, 0.75, 1.0),
+    ):
+        normed.sum().backward()
+        assert normed.shape == shape

@@ -2,6 +2,8 @@
 
 import errno
 import json
+import os
+import stat
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +16,7 @@ from ablations import store as module
 from ablations.plan import Plan, PlanError
 from ablations.store import Store, write_once
 from ablations.unsealed import UNSEALED
-from alexnet.data.digests import file_digest
+from alexnet.sealed import seal_of
 from reports.evidence import EVIDENCE
 from reports.request import keep_plan
 
@@ -54,17 +56,25 @@ def test_an_edited_plan_is_refused_and_named(tmp_path: Path, change: Any) -> Non
     assert store.plans() == []
     (problem,) = store.problems
     assert str(path) in problem
-    with pytest.raises(PlanError, match=r"was edited|has no digest"):
+    with pytest.raises(PlanError, match=r"was edited|lost its own"):
         store.read_plan("relu_vs_tanh", "fashion_mini", smoke=False)
 
 
 def test_plans_that_ship_are_read_as_they_were_registered() -> None:
-    """Those of before digests are known by the bytes of the whole file, and no others are."""
+    """Those of before digests are known by what they say, and no others are."""
     sealed = {path for path in SHIPPED if "sha256" in json.loads(path.read_text())}
-    unsealed = {file_digest(path) for path in SHIPPED if path not in sealed}
+    unsealed = {seal_of(json.loads(path.read_text())) for path in SHIPPED if path not in sealed}
 
     assert unsealed == UNSEALED
     assert [Plan.read(path).name for path in SHIPPED] == [path.stem for path in SHIPPED]
+
+
+def test_other_ends_of_lines_change_no_plan(tmp_path: Path) -> None:
+    """As a checkout on Windows has them."""
+    path = tmp_path / SHIPPED[0].name
+    path.write_bytes(SHIPPED[0].read_bytes().replace(b"\n", b"\r\n"))
+
+    assert Plan.read(path) == Plan.read(SHIPPED[0])
 
 
 def test_a_plan_that_ships_is_no_other_when_edited(tmp_path: Path) -> None:
@@ -74,7 +84,7 @@ def test_a_plan_that_ships_is_no_other_when_edited(tmp_path: Path) -> None:
     Plan.read(path)
     edited(path, lambda plan: plan["definition"]["seeds"].pop())
 
-    with pytest.raises(PlanError, match="has no digest"):
+    with pytest.raises(PlanError, match="before plans carried a digest"):
         Plan.read(path)
 
 
@@ -119,7 +129,46 @@ def test_a_copied_record_is_read_once_and_named(tmp_path: Path) -> None:
     assert [one.interruptions for one in again.records()] == [0, 0]
     assert again.find(plan.run("relu", 0)) == record
     (problem,) = again.problems
-    assert f"two records of run {record.run.short}" in problem
+    assert f"several records of run {record.run.short}" in problem
+
+
+def test_a_record_under_another_name_is_named(tmp_path: Path) -> None:
+    """As programs leave that keep folders in step; what was set aside is ours."""
+    plan, store = filled(tmp_path, 1, tanh=[0.6, 0.1], relu=[0.4, 0.0])
+    folder = store.folder(plan.run("relu", 0))
+    for name in ("record (conflicted copy).json", "record-set-aside-1.json"):
+        (folder / name).write_bytes((folder / "record.json").read_bytes())
+
+    again = Store(tmp_path)
+
+    assert len(again.records()) == 2
+    (problem,) = again.problems
+    assert "record (conflicted copy).json is a record under another name" in problem
+
+
+def test_what_is_set_aside_replaces_nothing(tmp_path: Path) -> None:
+    """Whichever of those before were deleted."""
+    store = Store(tmp_path)
+    for name in ("record.json", "record-set-aside-2.json"):
+        (tmp_path / name).write_text(name)
+
+    assert store.set_aside(tmp_path / "record.json").name == "record-set-aside-1.json"
+    (tmp_path / "record.json").write_text("another")
+    assert store.set_aside(tmp_path / "record.json").name == "record-set-aside-3.json"
+    assert (tmp_path / "record-set-aside-2.json").read_text() == "record-set-aside-2.json"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_a_pipe_in_place_of_scores_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """It is named, and the scores are absent."""
+    plan, store = filled(tmp_path, 1, tanh=[0.6, 0.1], relu=[0.4, 0.0])
+    record = store.find(plan.run("relu", 0))
+    assert record is not None
+    record = record.but(files={"scores.safetensors": "0" * 64})
+    os.mkfifo(store.folder(record.run) / "scores.safetensors")
+
+    assert store.find_file(record, "scores.safetensors") is None
+    assert any("is a pipe, not a file" in problem for problem in store.problems)
 
 
 def test_another_definition_never_joins_what_is_registered(tmp_path: Path) -> None:
@@ -168,15 +217,15 @@ def test_of_several_at_the_same_moment_one_wins(
     plans = [plan_of(seeds=seeds) for seeds in range(1, 9)]
     for turn in range(10):
         folder, start = tmp_path / str(turn), threading.Barrier(len(plans))
-        outcomes: dict[int, bool] = {}
+        outcomes: dict[int, str] = {}
 
         def register(number: int, folder: Path = folder, start: Any = start) -> None:
             start.wait()
             try:
                 Store(folder).write_plan(plans[number])
-                outcomes[number] = True  # noqa: B023 joined below
-            except PlanError:
-                outcomes[number] = False  # noqa: B023
+                outcomes[number] = "won"  # noqa: B023 joined below
+            except PlanError as error:
+                outcomes[number] = str(error)  # noqa: B023
 
         threads = [threading.Thread(target=register, args=(n,)) for n in range(len(plans))]
         for thread in threads:
@@ -184,8 +233,10 @@ def test_of_several_at_the_same_moment_one_wins(
         for thread in threads:
             thread.join()
 
-        (winner,) = (number for number, won in outcomes.items() if won)
-        assert len(outcomes) == len(plans)
+        (winner,) = (number for number, said in outcomes.items() if said == "won")
+        told = [said for number, said in outcomes.items() if number != winner]
+        assert len(told) == len(plans) - 1
+        assert all("another plan was registered" in said for said in told)
         assert Plan.read(folder / "plans" / NAME) == plans[winner]
         left = {path.name for path in (folder / "plans").iterdir()}
         assert left == {NAME}
@@ -209,7 +260,7 @@ def test_a_file_system_that_cannot_write_folders_through_is_no_error(
     real = module.os.fsync
 
     def fsync(descriptor: int, code: int) -> None:
-        if module.os.path.isdir(f"/proc/self/fd/{descriptor}"):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise OSError(code, "as the system says")
         real(descriptor)
 

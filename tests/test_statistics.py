@@ -252,12 +252,12 @@ def test_power_of_few_pairs_is_the_share_of_tests_that_find(
     assert power_of(effect, pairs, alpha) == pytest.approx(np.mean(found), abs=1e-9)
 
 
-@pytest.mark.parametrize("pairs", [2, 10, 400])
-def test_a_decidable_margin_is_that_of_scipys_distributions(pairs: int) -> None:
+@pytest.mark.parametrize(("pairs", "alpha"), [(2, 0.01), (2, 0.001), (10, 0.01), (400, 0.01)])
+def test_a_decidable_margin_is_that_of_scipys_distributions(pairs: int, alpha: float) -> None:
     """The chance that both tests reject, over the deviation that will be seen: 0.9 as asked."""
-    margin, freedom = decidable_margin(1.0, pairs, alpha=0.01, power=0.9), pairs - 1
+    margin, freedom = decidable_margin(1.0, pairs, alpha=alpha, power=0.9), pairs - 1
     seen = stats.chi(freedom, scale=freedom**-0.5)
-    critical = stats.t.ppf(0.99, freedom)
+    critical = stats.t.ppf(1 - alpha, freedom)
 
     def both(deviation: float) -> float:
         inside = 2 * stats.norm.cdf(margin * pairs**0.5 - critical * deviation) - 1

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import plans
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from ablations.plan import Plan
 from ablations.store import Store
 from reports import study_figure
+from reports.figures import draw
 from reports.study_figure import keep_figure
 
 Kept = tuple[Plan, Store, Path]
@@ -50,6 +52,28 @@ def test_more_records_are_drawn(kept: Kept, tmp_path: Path) -> None:
     assert was_drawn(path)
 
 
+def test_what_comes_while_it_is_drawn_is_drawn_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command on the same folder has finished a pair of runs meanwhile."""
+    plan, store = plans.filled(tmp_path, 2, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
+
+    def slowly(plan: Plan, store: Store) -> Figure | None:
+        figure = draw(plan, store)
+        plans.filled(tmp_path, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
+        return figure
+
+    monkeypatch.setattr("reports.figures.draw", slowly)
+    path = keep_figure(plan, store)
+    assert path is not None
+    monkeypatch.undo()
+    os.utime(path, (1, 1))
+
+    keep_figure(plan, Store(tmp_path))
+
+    assert was_drawn(path)
+
+
 def test_other_words_are_drawn(kept: Kept) -> None:
     """A title is written over the figure."""
     plan, store, path = kept
@@ -69,23 +93,30 @@ def test_other_code_draws_anew(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> N
     assert was_drawn(path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "no SVG", "no PNG", "another picture"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "cut in half", "cut SVG", "empty SVG", "no SVG", "no PNG", "another picture"]
+)
 def test_a_damaged_figure_is_drawn_anew(kept: Kept, damage: str) -> None:
     """Whatever lies there in its place."""
     plan, store, path = kept
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:20])
+    svg = path.with_suffix(".svg")
+    if damage.startswith("cut") and damage != "cut SVG":
+        content = path.read_bytes()
+        path.write_bytes(content[: 20 if damage == "cut" else len(content) // 2])
+    elif damage in ("cut SVG", "empty SVG"):
+        svg.write_bytes(svg.read_bytes()[: 1000 if damage == "cut SVG" else 0])
     elif damage == "another picture":
         Image.new("L", (2, 2)).save(path)
     else:
-        path.with_suffix(".svg" if damage == "no SVG" else ".png").unlink()
+        (svg if damage == "no SVG" else path).unlink()
 
     keep_figure(plan, store)
 
     with Image.open(path) as image:
         assert image.width > 100
         image.load()
-    assert path.with_suffix(".svg").read_text().startswith("<?xml")
+    assert svg.read_text().startswith("<?xml")
+    assert svg.read_text().endswith("</svg>\n")
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:

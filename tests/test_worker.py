@@ -1,8 +1,5 @@
 """A run that is stopped and taken up again by the worker, whatever its optimizer and schedule."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,41 +131,59 @@ def test_another_split_of_the_same_images_is_refused(tmp_path: Path) -> None:
         bench.execute(cut_otherwise, lambda epoch: None)
 
 
-BITS = """
-import hashlib, sys
-from pathlib import Path
-from test_worker import outcome, run_of
-from alexnet.presets import cifar_80sec
-record, folder = outcome(run_of(cifar_80sec().but(training={"batch": 64})), Path(sys.argv[1]), None)
-print(record.fingerprint.model_dump_json())
-print(hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest())
-"""
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+        ("DNNL_DEFAULT_FPMATH_MODE", "BF16"),
+        ("MKL_CBWR", "COMPATIBLE"),
+        ("NVIDIA_TF32_OVERRIDE", "1"),
+        ("CUBLAS_WORKSPACE_CONFIG", ":16:8"),
+    ],
+)
+def test_what_changes_bits_is_in_the_fingerprint(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no run is gone on with under other settings, and a record says which it had."""
+    place = Place(tmp_path, default_data_dir(), "cpu", 1, "a test")
+    plain = Workbench(place).fingerprint()
+    monkeypatch.setenv(name, value)
+
+    told = Workbench(place).fingerprint()
+
+    assert told == plain.but(variables=(f"{name}={value}",))
+    assert '"variables"' not in plain.model_dump_json()  # as in the records of before
 
 
-def bits(folder: Path, **variables: str) -> tuple[str, str]:
-    """Return fingerprint and digest of the weights of a run in a process with some variables."""
-    environment = {name: value for name, value in os.environ.items() if "DNN" not in name}
-    here = os.pathsep.join([str(Path(__file__).parent), environment.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-c", BITS, str(folder)],
-        env=environment | {"PYTHONPATH": here} | variables,
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    fingerprint, weights = done.stdout.split("\n")[:2]
-    return fingerprint, weights
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OMP_NUM_THREADS", "4"),
+        ("MKL_NUM_THREADS", "4"),
+        ("ONEDNN_VERBOSE", "1"),
+        ("CUDNN_HOME", "/home/jane/cudnn"),
+        ("CUDNN_VERSION", "9.1"),
+        ("CUDNN_LOGDEST_DBG", "/home/jane/log"),
+        ("CUBLASLT_LOG_LEVEL", "2"),
+        ("CUBLAS_WORKSPACE_CONFIG", ":4096:8"),
+    ],
+)
+def test_what_changes_no_bit_is_not(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do paths of a person get into records; our own workers have the last."""
+    place = Place(tmp_path, default_data_dir(), "cpu", 1, "a test")
+    plain = Workbench(place).fingerprint()
+    monkeypatch.setenv(name, value)
+
+    assert Workbench(place).fingerprint() == plain
 
 
-def test_what_changes_bits_is_in_the_fingerprint(tmp_path: Path) -> None:
-    """Instructions and types that oneDNN is told to take; what changes nothing is not in it."""
-    plain = bits(tmp_path / "plain")
-    others = {
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "DNNL_DEFAULT_FPMATH_MODE": "BF16",
-    }
-    for name, value in others.items():
-        fingerprint, _ = bits(tmp_path / name, **{name: value})
-        assert fingerprint != plain[0]
-        assert f"{name}={value}" in fingerprint
-    unmoved = bits(tmp_path / "unmoved", ONEDNN_VERBOSE="0", OMP_NUM_THREADS="2", LC_ALL="C")
+def test_steps_of_a_small_set_are_timed_over_epochs(tmp_path: Path) -> None:
+    """168 training images are two batches of 128, and ten steps were asked for."""
+    asked = named("pets", 0, tmp_path / "data")
+    bench = Workbench(Place(tmp_path, tmp_path / "data", "cpu", 1, "a test"))
 
-    assert unmoved == plain
+    timed = bench.time_step(TimeStep(tiny(), asked, "float32", 10))
+
+    assert timed.seconds > 0

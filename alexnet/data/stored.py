@@ -67,7 +67,7 @@ def stored(name: str, data_dir: Path) -> Manifest | None:
                 f"{name} in {data_dir} was prepared by an older version; prepare it again"
             )
         manifest = Manifest.model_validate_json(json.dumps(unsealed(content)))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except SealError as error:
         raise DatasetError(f"{path} {error}; prepare {name} again") from error
@@ -117,7 +117,7 @@ def damaged(manifest: Manifest, folder: Path) -> Iterator[tuple[str, bool]]:
     """Check every file of a dataset; yield its name and whether it is missing or changed."""
     for name, digest in manifest.files.items():
         path = folder / name
-        yield name, not path.exists() or file_digest(path) != digest
+        yield name, not path.is_file() or file_digest(path) != digest
 
 
 def bytes_on_disk(manifest: Manifest, data_dir: Path) -> int:

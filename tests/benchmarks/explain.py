@@ -56,7 +56,7 @@ def parts_of(config: Config, precision: Precision, rounds: int) -> list[Part]:
     images = images.to(image_type(precision))
     modules = list(_modules(network))
     least: dict[str, tuple[float, float]] = {}
-    for _ in range(rounds + 1):  # the first warms up, and is never the shortest
+    for _ in range(rounds + 1):  # the first, which warms up, will hardly be the shortest
         for name, *seconds in _step(network, modules, optimizer.step, images, labels, precision):
             before = least.get(name, (float("inf"), float("inf")))
             least[name] = min(before[0], seconds[0]), min(before[1], seconds[1])
