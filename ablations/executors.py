@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from ablations.messages import (
 )
 from ablations.run import Run
 from alexnet.data.manifest import DatasetError
-from alexnet.data.pool import environment
+from alexnet.data.pool import environment, follow_parent
 
 if TYPE_CHECKING:
     from ablations.worker import Workbench
@@ -37,11 +36,15 @@ KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each l
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for results that repeat there
 
 
+MOST_DEATHS = 3
+"""Of workers that never became ready, one after another, or of workers at the same job."""
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
     pipe: Connection
-    job: Job | None = None
+    job: Job | None = None  # given to it, or to be given when it is ready
     ready: bool = False
 
 
@@ -51,6 +54,8 @@ class LocalWorkers:
     def __init__(self, count: int, place: Place) -> None:
         """Start them; each says `Probe` when it is ready."""
         self._place = place
+        self._deaths = 0  # of workers that never became ready, since one last did
+        self._deaths_of: dict[str, int] = {}  # by job
         self._workers = [self._start() for _ in range(count)]
 
     def _start(self) -> _Worker:
@@ -85,39 +90,61 @@ class LocalWorkers:
         """Give a job to an idle worker."""
         worker = next(w for w in self._workers if w.ready and w.job is None)
         worker.job = job
-        worker.pipe.send(job)
+        self._send(worker)
+
+    def _send(self, worker: _Worker) -> None:
+        # Who has died meanwhile cannot be told; `events` sees its end, and replaces it.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            worker.pipe.send(worker.job)
 
     def events(self, timeout: float) -> Iterator[Event]:
         """Yield what has happened, waiting up to ``timeout`` seconds for something.
 
+        A worker that dies is replaced, and what it was at is tried again, twice.
+
         Raises:
-            WorkerError: If a worker dies, or fails, before it could train anything.
+            WorkerError: If no worker can be started, or none lives through the timing of a step.
         """
         pipes = {worker.pipe: worker for worker in self._workers}
         for pipe in wait(list(pipes), timeout):
             worker = pipes[pipe]  # type: ignore[index]
             try:
                 event: Event = worker.pipe.recv()
-            except (EOFError, ConnectionResetError):
+            except (EOFError, OSError):
                 yield from self._died(worker)
                 continue
             if isinstance(event, Failed) and event.run is None:
                 raise WorkerError(event.reason)
-            worker.ready = True
-            if not isinstance(event, Progressed):
+            if not worker.ready:
+                worker.ready, self._deaths = True, 0
+                if worker.job is not None:
+                    self._send(worker)
+            elif not isinstance(event, Progressed) and worker.job is not None:
+                self._deaths_of.pop(_name(worker.job), None)
                 worker.job = None
             yield event
 
     def _died(self, worker: _Worker) -> Iterator[Event]:
         worker.process.join(5)
-        code = worker.process.exitcode
-        job = worker.job
-        if not worker.ready or isinstance(job, TimeStep):
-            raise WorkerError(f"a worker ended before it could train (exit code {code})")
-        self._workers[self._workers.index(worker)] = self._start()
-        if isinstance(job, Run):
-            killed = "killed by the system, perhaps for memory" if code == -9 else f"ended ({code})"
-            yield Failed(job, f"the worker was {killed}; it goes on from its last epoch next time")
+        code, job = worker.process.exitcode, worker.job
+        if not worker.ready:
+            self._deaths += 1
+            if self._deaths >= MOST_DEATHS:
+                raise WorkerError(f"a worker ended before it could train (exit code {code})")
+        if worker.ready and job is not None:
+            name = _name(job)
+            self._deaths_of[name] = self._deaths_of.get(name, 0) + 1
+            if self._deaths_of[name] >= MOST_DEATHS:
+                if isinstance(job, TimeStep):
+                    raise WorkerError(f"workers ended while they timed a step (exit code {code})")
+                how = "were killed, perhaps for memory" if code == -9 else f"ended ({code})"
+                again = "it goes on from its last epoch next time"
+                yield Failed(job, f"{MOST_DEATHS} workers that trained it {how}; {again}")
+                job = None
+        replacement = self._start()
+        replacement.job = job
+        worker.pipe.close()
+        self._workers[self._workers.index(worker)] = replacement
 
     def close(self) -> None:
         """End all workers now; runs go on from their last epoch when they are taken up again."""
@@ -131,9 +158,13 @@ class LocalWorkers:
             worker.pipe.close()
 
 
+def _name(job: Job) -> str:
+    return job.id if isinstance(job, Run) else "timing"
+
+
 def _serve(pipe: Connection, place: Place) -> None:
     """Run in the child: load PyTorch once, then do jobs until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    follow_parent()  # which decides what Ctrl-C means, and whose end is this one's
     try:
         from ablations.worker import Workbench
 
@@ -172,8 +203,8 @@ def answer(bench: "Workbench", job: Job, tell: Callable[[Progressed], None]) -> 
     try:
         bench.execute(job, lambda epoch: tell(Progressed(job, epoch)))
         return Finished(job)
-    except BusyError:
-        return Elsewhere(job)
+    except BusyError as error:
+        return Elsewhere(job, str(error))
     except (BrokenPipeError, ConnectionResetError):
         raise
     except Exception as error:

@@ -61,6 +61,7 @@ class Elsewhere(NamedTuple):
     """Another process is at this run."""
 
     run: Run
+    holder: str  # which, and since when
 
 
 class Failed(NamedTuple):

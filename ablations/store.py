@@ -18,7 +18,7 @@ from ablations.plan import Plan, PlanError, plan_name
 from ablations.record import Record, RecordError
 from ablations.run import Run
 from alexnet.data.digests import file_digest
-from alexnet.sealed import SealError, refuse_irregular
+from alexnet.sealed import SealError, read_bytes, refuse_irregular
 
 CHECKPOINT = "checkpoint.safetensors"
 """In the folder of a run that is not finished."""
@@ -31,7 +31,7 @@ class StoreError(ValueError):
 
 
 class BusyError(Exception):
-    """Another process holds the lock of a run."""
+    """Another process holds the lock of a run; the message says which, as far as that is known."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -241,14 +241,25 @@ class Store:
         """Hold a run; the system releases it when its owner dies.
 
         Raises:
-            BusyError: If another process holds it.
+            BusyError: If another process holds it, with what is known of it.
         """
-        self.folder(run).mkdir(parents=True, exist_ok=True)
+        folder = self.folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        holder = folder / "holder"
         try:
-            with FileLock(self.folder(run) / "lock", timeout=0):
-                yield
+            with FileLock(folder / "lock", timeout=0):
+                since = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
+                holder.write_text(
+                    f"process {os.getpid()} on {platform.node()} since {since}\n", encoding="utf-8"
+                )
+                try:
+                    yield
+                finally:
+                    holder.unlink(missing_ok=True)
         except Timeout as error:
-            raise BusyError(run.short) from error
+            with contextlib.suppress(OSError, ValueError):
+                raise BusyError(read_bytes(holder, 1000).decode().strip()) from error
+            raise BusyError("another process") from error
 
     def plan_path(self, study: str, dataset: str, smoke: bool) -> Path:
         """Return where the plan of a study on a dataset lies."""

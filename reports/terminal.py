@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ablations.messages import Event, Failed, Finished, Progressed
+from ablations.messages import Elsewhere, Event, Failed, Finished, Progressed
 from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.run import Run
@@ -109,6 +109,7 @@ class Progress:
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._trained = 0.0
         self._spoke = self._start
+        self._waited_for: set[tuple[str, str]] = set()
         self.failures: list[Failed] = []
 
     def __enter__(self) -> Self:
@@ -140,6 +141,9 @@ class Progress:
                 self._plans[plan.name] = plan
                 how = _how_chosen(choice, plan.definition.metric)
                 self._line("rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
+            case Elsewhere(run=run, holder=holder) if (run.id, holder) not in self._waited_for:
+                self._waited_for.add((run.id, holder))
+                self._line("waiting", f"run {run.short} is being trained by {holder}")
             case Failed(run=run, reason=reason):
                 self.failures.append(event)
                 name = run.short if run else "worker"

@@ -27,7 +27,7 @@ class Pool:
         self.workers = workers
         # Spawned, not forked: a fork of a process with threads, such as PyTorch's, may hang.
         spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(workers, spawn, _follow_parent)
+        self._pool = ProcessPoolExecutor(workers, spawn, follow_parent)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -86,7 +86,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
             del os.environ[name]
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Leave Ctrl-C to the parent, and end when it is gone, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
