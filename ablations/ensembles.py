@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from scipy.special import softmax
 
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan
+from ablations.run import Run
 from ablations.store import Store
 
 Scores = NDArray[np.floating]
@@ -26,6 +28,22 @@ def with_ensembles(plan: Plan, store: Store) -> Plan:
         if len(errors) > len(found.get(arm, {}).get(metric.key, ())):
             found.setdefault(arm, {})[metric.key] = errors
     return plan if found == plan.ensembles else plan.model_copy(update={"ensembles": found})
+
+
+def without_scores(plan: Plan, store: Store) -> list[Run]:
+    """Return the finished runs whose scores are needed and gone.
+
+    Those of groups that were averaged before are needed no more.
+    """
+    found: dict[str, Run] = {}
+    for arm, metric in _wanted(plan):
+        averaged = len(plan.ensembles.get(arm, {}).get(metric.key, ()))
+        for seed in plan.seeds[averaged * metric.group :]:
+            run = plan.run(arm, seed)
+            record = store.find(run)
+            if record and record.status == "finished" and _scores(plan, store, arm, seed) is None:
+                found[run.id] = run
+    return list(found.values())
 
 
 def _wanted(plan: Plan) -> Iterator[tuple[str, EnsembleError]]:
@@ -57,7 +75,10 @@ def _scores(
     path = None if record is None else store.find_file(record, "scores.safetensors")
     if path is None:
         return None
-    tensors = load_file(path)
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError):
+        return None
     if not {"ten", "labels"} <= tensors.keys():
         return None
     return tensors["ten"], tensors["labels"]  # by ten views, as Table 2 has it

@@ -74,6 +74,11 @@ NO_FSYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.E
 """What file systems say that cannot write a folder through to the disk, such as network ones."""
 
 
+def is_temporary(path: Path) -> bool:
+    """Return whether a file is one that was being written, which a kill may leave."""
+    return path.name.startswith(".") and path.is_file()
+
+
 @contextlib.contextmanager
 def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
     """Write content to the disk beside a file; afterwards write their folder through, too."""
@@ -219,6 +224,18 @@ class Store:
             Record.read(path)
         except (RecordError, OSError):
             self.set_aside(path)
+
+    def forget(self, run: Run) -> bool:
+        """Set the record of a run aside, so that it is trained again; return whether it was there.
+
+        Only in the folder of its name: who has moved it has to put it back.
+        """
+        path = self.folder(run) / "record.json"
+        if not os.path.lexists(path):
+            return False
+        self._records.pop(run.id, None)
+        self.set_aside(path)
+        return True
 
     def set_aside(self, path: Path) -> Path:
         """Give a file that cannot be used another name, beside its own; return it."""

@@ -77,6 +77,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
     if plan is not None:
         plan = same_or_refused(request, study, manifest, plan, store)
         seeds = request.seeds_of(plan)
+        narration.train_again(console, plan, store, request.dry_run)
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
             if not request.dry_run:

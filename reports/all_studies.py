@@ -18,7 +18,7 @@ from reports import effort, words
 from reports.comparison import compare
 from reports.evidence import EVIDENCE
 from reports.exit_codes import FAILED
-from reports.narration import averaged, say_what_can_be_shown
+from reports.narration import averaged, say_what_can_be_shown, train_again
 from reports.request import (
     PRACTICE,
     Request,
@@ -94,6 +94,8 @@ def _work(
         say(console, "dry run", "nothing was written and nothing trained")
         return None
     every = [keep_plan(plan, store) for plan in every]
+    for plan in every:
+        train_again(console, plan, store, dry=False)
     plans.update({plan.definition.study: plan for plan in every})
     progress = Progress(console, every, store, seeds)
     with progress:

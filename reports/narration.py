@@ -8,7 +8,7 @@ import pandas as pd
 from rich.console import Console
 
 from ablations.bases import PRACTICE_IMAGES
-from ablations.ensembles import with_ensembles
+from ablations.ensembles import with_ensembles, without_scores
 from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.registration import threads_of
@@ -66,6 +66,15 @@ def averaged(console: Console, plan: Plan, store: Store) -> Plan:
     for problem in store.problems[known:]:
         say(console, "set aside", problem)
     return plan
+
+
+def train_again(console: Console, plan: Plan, store: Store, dry: bool) -> None:
+    """Have finished runs trained again whose scores are to be averaged, and are gone."""
+    for run in without_scores(plan, store):
+        if dry or store.forget(run):
+            will = "would be" if dry else "is"
+            text = f"run {run.short} {will} trained again: its scores are averaged, and are gone"
+            say(console, "again", text)
 
 
 def say_what_is_registered_too(console: Console, plans: Sequence[Plan], dry: bool) -> None:

@@ -19,7 +19,7 @@ from ablations.record import Record
 from ablations.registration import define
 from ablations.run import Run
 from ablations.runner import work_off
-from ablations.store import Store, StoreError
+from ablations.store import Store, StoreError, is_temporary
 from alexnet.config import Precision
 from alexnet.data.generated import GENERATED
 from alexnet.data.stored import read_manifest
@@ -94,7 +94,7 @@ def delete_last(folder: Path) -> None:
     if not folder.exists():
         return
     runs = folder / "runs"
-    others = [path for path in folder.iterdir() if path != runs]
+    others = [path for path in folder.iterdir() if path != runs and not is_temporary(path)]
     if runs.is_dir():
         others += [path for path in runs.iterdir() if not RUN.fullmatch(path.name)]
     if others or folder.is_symlink():

@@ -16,13 +16,13 @@ from rich.console import Console
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
-from ablations.ensembles import ensemble_error, with_ensembles
+from ablations.ensembles import ensemble_error, with_ensembles, without_scores
 from ablations.plan import Plan, SecondLook
 from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny
 from reports.comparison import compare
-from reports.narration import averaged
+from reports.narration import averaged, train_again
 
 GROUP = 2
 """Seeds set aside for each value; of two, so that answers can be worked by hand."""
@@ -419,3 +419,42 @@ def test_ensembles_of_other_groups_are_other_numbers(results: Path) -> None:
     assert large.mean_against == pytest.approx(0.0625)
     assert (small.pairs, large.pairs) == (2, 1)
     assert large.by_seed == pytest.approx([-0.0625])
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "not ours"])
+def test_runs_whose_scores_are_needed_and_gone_are_trained_again(
+    results: Path, damage: str
+) -> None:
+    """Else the plan would be incomplete, with nothing to do, for ever. The old record is kept."""
+    plan = plan_of()
+    store = leave(plan, results, [erring(0)] * 4)
+    run = plan.run("with", 2)
+    path = store.folder(run) / "scores.safetensors"
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:40] if damage == "cut" else b"not safetensors at all")
+    shown = Console(file=StringIO(), width=200)
+
+    assert without_scores(plan, store) == [run]
+    train_again(shown, plan, store, dry=True)
+    assert store.find(run) is not None
+    train_again(shown, plan, store, dry=False)
+
+    said = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert f"run {run.short} would be trained again: its scores are averaged, and are gone" in said
+    assert f"run {run.short} is trained again" in said
+    assert store.find(run) is Store(results).find(run) is None
+    assert (store.folder(run) / "record-set-aside-1.json").exists()
+
+
+def test_scores_of_what_is_averaged_already_are_needed_no_more(results: Path) -> None:
+    """As in evidence that ships: the numbers are in the plan."""
+    plan = plan_of()
+    store = leave(plan, results, [erring(0)] * 4)
+    found = with_ensembles(plan, store)
+    for path in results.glob("runs/*/scores.safetensors"):
+        path.unlink()
+
+    assert without_scores(found, Store(results)) == []
+    assert len(without_scores(plan, Store(results))) == 4

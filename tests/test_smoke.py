@@ -14,12 +14,12 @@ from test_all_studies import ONE, POINT, TWO, made_up
 from test_cli import call
 
 from ablations.machine import versions
-from ablations.store import Store
+from ablations.store import Store, StoreError
 from ablations.studies import STUDIES
 from ablations.study import Arm, Contrast
 from alexnet.config import Config
 from reports import all_studies, check
-from reports.smoke_runs import FOLDER
+from reports.smoke_runs import FOLDER, delete_last
 
 SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
 
@@ -384,3 +384,19 @@ def test_a_baseline_is_of_all_studies(tmp_path: Path) -> None:
 
     assert code == 2
     assert "`--study all --smoke`" in output
+
+
+def test_what_a_killed_smoke_leaves_keeps_no_other_from_starting(tmp_path: Path) -> None:
+    """A file that was being written; anything of a person still does."""
+    folder = tmp_path / FOLDER
+    (folder / "runs" / "0123456789ab").mkdir(parents=True)
+    (folder / ".writable-0a1b2c3d").write_bytes(b"")
+    (folder / "runs" / "0123456789ab" / ".record.json.host.1.ab").write_bytes(b"{")
+
+    delete_last(folder)
+
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("...")
+    with pytest.raises(StoreError, match="has other files in it"):
+        delete_last(folder)

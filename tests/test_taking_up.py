@@ -307,3 +307,24 @@ def test_another_form_is_not_ignored(pets: Path, tmp_path: Path) -> None:
     assert isinstance(events[-1], Manifest)
     assert events[-1] == manifest
     assert any(isinstance(event, Note) and "not looked at" in event.text for event in events)
+
+
+@pytest.mark.parametrize("note", ["digests.jsonl", "*.json"])
+def test_a_flipped_digit_in_the_notes_is_looked_up_again(
+    pets: Path, tmp_path: Path, note: str
+) -> None:
+    """What an earlier start noted of a file or a shard; it ended in "start again" for ever."""
+    order = Order("pets", pets, tmp_path / "data", size=64)
+    stopped(order)
+    damaged = sorted(order.place.notes.glob(note))
+    assert damaged
+    for path in damaged:
+        text = path.read_text()
+        digits = [place for place, letter in enumerate(text) if letter in "0123456789"]
+        for place in digits[10::97]:
+            text = f"{text[:place]}{(int(text[place]) + 1) % 10}{text[place + 1 :]}"
+        path.write_text(text)
+
+    found = made(order)
+
+    assert found == made(Order("pets", pets, tmp_path / "other", size=64))

@@ -17,6 +17,7 @@ from alexnet.data.published import Inventory
 from alexnet.data.shards import Member, finished, shards, write
 from alexnet.data.sources import refuse_odd_classes
 from alexnet.data.statistics import GREY, Statistics, Sums
+from alexnet.sealed import SealError, parsed, sealed, unsealed
 
 CHUNK = 256  # files that are digested at a time
 ALLOWED = 0.01  # of the images may be left out without asking
@@ -84,10 +85,10 @@ def _digests(
     notes = order.place.notes / "digests.jsonl"
     known: dict[int, list[Examined]] = {}
     if notes.exists():
-        for line in notes.read_text(encoding="utf-8").splitlines():
+        for line in notes.read_bytes().splitlines():
             try:
-                row = json.loads(line)
-            except ValueError:  # the last line of a start that was killed
+                row = unsealed(parsed(line))
+            except SealError:  # the last line of a start that was killed, or one that was damaged
                 continue
             found = [
                 Examined(digest, tuple(size) if size else None, reason)
@@ -106,7 +107,7 @@ def _digests(
             file.write("\n")  # ends what a killed start has left of a line
         for (start, some), found in pool.spread(partial(_examine, sizes=sizes), jobs):
             known[start] = found
-            file.write(json.dumps({"start": start, "files": found}) + "\n")
+            file.write(json.dumps(sealed({"start": start, "files": found})) + "\n")
             file.flush()
             done += len(some)
             yield Progress("digests", done, len(files))

@@ -20,6 +20,7 @@ from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError, Fit, Part
 from alexnet.data.statistics import Pixels, Sums
 from alexnet.data.work import Place
+from alexnet.sealed import read_sealed, sealed
 
 SHARD = 128 * 2**20  # bytes
 BLOCK = 16  # images that are written and summed at a time
@@ -100,7 +101,7 @@ def key_of(members: Iterable[Member]) -> str:
 def finished(shard: Shard) -> Written | None:
     """Return what is known of a shard that is already written with just these images, or None."""
     try:
-        written = Written(**json.loads(shard.note.read_text()))
+        written = Written(**read_sealed(shard.note))
     except (OSError, ValueError, TypeError):
         return None
     if written.key != key_of(shard.members) or not shard.path.exists():
@@ -152,7 +153,7 @@ def write(shard: Shard) -> Written:
         np.savez(shard.sums, **sums._asdict())
     beside.rename(shard.path)
     note = shard.note.with_suffix(".json.part")
-    note.write_text(json.dumps(written._asdict()))
+    note.write_text(json.dumps(sealed(written._asdict())))
     note.rename(shard.note)
     return written
 

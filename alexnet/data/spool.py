@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from alexnet.data.files import File
 from alexnet.data.published import Published
+from alexnet.sealed import SealError, read_sealed, sealed
 
 
 class Row(NamedTuple):
@@ -44,7 +45,8 @@ def gathered(images: Callable[[Found], Iterator[Row]], spool: Path) -> Gathered:
         spool: The file to write; an index is written beside it.
     """
     index = spool.with_suffix(".json")
-    if not index.exists():
+    known = _known(index)
+    if known is None:
         found, labels = Found(), list[tuple[str, str]]()
 
         def contents() -> Iterator[tuple[str, bytes, tuple[int, ...] | None]]:
@@ -57,13 +59,21 @@ def gathered(images: Callable[[Found], Iterator[Row]], spool: Path) -> Gathered:
             (*label, file.path, file.offset, file.size, file.shape)
             for label, file in zip(labels, files, strict=True)
         ]
-        text = json.dumps({"titles": found.titles, "unlabelled": found.unlabelled, "rows": rows})
+        content = {"titles": found.titles, "unlabelled": found.unlabelled, "rows": rows}
         beside = index.with_suffix(".part")
-        beside.write_text(text, encoding="utf-8")
-        beside.rename(index)
-    known = json.loads(index.read_text(encoding="utf-8"))
+        beside.write_text(json.dumps(sealed(content)), encoding="utf-8")
+        beside.replace(index)
+        known = read_sealed(index)
     published = [_published(fields, spool) for fields in known["rows"]]
     return Gathered(published, known["titles"], known["unlabelled"])
+
+
+def _known(index: Path) -> dict[str, Any] | None:
+    """Return what an earlier start has noted, or None where it has nothing that can be trusted."""
+    try:
+        return read_sealed(index)
+    except (OSError, SealError):
+        return None
 
 
 def packed(images: Iterator[tuple[str, bytes, tuple[int, ...] | None]], spool: Path) -> list[File]:
