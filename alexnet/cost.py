@@ -88,4 +88,4 @@ COSTS = TypeAdapter(dict[str, Cost])
 @cache
 def costs() -> dict[str, Cost]:
     """Return what was measured of every preset, by its name."""
-    return COSTS.validate_json(MEASURED.read_text())
+    return COSTS.validate_json(MEASURED.read_text(encoding="utf-8"))

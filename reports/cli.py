@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import click
 
+from reports.encoding import plain_where_needed
 from reports.exit_codes import BAD_INPUT, CHANGED, INTERRUPTED
 
 # What a command needs is imported where it runs: `--help` and a misprint answer at once.
@@ -119,6 +120,7 @@ def _seconds(context: click.Context, parameter: click.Parameter, value: str | No
 @click.version_option(package_name="alexnet-ablations")
 def main() -> None:
     """AlexNet 2012 taken apart: which claims of the paper hold, by how much, how sure."""
+    plain_where_needed()
 
 
 @main.command()

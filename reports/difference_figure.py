@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -15,7 +14,7 @@ from ablations.store import Store
 from alexnet.data.catalogue import called
 from alexnet.progress import running_curve
 from reports.comparison import find_records
-from reports.pictures import LINES, STYLE
+from reports.pictures import LINES, styled
 from reports.preconditions import Records
 from reports.words import spoken
 
@@ -73,7 +72,7 @@ def draw_differences(plan: Plan, store: Store) -> Figure | None:
     found = differences(plan, find_records(plan, store, plan.definition.seeds))
     if not 0 < len(found) <= MOST:
         return None
-    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+    with styled("ticks"):
         figure = Figure(figsize=(7.2, 3.0), layout="constrained")
         axes = figure.subplots()
         axes.axhline(0, color="0.75", linewidth=0.8)

@@ -74,7 +74,7 @@ def read(path: Path) -> dict[str, Any]:
         ReportError: If it is not one, of another schema, or was edited.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(path.read_bytes())
         schema, seal = content["schema_version"], content["digest"]
         seen = digest(content)
     except (ValueError, KeyError, TypeError) as error:

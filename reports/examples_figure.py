@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from alexnet.data.catalogue import called
-from reports.pictures import STYLE, short
+from reports.pictures import short, styled
 
 PER_ROW, TOP = 4, 5
 """Test images in a row, and the most classes that are shown below each."""
@@ -62,7 +61,7 @@ def draw_predictions(path: Path) -> Figure:
     kept = read_examples(path)
     across = min(PER_ROW, len(kept.images))
     down = math.ceil(len(kept.images) / PER_ROW)
-    with sns.axes_style("white"), mpl.rc_context(STYLE | {"hatch.linewidth": 0.6}):
+    with styled("white", hatch_linewidth=0.6):
         layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.05)
         figure = Figure(figsize=(9, 0.3 + 3.8 * down), layout=layout)
         panels = figure.subplots(2 * down, across, height_ratios=(1.4, 1) * down, squeeze=False)
@@ -96,7 +95,7 @@ def draw_neighbours(path: Path) -> Figure | None:
     rows, near = kept.neighbour_labels.shape
     if not rows:
         return None
-    with sns.axes_style("white"), mpl.rc_context(STYLE):
+    with styled("white"):
         layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, hspace=0.02, wspace=0.02)
         figure = Figure(figsize=(9, 0.45 + 1.45 * rows), layout=layout)
         panels = figure.subplots(rows, near + 2, width_ratios=(1, 0.12, *[1] * near), squeeze=False)

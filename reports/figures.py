@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -18,7 +17,7 @@ from alexnet.data import catalogue
 from alexnet.progress import Curve, running_curve
 from reports.comparison import Comparison, compare, find_records, speed_ups
 from reports.effect import ON_THE_PAPERS_DATA, Effect
-from reports.pictures import LINES, STYLE, short
+from reports.pictures import LINES, short, styled
 from reports.preconditions import Records
 from reports.readings_figure import draw_readings
 from reports.spread import spreads
@@ -61,9 +60,9 @@ def draw(
         comparison: What it came to, if that is known already.
     """
     if plan.about.shows == "spread" and spreads(plan, store):
-        return draw_spread(plan, store, STYLE)
+        return draw_spread(plan, store)
     if plan.about.shows == "readings" and plan.choices:
-        return draw_readings(plan, comparison or compare(plan, store), store, STYLE)
+        return draw_readings(plan, comparison or compare(plan, store), store)
     records = find_records(plan, store, plan.definition.seeds)
     drawn = comparison_curves(records)
     tuning = not any(drawn.values())
@@ -74,7 +73,7 @@ def draw(
     called = {arm: (labels or {}).get(arm, spoken(arm)) for arm in plan.definition.arms}
     found = comparison or compare(plan, store)
     effects = [_labelled(effect, called) for effect in found.effects]
-    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+    with styled("ticks"):
         figure = Figure(figsize=(9, _height(effects)), layout="constrained")
         if tuning:
             draw_curves(figure.subplots(), plan, drawn, tuning, called)

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Literal
 
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -21,7 +20,7 @@ from alexnet.config import Frozen
 from alexnet.data.catalogue import called
 from reports import words
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect, Verdict
-from reports.pictures import STYLE, short
+from reports.pictures import short, styled
 from reports.sections import Section, real
 
 LINEAR = 1.0  # margins; beyond them the axis goes by powers
@@ -177,7 +176,7 @@ def draw_forest(rows: Sequence[ForestRow], width: float = 8.6) -> Figure | None:
         return None
     blocks = [(key, list(of)) for key, of in groupby(rows, key=lambda row: (row.own, row.dataset))]
     height = 0.85 + ROW * len(rows) + HEADING * len(blocks)
-    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+    with styled("ticks"):
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes(
             (LEFT / width, 0.55 / height, 1 - (LEFT + RIGHT) / width, 1 - 0.6 / height)
@@ -288,7 +287,7 @@ def draw_narrow_forest(rows: Sequence[ForestRow]) -> Figure | None:
         return None
     blocks = [(key, list(of)) for key, of in groupby(rows, key=lambda row: (row.own, row.dataset))]
     height = 0.75 + NARROW_ROW * len(rows) + HEADING * len(blocks)
-    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+    with styled("ticks"):
         figure = Figure(figsize=(NARROW, height))
         axes = figure.add_axes(
             (EDGE / NARROW, 0.6 / height, 1 - 2 * EDGE / NARROW, 1 - 0.65 / height)

@@ -4,7 +4,6 @@ import io
 import textwrap
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +16,7 @@ from reports.answer import Answer
 from reports.comparison import find_records
 from reports.figures import comparison_curves, draw_curves, draw_speed_ups
 from reports.forest import ForestRow, draw_forest, one_a_claim
-from reports.pictures import STYLE
+from reports.pictures import styled
 from reports.sections import Section, real
 from reports.words import spoken
 
@@ -48,7 +47,7 @@ def draw_front_figure(section: Section, store: Store) -> Figure:
     """Draw Figure 1 with the speed-up at every training error beneath it."""
     plan = section.plan
     called = {arm: spoken(arm) for arm in plan.definition.arms}
-    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+    with styled("ticks"):
         figure = Figure(figsize=(6.2, 5.4), layout="constrained")
         above, below = figure.subplots(2, 1, height_ratios=(2.1, 1))
         records = find_records(plan, store, plan.definition.seeds)
@@ -68,7 +67,7 @@ def draw_share(
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
         return None
-    with mpl.rc_context(STYLE):
+    with styled():
         page = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
         top = float(HEIGHT - MARGIN)
         headline = textwrap.fill(front.headline, 78)

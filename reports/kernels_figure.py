@@ -3,7 +3,6 @@
 import math
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -13,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from reports.examples_figure import read_examples
-from reports.pictures import STYLE
+from reports.pictures import styled
 
 ACROSS = 16
 """Kernels in a row, the paper's."""
@@ -36,7 +35,7 @@ def draw_kernels(path: Path) -> Figure | None:
     blocks = np.split(kept.kernels, kept.towers)
     rows = math.ceil(len(blocks[0]) / ACROSS)
     inches = WIDTH / ACROSS
-    with sns.axes_style("white"), mpl.rc_context(STYLE):
+    with styled("white"):
         figure = Figure(
             figsize=(WIDTH, len(blocks) * (rows * inches + 0.36) + 0.3),
             layout=ConstrainedLayoutEngine(h_pad=0.04, hspace=0.02),

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,7 +15,7 @@ from alexnet.cost import Cost, costs
 from alexnet.presets import preset
 from reports import counts
 from reports.facets import part_in_words
-from reports.pictures import STYLE
+from reports.pictures import styled
 
 # All lengths are inches, so that text, which has a size of its own, keeps its distance.
 PITCH, LEFT, NARROWEST = 1.04, 1.06, 7.6
@@ -70,7 +69,7 @@ def draw_network(name: str) -> Figure:
     parts = max(len(one.then) for one in shown)
     height = _below(rows) + LINE * len(table) + SMALL_LINE * parts + 0.3 * bool(notes)
     width = max(NARROWEST, LEFT + PITCH * len(shown))
-    with mpl.rc_context(STYLE):
+    with styled():
         figure = Figure(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(height, 0))

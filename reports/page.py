@@ -100,7 +100,7 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
     pictures: dict[str, Markup] = {}
     for name, figure in _figures(report, store):
         paths = save(figure, out / "figures", name)
-        pictures[name] = _inline(paths[0].read_text(), name)
+        pictures[name] = _inline(paths[0].read_text(encoding="utf-8"), name)
         written += paths
     for name, table in _tables(report):
         written += write_table(table, out / "tables", name)

@@ -1,12 +1,14 @@
 """How figures look, and how they become files."""
 
+import contextlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+import seaborn as sns
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -30,6 +32,28 @@ DPI = 200  # of PNG files, for print
 COMPRESS = 3  # of 9: a tenth larger files than by 6, in half of the time
 LONG = re.compile(r"(\d\.\d\d)\d+")
 """A coordinate with more than a hundredth of a point, which no eye sees."""
+
+
+PROCESS = ("backend", "interactive", "timezone", "toolbar", "webagg", "savefig.directory", "keymap")
+"""How settings begin that are of a person's process, and not of how a figure looks."""
+
+
+@contextlib.contextmanager
+def styled(look: Literal["ticks", "white"] | None = None, **more: Any) -> Iterator[None]:
+    """Draw in our style alone, whatever settings a person has for figures of their own.
+
+    Args:
+        look: Of seaborn's; None for matplotlib's own.
+        more: Settings beside `STYLE`, with underscores for dots.
+    """
+    defaults = {n: v for n, v in mpl.rcParamsDefault.items() if not n.startswith(PROCESS)}
+    ours = STYLE | {name.replace("_", ".", 1): value for name, value in more.items()}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mpl.rc_context(defaults))
+        if look is not None:
+            stack.enter_context(sns.axes_style(look))
+        stack.enter_context(mpl.rc_context(ours))
+        yield
 
 
 def short(text: str, longest: int) -> str:
@@ -59,7 +83,7 @@ def save(
     saving it twice.
     """
     svg, png = io.StringIO(), io.BytesIO()
-    with mpl.rc_context(STYLE):
+    with styled():
         figure.set_canvas(FigureCanvasAgg(figure))
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

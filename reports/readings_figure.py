@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from ablations.plan import Plan
 from ablations.store import Store
 from reports.comparison import Comparison
 from reports.effect import Effect
+from reports.pictures import styled
 from reports.rate_map import RateCurve, rate_curves
 from reports.readings import ranked
 from reports.words import metric_name, spoken
@@ -20,15 +20,13 @@ from reports.words import metric_name, spoken
 MARKERS = "os^D"
 
 
-def draw_readings(
-    plan: Plan, comparison: Comparison, store: Store, style: dict[Any, Any]
-) -> Figure | None:
+def draw_readings(plan: Plan, comparison: Comparison, store: Store) -> Figure | None:
     """Draw the ranked readings and, beneath, epochs against the rate; None without any of both."""
     found, curves = ranked(comparison), rate_curves(plan, store)
     if not found and not curves:
         return None
     top = 1.2 + 0.28 * max(3, len(found))
-    with sns.axes_style("ticks"), mpl.rc_context(style):
+    with styled("ticks"):
         figure = Figure(figsize=(10, top + (4.0 if curves else 0)), layout="constrained")
         above, *below = figure.subfigures(
             1 + bool(curves), 1, height_ratios=(top, 4.0) if curves else None, squeeze=False

@@ -1,26 +1,24 @@
 """Standard deviations over seeds with their intervals, as a figure."""
 
-from typing import Any
-
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.figure import Figure
 
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data.catalogue import called
+from reports.pictures import styled
 from reports.spread import spreads
 from reports.words import metric_name
 
 
-def draw_spread(plan: Plan, store: Store, style: dict[Any, Any]) -> Figure | None:
+def draw_spread(plan: Plan, store: Store) -> Figure | None:
     """Draw each arm's standard deviation with its interval; None without any."""
     found = spreads(plan, store)
     if not found:
         return None
     metric = plan.definition.metric
     scale = 1 if metric.is_ratio else 100
-    with sns.axes_style("ticks"), mpl.rc_context(style):
+    with styled("ticks"):
         figure = Figure(figsize=(9, 1.4 + 0.42 * len(found)), layout="constrained")
         axes = figure.subplots()
         for row, one in enumerate(found):

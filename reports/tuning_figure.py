@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.tuning import Choice, held_out
-from reports.pictures import LINES, STYLE
+from reports.pictures import LINES, styled
 from reports.words import metric_name
 
 MARKERS = "osD^vPX*"
@@ -27,7 +26,7 @@ def draw_tuning(plan: Plan) -> Figure | None:
     if not choices:
         return None
     metric = held_out(plan.definition.metric)
-    with sns.axes_style("ticks"), mpl.rc_context(STYLE):
+    with styled("ticks"):
         figure = Figure(figsize=(7.2, 3.0), layout="constrained")
         axes = figure.subplots()
         palette = sns.color_palette("colorblind", len(choices))

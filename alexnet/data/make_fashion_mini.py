@@ -78,7 +78,7 @@ def make(source: Path, target: Path) -> Manifest:
         note="Fashion-MNIST, Xiao, Rasul and Vollgraf (2017), MIT licence, see LICENSE; "
         "train and valid from its training file, test from its test file; 28 pixels, grey",
     )
-    (target / "manifest.json").write_text(manifest.to_json())
+    (target / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
     return manifest
 
 

@@ -223,13 +223,13 @@ def _verify_once(path: Path, md5: str, work: Path) -> None:
     status = path.stat()
     mark = work / f"{path.name}.verified"
     token = f"{status.st_size} {status.st_mtime_ns}"
-    if mark.exists() and mark.read_text() == token:
+    if mark.exists() and mark.read_text(encoding="utf-8") == token:
         return
     with path.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     if found != md5:
         _refuse(path.name, found, md5, str(path.parent))
-    mark.write_text(token)
+    mark.write_text(token, encoding="utf-8")
 
 
 def _refuse(path: str, found: str, published: str, source: str) -> None:

@@ -153,7 +153,7 @@ def write(shard: Shard) -> Written:
         np.savez(shard.sums, **sums._asdict())
     beside.rename(shard.path)
     note = shard.note.with_suffix(".json.part")
-    note.write_text(json.dumps(sealed(written._asdict())))
+    note.write_text(json.dumps(sealed(written._asdict())), encoding="utf-8")
     note.rename(shard.note)
     return written
 

@@ -1,0 +1,91 @@
+"""What a person's system and settings must not change: figures, and that a command ends."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from plans import filled
+
+from reports.encoding import _in_ascii
+
+DRAW = """
+import sys
+from pathlib import Path
+from ablations.store import Store
+from reports.evidence import EVIDENCE
+from reports.figures import draw
+from reports.pictures import save
+store = Store(EVIDENCE)
+for study in ("ten_views", "relu_vs_tanh"):
+    save(draw(store.read_plan(study, "cifar10_jpeg", False), store), Path(sys.argv[1]), study)
+"""
+SETTINGS = """
+text.usetex: True
+font.size: 23
+axes.facecolor: black
+savefig.transparent: True
+savefig.bbox: tight
+axes.titlelocation: right
+svg.fonttype: path
+lines.linewidth: 9
+"""
+
+
+def drawn(folder: Path, **variables: str) -> dict[str, bytes]:
+    """Return figures of the evidence, drawn by a process with some variables."""
+    folder.mkdir()
+    subprocess.run(
+        [sys.executable, "-c", DRAW, str(folder)],
+        env=os.environ | variables, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_figures_are_drawn_in_our_style_alone(tmp_path: Path) -> None:
+    """Whatever a person has set for figures of their own; LaTeX need not be there."""
+    (tmp_path / "matplotlibrc").write_text(SETTINGS)
+
+    plain = drawn(tmp_path / "plain")
+    settings = drawn(tmp_path / "settings", MATPLOTLIBRC=str(tmp_path / "matplotlibrc"))
+    notebook = drawn(tmp_path / "notebook", MPLBACKEND="module://matplotlib_inline.backend_inline")
+
+    assert len(plain) == 4
+    assert settings == plain
+    assert notebook == plain
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=["cp1252", "ascii", "the C locale"],
+)
+def test_commands_end_where_letters_are_few(tmp_path: Path, variables: dict[str, str]) -> None:
+    """As redirected on Windows, and in bare containers: what cannot be written is stood for."""
+    filled(tmp_path / "results", 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
+    code = (
+        "from reports.cli import main; from reports.terminal import sparkline; "
+        "main.callback(); print(sparkline([0.0, 0.5, 1.0])); main()"
+    )
+    environment = os.environ | variables
+    for command in ("studies", "report"):
+        options = ["--results", str(tmp_path / "results")]
+        done = subprocess.run(
+            [sys.executable, "-c", code, command, *options],
+            env=environment, capture_output=True, check=False,
+        )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+        first = done.stdout.split(b"\n")[0].strip()
+        assert len(first) >= 3
+        assert set(first) <= set(b"_.:-=+*#")
+
+
+def test_letters_are_stood_for_by_the_nearest() -> None:
+    """Bars by marks of about their height, accents by none, and what has no letter by a mark."""
+    assert "".join(map(_in_ascii, "▁█é…世")) == "_#e...?"
