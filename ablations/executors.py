@@ -130,7 +130,12 @@ class LocalWorkers:
         if not worker.ready:
             self._deaths += 1
             if self._deaths >= MOST_DEATHS:
-                raise WorkerError(f"a worker ended before it could train (exit code {code})")
+                if isinstance(job, TimeStep) or not any(one.ready for one in self._workers):
+                    raise WorkerError(f"a worker ended before it could train (exit code {code})")
+                # Others train: there may be memory for these alone, and its run becomes theirs.
+                self._workers.remove(worker)
+                worker.pipe.close()
+                return
         if worker.ready and job is not None:
             name = _name(job)
             self._deaths_of[name] = self._deaths_of.get(name, 0) + 1

@@ -139,6 +139,31 @@ def test_where_none_can_start_the_study_ends(place: Place, monkeypatch: pytest.M
     workers.close()
 
 
+def test_others_go_on_where_one_cannot_be_replaced(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be memory for one of two: it takes over what the other was at."""
+    workers = LocalWorkers(2, place)
+    until(workers, Probe)
+    until(workers, Probe)
+    runs = [run_of(tiny()).but(seed=seed) for seed in (0, 1)]
+    monkeypatch.setattr(executors, "_serve", end_at_once)
+    for run in runs:
+        workers.submit(run)
+    kill(workers)
+
+    first = until(workers, (Finished, Failed))
+    end = time.monotonic() + LONG
+    while workers.count == 2 and time.monotonic() < end:
+        list(workers.events(timeout=1.0))
+
+    assert first == Finished(runs[1])
+    assert (workers.count, workers.idle, workers.running) == (1, 1, [])
+    workers.submit(runs[0])
+    assert until(workers, (Finished, Failed)) == Finished(runs[0])
+    workers.close()
+
+
 ORPHAN = """
 import sys
 from pathlib import Path
