@@ -26,6 +26,7 @@ from alexnet.data.downloads import fetch
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.order import Fetching, Order
 from alexnet.data.preparation import prepare
+from alexnet.data.stored import read_manifest
 
 CLASSES = ["airplane", "automobile"]
 COMMIT = "c" * 40
@@ -237,8 +238,7 @@ def test_every_lossless_source_of_cifar10_is_the_same_dataset(
     *before, download = prepare(Order("cifar10", "official", tmp_path / "download"))
     *_, by_hand = prepare(Order("cifar10", archive, tmp_path / "by_hand"))
     assert from_hub(hub, tmp_path).returncode == 0
-    text = (tmp_path / "data" / "cifar10" / "manifest.json").read_text()
-    parquet = Manifest.model_validate_json(text)
+    parquet = read_manifest("cifar10", tmp_path / "data")
 
     assert isinstance(download, Manifest)
     assert isinstance(by_hand, Manifest)

@@ -273,6 +273,7 @@ def worked(
 ) -> tuple[Record, Path]:
     """Return the record of a run on a dataset, and its folder."""
     monkeypatch.setattr("ablations.worker.load", lambda name, folder: data)
+    monkeypatch.setattr("ablations.worker.read_manifest", lambda name, folder: data.manifest)
     bench = Workbench(Place(results, results, "cpu", 1, "a test"))
     run = Run(config=config, seed=seed, dataset=REF, precision="float32")
     return bench.execute(run, lambda epoch: None), bench.store.folder(run)
