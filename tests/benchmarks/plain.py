@@ -45,6 +45,13 @@ def tutorial() -> nn.Module:
     )  # fmt: skip
 
 
+def map_norm(images: Tensor) -> Tensor:
+    """Return cuda-convnet's norm within maps of size 5, by pooling the squares."""
+    values = images.float()
+    energy = functional.avg_pool2d(values.square(), 5, stride=1, padding=2, divisor_override=1)
+    return (values * (1 + 4e-5 * energy).pow(-0.75)).to(images.dtype)
+
+
 def unshared(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return a convolution of 3 by 3 with weights of its own at every place, by unfold."""
     patches = functional.unfold(images, 3, padding=1).permute(2, 0, 1)

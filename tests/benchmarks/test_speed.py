@@ -18,7 +18,7 @@ from steps import CORES, as_it_comes, as_workers_do, batch, our_step
 from torch import Tensor, nn
 
 from ablations.studies import find_study
-from alexnet.norms import local_response_norm
+from alexnet.norms import local_response_norm, map_response_norm
 from alexnet.presets import preset
 from alexnet.unshared import unshared_convolution
 from reports.comparison import compare
@@ -66,6 +66,15 @@ def test_large_training_step(benchmark: BenchmarkFixture, name: str, how: str) -
         run = our_step(preset(name), precision if how == "ours, auto" else "float32")
 
     benchmark.pedantic(run, rounds=4, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("name", ["paper", "source_2012"])
+def test_step_of_the_2012_code_beside_the_papers(benchmark: BenchmarkFixture, name: str) -> None:
+    """All cores: the code has a norm within maps after conv2 besides."""
+    benchmark.group = "training step, the paper's text and its code"
+    precision = as_workers_do(CORES)
+
+    benchmark.pedantic(our_step(preset(name), precision), rounds=4, warmup_rounds=1)
 
 
 PEAK = """
@@ -147,6 +156,30 @@ def test_response_norm(benchmark: BenchmarkFixture, how: str, busy: int) -> None
     benchmark.pedantic(both, rounds=12, warmup_rounds=3)
 
 
+@pytest.mark.parametrize("how", ["ours", "PyTorch's pooling"])
+def test_norm_within_maps(benchmark: BenchmarkFixture, how: str) -> None:
+    """All cores, bfloat16, forward and backward on (128, 256, 27, 27), conv2's of the 2012 code."""
+    as_it_comes(CORES)
+    benchmark.group = "norm within maps, forward and backward"
+    stream = torch.Generator().manual_seed(0)
+    images, above = (
+        (50 * torch.randn(128, 256, 27, 27, generator=stream))
+        .bfloat16()
+        .contiguous(memory_format=torch.channels_last)
+        for _ in range(2)
+    )
+
+    def both() -> None:
+        seen = images.detach().requires_grad_()
+        if how == "ours":
+            out = map_response_norm(seen, 5, 4e-5, 0.75, 1.0)
+        else:
+            out = plain.map_norm(seen)
+        out.backward(above)
+
+    benchmark.pedantic(both, rounds=8, warmup_rounds=2)
+
+
 @pytest.mark.parametrize("how", ["ours", "PyTorch's unfold"])
 def test_unshared_convolution(benchmark: BenchmarkFixture, how: str) -> None:
     """One thread, forward and backward on (128, 64, 6, 6): local3 of cuda-convnet's networks."""
@@ -184,6 +217,24 @@ def test_nothing_to_do(benchmark: BenchmarkFixture, what: str, tmp_path: Path) -
 
     benchmark.pedantic(
         lambda: subprocess.run([sys.executable, "-c", code], check=True), rounds=3, warmup_rounds=1
+    )
+
+
+@pytest.mark.parametrize("what", ["--help", "studies", "nothing to do", "import torch"])
+def test_start_of_a_command(benchmark: BenchmarkFixture, what: str, tmp_path: Path) -> None:
+    """From the shell to the last line, of commands that train nothing."""
+    benchmark.group = "commands that train nothing"
+    command = [sys.executable, "-c", "import sys; from reports.cli import main; main()"]
+    options = {"--help": ["--help"], "studies": ["studies", "--results", str(tmp_path)]}
+    if what == "nothing to do":
+        options[what] = [
+            "ablate", "--study", "relu_vs_tanh", "--smoke", "--results", str(tmp_path)
+        ]  # fmt: skip
+        subprocess.run([*command, *options[what]], check=True, capture_output=True)
+    whole = [*command[:2], "import torch"] if what not in options else [*command, *options[what]]
+
+    benchmark.pedantic(
+        lambda: subprocess.run(whole, check=True, capture_output=True), rounds=5, warmup_rounds=1
     )
 
 
