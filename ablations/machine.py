@@ -60,7 +60,7 @@ def provenance(command: str) -> Provenance:
     """Return the provenance of what is being made now."""
     commit, clean = checkout()
     return Provenance(
-        at=datetime.now(UTC).replace(microsecond=0),
+        at=datetime.now(UTC),  # to the microsecond: a run is older than a plan, or not
         versions=versions(),
         commit=commit,
         clean=clean,
