@@ -1,16 +1,17 @@
 """A study's figure in its results folder, drawn anew when what it shows has changed."""
 
 import hashlib
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from ablations.machine import SOURCES
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data.digests import file_digest
 from alexnet.values import canonical
 from reports.comparison import find_records
 
-PACKAGES = ("alexnet", "ablations", "reports")
 SHOWN = "Shown"
 """The name under which a PNG says what it was drawn of."""
 
@@ -52,18 +53,18 @@ def _what_is_shown(plan: Plan, store: Store) -> str | None:
     ]
     if not records:
         return None
-    root = Path(__file__).parent.parent
-    modules = sorted(path for package in PACKAGES for path in (root / package).rglob("*.py"))
-    code = [file_digest(module) for module in modules]
-    told = [
-        canonical(plan.model_dump(mode="json")),
-        version("matplotlib"),
-        version("seaborn"),
-        *code,
-    ]
+    told = [canonical(plan.model_dump(mode="json")), *_code()]
     for record in records:
         told += [record.run.id, canonical(record.model_dump(mode="json", exclude={"run"}))]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+@cache
+def _code() -> tuple[str, ...]:
+    """Return what draws: the versions of libraries, and the digests of our modules."""
+    root = Path(__file__).parent.parent
+    modules = sorted(path for package in SOURCES for path in (root / package).rglob("*.py"))
+    return (*map(version, ("matplotlib", "seaborn")), *map(file_digest, modules))
 
 
 def _shown_by(path: Path) -> str | None:

@@ -140,6 +140,7 @@ def test_the_layout_is_said_in_words() -> None:
             ["train/cat.0.jpg", "test/1.jpg"],
             r"test and train in the source are parts",
         ),
+        (["pred/a/1.jpg", "test/2.jpg"], r"pred and test in the source are parts"),
         (["Train/cat.0.jpg", "pred/1.jpg"], r"Train/cat\.0\.jpg lies in no folder of a class"),
         ([f"fold{n}/a/{n}.jpg" for n in range(5)], r"fold0, fold1, fold2 and 2 more .* are folds"),
         (["fold1/1.jpg", "fold2/2.jpg"], r"fold1 and fold2 in the source are folds"),

@@ -86,7 +86,7 @@ def test_other_words_are_drawn(kept: Kept) -> None:
 def test_other_code_draws_anew(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an update of what draws, or of a module of this package."""
     plan, store, path = kept
-    monkeypatch.setattr(study_figure, "version", lambda name: "another")
+    monkeypatch.setattr(study_figure, "_code", lambda: ("another",))
 
     keep_figure(plan, store)
 

@@ -145,7 +145,8 @@ def _finished(order: Order, found: Inventory, fit: Fit, members: Sequence[Member
     plan = shards(members, fit, order.place)
     classes = tuple(sorted({member.label.name for member in members}))
     numbers = {name: number for number, name in enumerate(classes)}
-    files = {shard.name: done.file for shard in plan if (done := finished(shard))}
+    written = {shard.name: done for shard in plan if (done := finished(shard))}
+    files = {name: done.file for name, done in written.items()}
     total = Sums.none(fit.size, fit.size)
     labels: dict[Part, list[int]] = defaultdict(list)
     for shard in plan:
@@ -165,7 +166,7 @@ def _finished(order: Order, found: Inventory, fit: Fit, members: Sequence[Member
     for name in (*(f"{part}_labels.npy" for part in PARTS), "statistics.npz"):
         files[name] = file_digest(order.place.arrays / name)
     manifest = _manifest(order, found, fit, members, measured)
-    flat = sorted(path for shard in plan if (done := finished(shard)) for path in done.flat)
+    flat = sorted(path for done in written.values() for path in done.flat)
     relabelled = _relabelled(members)
     examples = {"relabelled": relabelled[:EXAMPLES], "flat": flat[:EXAMPLES]}
     manifest = manifest.but(
@@ -180,12 +181,13 @@ def _relabelled(members: Sequence[Member]) -> list[str]:
     """Return every image of which an exact copy has another class, and that copy, as a sentence."""
     first: dict[str, Member] = {}
     other: dict[str, Member] = {}  # the first of another class than the first
-    for member in sorted(members, key=lambda one: one.file.path):
+    by_path = sorted(members, key=lambda one: one.file.path)
+    for member in by_path:
         before = first.setdefault(member.label.digest, member)
         if before.label.name != member.label.name:
             other.setdefault(member.label.digest, member)
     pairs = []
-    for member in sorted(members, key=lambda one: one.file.path):
+    for member in by_path:
         digest = member.label.digest
         if digest in other:
             one = first[digest]

@@ -153,7 +153,7 @@ def _in_parts(
     labelled = {
         roles[name] for name, placed in within.items() if any(one.folders for one in placed)
     }
-    if not labelled:
+    if not labelled & {"train", "test"}:
         _refuse_loose(within, source)
     parts: dict[Literal["train", "test"], list[_Placed]] = {"train": [], "test": []}
     without = 0
