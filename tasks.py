@@ -130,6 +130,45 @@ def report(
 
 @task(
     auto_shortflags=False,
+    iterable=["run"],
+    help={
+        "results": "folder of plans and records (default: results, else the evidence that ships)",
+        "run": "first digits of a run's id; may be given several times",
+        "sample": "so many runs, drawn at random (default: the shortest of three networks)",
+        "workers": "processes (default: one per core)",
+        "device": "auto (as recorded), cpu, cuda or cuda:N",
+        "time_limit": "stop cleanly after so long, such as 5m",
+        "dry_run": "say what would be done, and do nothing",
+        "data_dir": "folder of prepared datasets",
+    },
+)
+def verify(
+    c: Context,
+    results: str | None = None,
+    run: Sequence[str] | None = None,
+    sample: str | None = None,
+    workers: str | None = None,
+    device: str | None = None,
+    time_limit: str | None = None,
+    dry_run: bool = False,
+    data_dir: str | None = None,
+) -> None:
+    """Train recorded runs again, and say whether they come to the same."""
+    call(
+        "verify",
+        results=results,
+        run=run,
+        sample=sample,
+        workers=workers,
+        device=device,
+        time_limit=time_limit,
+        dry_run=dry_run,
+        data_dir=data_dir,
+    )
+
+
+@task(
+    auto_shortflags=False,
     iterable=["before", "after"],
     help={
         "before": "a results folder or report.json; several folders are read as one",

@@ -36,6 +36,11 @@ class Pool(Store):
         if again:
             self._problem(f"{_runs(len(again))} in more than one folder: the first one's is shown")
 
+    @property
+    def folders(self) -> list[Path]:
+        """The results folders that are read."""
+        return [store.results for store in self.stores]
+
     def folder(self, run: Run) -> Path:
         """Return the folder of a run, in the results folder whose record is believed."""
         return self._holders.get(run.id, self.stores[0]).folder(run)

@@ -117,6 +117,11 @@ class Store:
         self._is_read = False
 
     @property
+    def folders(self) -> list[Path]:
+        """The results folders that are read."""
+        return [self.results]
+
+    @property
     def problems(self) -> list[str]:
         """What cannot be read or trusted in this folder, a sentence each."""
         self._read_all()

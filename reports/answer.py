@@ -1,4 +1,4 @@
-"""The front of a report: one sentence, one of counts, four facts, and what would change our mind.
+"""The front of a report: one sentence, one of counts, facts, and what would change our mind.
 
 Written from plans and records by rule; no adjective that no number carries.
 """
@@ -13,6 +13,7 @@ from reports.deviations import Deviation, deviations
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
 from reports.ledger import Row, State, surprise
 from reports.sections import Nearness, Section, real
+from reports.verification import Verified, summary, where_and_when
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -146,12 +147,17 @@ def minds(section: Section, effect: Effect, in_force: Sequence[Deviation]) -> tu
     return tuple(lines)
 
 
-def facts(found: Sequence[Section], waiting: Sequence[Section] = ()) -> tuple[Fact, ...]:
-    """Return when it was registered, how many runs, how rates were chosen, and who made them.
+def facts(
+    found: Sequence[Section],
+    waiting: Sequence[Section] = (),
+    verified: Sequence[Verified] = (),
+) -> tuple[Fact, ...]:
+    """Return when it was registered, how many runs, how rates were chosen, and what was verified.
 
     Args:
         found: Studies that have runs.
         waiting: Studies that were registered because they share some, and have not been asked for.
+        verified: Runs that somebody has trained again.
     """
     studies = [section for section in real(found) if section.comparison.done]
     if not studies:
@@ -163,6 +169,7 @@ def facts(found: Sequence[Section], waiting: Sequence[Section] = ()) -> tuple[Fa
             ("runs", _counted_runs(studies)),
             ("tuned alike", _tuned(studies)),
             ("on the clock", f"{_clock(studies)} of training and evaluation"),
+            ("verified", f"{summary(verified)}; {where_and_when(verified)}" if verified else ""),
             (
                 "registered, no rate chosen",
                 ", ".join(sorted(s.plan.definition.study for s in waiting)),

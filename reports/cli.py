@@ -241,6 +241,28 @@ def _opened(folders: Sequence[Path]) -> "Store":
     return store
 
 
+@main.command()
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of plans and records (default: results, else the evidence that ships).",
+)
+@click.option("--run", "runs", multiple=True, help="First digits of a run's id; several times.")
+@click.option("--sample", type=click.IntRange(1), help="So many runs, drawn at random.")
+@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
+@click.option("--device", default="auto", help="auto (as recorded), cpu, cuda or cuda:N.")
+@click.option("--time-limit", callback=_seconds, help="Stop cleanly after so long, such as 5m.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@data_option
+@refusing
+def verify(**options: Any) -> int:
+    """Train recorded runs again, and say whether they come to the same, to the bit or nearly."""
+    from reports.verify import VerifyRequest, run
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return run(VerifyRequest(**options), _console())
+
+
 @main.command(
     options_metavar="[OPTIONS] [BEFORE AFTER]",
     context_settings={"allow_extra_args": True},  # BEFORE and AFTER

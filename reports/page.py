@@ -39,6 +39,7 @@ from reports.tables import (
     write_tables,
 )
 from reports.tuning_figure import draw_tuning
+from reports.verification import read_verified
 
 MANY = 20
 """Studies of which each has a picture of how its rates were chosen; of more, a table alone."""
@@ -78,18 +79,20 @@ def gather(store: Store, study: str | None = None) -> Report:
     if study is not None:
         asked_for = [s for s in (*everything, *waiting) if s.plan.definition.study == study]
     inside = shown_runs(asked_for, store)  # may find files that are damaged
+    verified, differing = read_verified(store)
+    apart = strangers(store, [section.plan for section in (*everything, *waiting)])
     return Report(
         sections=asked_for,
         everything=everything,
         claims=claims,
         front=answer(everything, claims),
-        facts=facts(everything, waiting),
+        facts=facts(everything, waiting, verified),
         forest=forest(everything),
         deviations=deviations(everything),
         provenance=provenance(store, everything),
         results=paper_tables.results(everything, store),
         inside=inside,
-        problems=[*store.problems, *strangers(store, [s.plan for s in (*everything, *waiting)])],
+        problems=[*store.problems, *apart, *differing],
     )
 
 
