@@ -143,7 +143,7 @@ class LocalWorkers:
                 if isinstance(job, TimeStep):
                     raise WorkerError(f"workers ended while they timed a step (exit code {code})")
                 how = "were killed, perhaps for memory" if code == -9 else f"ended ({code})"
-                again = "it goes on from its last epoch next time"
+                again = "it goes on from its last checkpoint next time"
                 yield Failed(job, f"{MOST_DEATHS} workers that trained it {how}; {again}")
                 job = None
         replacement = self._start()
@@ -152,7 +152,7 @@ class LocalWorkers:
         self._workers[self._workers.index(worker)] = replacement
 
     def close(self) -> None:
-        """End all workers now; runs go on from their last epoch when they are taken up again."""
+        """End all workers now; runs go on from their last checkpoints when asked for again."""
         for worker in self._workers:
             worker.process.terminate()
         deadline = time.monotonic() + 5

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.checkpoint import Checkpoint, CheckpointError
+from ablations.checkpoint import Checkpoint, CheckpointError, Pace
 from ablations.machine import Fingerprint, processor, provenance, variables
 from ablations.messages import Place, Timed, TimeStep, WorkerError
 from ablations.record import Record, Seconds
@@ -135,10 +135,13 @@ class Workbench:
         curve, interruptions = self._take_up(run, network, optimizer)
         status, measures, trained = "finished", None, start
         kept: dict[str, bytes] = {}
+        pace = Pace(_size(network, optimizer))
         try:
             for epoch in fit(network, optimizer, data, config, run.seed, run.precision, curve):
                 curve.append(epoch)
-                self._checkpoint(run, network, optimizer, curve, interruptions)
+                if pace.is_due:
+                    with pace.writing():
+                        self._checkpoint(run, network, optimizer, curve, interruptions)
                 tell(epoch)
             trained = time.perf_counter()
             near = Neighbourhood.of(network, data, config, run.precision)
@@ -232,6 +235,12 @@ def _scores(scores: Scores, labels: Tensor) -> bytes:
 def _examples(near: Neighbourhood, data: Dataset, config: Config) -> bytes:
     tensors = _tensors(examples(near, data).tensors())
     return save(tensors, metadata=about(data.manifest, config))
+
+
+def _size(network: AlexNet, optimizer: Optimizer) -> int:
+    """Return the bytes of all tensors of a checkpoint."""
+    state = network.state_dict() | optimizer.state()
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
 def _tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from reports.exit_codes import INTERRUPTED, TIME_LIMIT
 from reports.terminal import say
 from reports.words import clock
 
-STOPPED = "only epochs under way are lost; the same command goes on"
+STOPPED = "only what runs did since their last checkpoint is lost; the same command goes on"
 UNITS = {"s": 1, "m": 60, "h": 3600, "": 1}
 WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 LONGEST = 1e8

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from ablations.checkpoint import Pace
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
@@ -43,6 +44,12 @@ def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test tell the CI that runs it of failures that were made up."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def always_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs of this process write one after every epoch, however short."""
+    monkeypatch.setattr(Pace, "is_due", True)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from test_worker import StoppedError, outcome, run_of
 
-from ablations.checkpoint import Checkpoint, CheckpointError
+from ablations.checkpoint import Checkpoint, CheckpointError, Pace
 from ablations.messages import Place
 from ablations.worker import Workbench
 from alexnet.data.manifest import default_data_dir
@@ -128,6 +128,7 @@ DAMAGES = [flip, cut, folder_instead, *([pipe_instead] if hasattr(os, "mkfifo") 
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.usefixtures("always_checkpoint")
 def test_a_run_with_a_damaged_checkpoint_is_trained_anew(
     tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
@@ -155,3 +156,36 @@ def test_a_run_with_a_damaged_checkpoint_is_trained_anew(
     assert left == set()  # the run is finished: nothing needs it any more
     reason = json.loads((here / "failure-1.json").read_text())["reason"]
     assert "it is kept as checkpoint-set-aside-1.safetensors, the run starts anew" in reason
+
+
+@pytest.mark.parametrize("epoch", [0.001, 0.02, 1.0, 60.0])
+@pytest.mark.parametrize("cost", [0.002, 0.3, 1.2])
+def test_checkpoints_take_three_percent_at_most(epoch: float, cost: float) -> None:
+    """Of 2,000 epochs of any length, on disks of any speed; and as many as that allows."""
+    now = 0.0
+    pace = Pace(int((cost - 0.005) * 200e6) if cost > 0.005 else 0, clock=lambda: now)
+    spent, training, since, longest = 0.0, 0.0, 0.0, 0.0
+    for _ in range(2000):
+        now, training, since = now + epoch, training + epoch, since + epoch
+        longest = max(longest, since)
+        if pace.is_due:
+            with pace.writing():
+                now, spent, since = now + cost, spent + cost, 0.0
+
+    assert spent <= 0.0304 * training
+    assert longest <= max(epoch, 33 * max(cost, 0.005)) + epoch  # so much an interruption costs
+
+
+def test_a_disk_that_turns_slow_gets_fewer_checkpoints() -> None:
+    """The last one's cost decides when the next is due."""
+    now = 0.0
+    pace = Pace(0, clock=lambda: now)
+    now = 1.0
+    assert pace.is_due
+    with pace.writing():
+        now = 3.0
+
+    now = 3.0 + 65.9
+    assert not pace.is_due
+    now = 3.0 + 66.1
+    assert pace.is_due

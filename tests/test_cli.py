@@ -234,7 +234,7 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path, how: signal.Signals) -
     rest = process.communicate()[0]
 
     assert process.returncode == 130, rest
-    assert "only epochs under way are lost" in rest
+    assert "only what runs did since their last checkpoint is lost" in rest
     assert "Traceback" not in rest
 
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 WORKFLOW = (ROOT / ".github" / "workflows" / "ablations.yml").read_text()
 CALL = re.compile(
-    r"(?:invoke|alexnet-ablations) (?:ablate|report|verify|compare|prepare|presets|datasets)[^`\n&|#]*"
+    r"(?:invoke|alexnet-ablations) "
+    r"(?:ablate|report|verify|results|compare|prepare|presets|datasets)[^`\n&|#]*"
 )
 COMMANDS = sorted(set(CALL.findall(README + WORKFLOW)))
 

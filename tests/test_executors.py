@@ -26,7 +26,7 @@ from ablations.messages import (
     WorkerError,
 )
 from ablations.run import Run
-from ablations.store import BusyError, Store
+from ablations.store import CHECKPOINT, BusyError, Store
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 
@@ -90,11 +90,13 @@ def test_one_that_dies_while_it_starts_idles_or_times_is_replaced(workers: Local
 
 
 def test_a_run_whose_worker_dies_goes_on_with_another(workers: LocalWorkers, place: Place) -> None:
-    """From its last epoch, in the same call."""
-    run = run_of(tiny())
+    """From its last checkpoint, in the same call."""
+    run = run_of(tiny()).but(config={"training": {"epochs": 60}})
+    checkpoint = Store(place.results).folder(run) / CHECKPOINT
     until(workers, Probe)
     workers.submit(run)
-    until(workers, Progressed)
+    while not checkpoint.exists():
+        until(workers, Progressed)
     kill(workers)
 
     done = until(workers, (Finished, Failed))

@@ -165,6 +165,7 @@ def test_a_script_needs_no_guard_and_starts_no_process(study: str, tuned: Path) 
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.usefixtures("always_checkpoint")
 def test_interrupted_it_goes_on_with_the_same_call(
     study: str,
     by_workers: Store,

@@ -56,6 +56,7 @@ def outcome(run: Run, results: Path, stop_after: int | None) -> tuple[Record, Pa
     ],
     ids=["momentum", "adam", "plateau"],
 )
+@pytest.mark.usefixtures("always_checkpoint")
 def test_a_stopped_run_ends_with_the_same_bits(change: dict[str, object], tmp_path: Path) -> None:
     """Velocities, moments and what a plateau has seen are all in the checkpoint."""
     run = run_of(tiny().but(training=change))
