@@ -169,6 +169,19 @@ def verify(
 
 @task(
     auto_shortflags=False,
+    help={
+        "results": "folder of plans and records (default: results)",
+        "prune": "delete what nothing needs, after asking",
+        "yes": "with --prune: do not ask",
+    },
+)
+def results(c: Context, results: str | None = None, prune: bool = False, yes: bool = False) -> None:
+    """List what is in a results folder and what it weighs."""
+    call("results", results=results, prune=prune, yes=yes)
+
+
+@task(
+    auto_shortflags=False,
     iterable=["before", "after"],
     help={
         "before": "a results folder or report.json; several folders are read as one",

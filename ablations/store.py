@@ -1,23 +1,23 @@
 """The results folder: plans, records and what belongs to them; files alone hold the truth."""
 
 import contextlib
-import errno
 import itertools
 import json
 import os
 import platform
-import secrets
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from ablations.plan import Plan, PlanError, plan_name
 from ablations.record import Record, RecordError
 from ablations.run import Run
 from alexnet.data.digests import file_digest
+from alexnet.durable import temporary_name, write_atomically, write_once
+from alexnet.locks import locked
 from alexnet.sealed import SealError, read_bytes, refuse_irregular
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -32,77 +32,6 @@ class StoreError(ValueError):
 
 class BusyError(Exception):
     """Another process holds the lock of a run; the message says which, as far as that is known."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that all who look see the old one or the whole new one, after a crash too."""
-    with _written_beside(path, content) as beside:
-        beside.replace(path)
-
-
-def write_once(path: Path, content: bytes) -> bool:
-    """Write a file where there is none, so that one of several who try at a time succeeds.
-
-    On several machines too, whose locks may not reach each other: a second name for a file is
-    given once.
-
-    Returns:
-        Whether it is this one; False if there is a file, which stays as it is.
-    """
-    with _written_beside(path, content) as beside:
-        try:
-            os.link(beside, path)
-        except FileExistsError:
-            return False
-        except OSError as error:
-            if error.errno not in NO_LINKS:
-                raise
-            try:
-                path.open("xb").close()
-            except FileExistsError:
-                return False
-            beside.replace(path)
-    return True
-
-
-NO_LINKS = (
-    errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK,
-    errno.EINVAL,
-)  # fmt: skip
-"""What file systems without a second name for a file say, such as FAT."""
-NO_FSYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
-"""What file systems say that cannot write a folder through to the disk, such as network ones."""
-
-
-def is_temporary(path: Path) -> bool:
-    """Return whether a file is one that was being written, which a kill may leave."""
-    return path.name.startswith(".") and path.is_file()
-
-
-@contextlib.contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
-    """Write content to the disk beside a file; afterwards write their folder through, too."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Several processes may write the same file, on several machines that share a folder.
-    who = f"{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
-    beside = path.with_name(f".{path.name}.{who}")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        yield beside
-    finally:
-        beside.unlink(missing_ok=True)
-    if os.name == "posix":  # the name itself, too, must survive a crash
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        except OSError as error:
-            if error.errno not in NO_FSYNC:
-                raise
-        finally:
-            os.close(folder)
 
 
 class Store:
@@ -165,7 +94,7 @@ class Store:
             StoreError: With the system's reason.
         """
         try:
-            probe = self.results / f".writable-{secrets.token_hex(4)}"
+            probe = self.results / temporary_name("writable")
             write_atomically(probe, b"")
             probe.unlink(missing_ok=True)
         except OSError as error:
@@ -267,9 +196,19 @@ class Store:
         """
         folder = self.folder(run)
         folder.mkdir(parents=True, exist_ok=True)
+        with self.lock_folder(folder):
+            yield
+
+    @contextlib.contextmanager
+    def lock_folder(self, folder: Path) -> Iterator[None]:
+        """Hold the run whose folder it is.
+
+        Raises:
+            BusyError: If another process holds it, with what is known of it.
+        """
         holder = folder / "holder"
         try:
-            with FileLock(folder / "lock", timeout=0):
+            with locked(folder / "lock", wait=False):
                 since = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
                 holder.write_text(
                     f"process {os.getpid()} on {platform.node()} since {since}\n", encoding="utf-8"
@@ -305,7 +244,7 @@ class Store:
         """
         path = self.results / "plans" / f"{plan.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f".{path.name}.lock")):
+        with locked(path.with_name(f".{path.name}.lock")):
             if not path.exists() and write_once(path, plan.to_json().encode()):
                 return
             for _ in range(20):  # where there are no links, it is empty for a moment

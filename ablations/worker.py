@@ -14,13 +14,14 @@ from ablations.machine import Fingerprint, processor, provenance, variables
 from ablations.messages import Place, Timed, TimeStep, WorkerError
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
-from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store, write_atomically
+from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store
 from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
+from alexnet.durable import write_atomically
 from alexnet.evaluation import Neighbourhood, Scores, evaluate
 from alexnet.examples import about, examples, shows_anything
 from alexnet.model import AlexNet, build

@@ -86,7 +86,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
             say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
     if not request.dry_run:
-        store.ensure_writable()
+        narration.open_for_writing(console, store)
     threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
     workers = _workers(request, console, threads)
     try:

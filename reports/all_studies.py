@@ -18,7 +18,7 @@ from reports import effort, words
 from reports.comparison import compare
 from reports.evidence import EVIDENCE
 from reports.exit_codes import FAILED
-from reports.narration import averaged, say_what_can_be_shown, train_again
+from reports.narration import averaged, open_for_writing, say_what_can_be_shown, train_again
 from reports.request import (
     PRACTICE,
     Request,
@@ -49,7 +49,7 @@ def run_all(request: Request, console: Console) -> int:
     if len(threads) > 1:
         raise DatasetError(f"studies on {manifest.name} differ in threads; run them one by one")
     if not request.dry_run:
-        store.ensure_writable()
+        open_for_writing(console, store)
     place = _place(request, plans, studies, manifest)
     count = worker_count(request, console, place.threads)
     workers = LocalWorkers(count, place)

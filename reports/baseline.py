@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ablations.machine import Fingerprint
 from ablations.record import Record
-from ablations.store import write_atomically
 from alexnet.config import EDITION, Frozen, Precision, later
+from alexnet.durable import write_atomically
 from alexnet.sealed import SealError, read_sealed, seal_of
 from reports.request import RequestError
 from reports.smoke_runs import Smoked

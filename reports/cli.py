@@ -242,6 +242,20 @@ def _opened(folders: Sequence[Path]) -> "Store":
 
 
 @main.command()
+@click.option("--prune", is_flag=True, help="Delete what nothing needs, after asking.")
+@click.option("--yes", is_flag=True, help="With --prune: do not ask.")
+@results_option
+@refusing
+def results(results: Path, prune: bool, yes: bool) -> int:
+    """List what is in a results folder and what it weighs; delete what nothing needs."""
+    from reports.results import run
+
+    if yes and not prune:
+        raise Refused("--yes answers what --prune asks; use both")
+    return run(results, _console(), prune, yes)
+
+
+@main.command()
 @click.option(
     "--results",
     type=click.Path(path_type=Path, file_okay=False),

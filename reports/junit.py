@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ablations.store import write_atomically
+from alexnet.durable import write_atomically
 from reports.outcomes import MOVED, Outcome
 
 FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")

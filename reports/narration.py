@@ -9,13 +9,15 @@ from rich.console import Console
 
 from ablations.bases import PRACTICE_IMAGES
 from ablations.ensembles import with_ensembles, without_scores
+from ablations.leftovers import sweep
 from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.registration import threads_of
 from ablations.store import Store
 from ablations.study import ALPHA, NEEDED, Study
 from alexnet.data.catalogue import describe
-from alexnet.data.manifest import Manifest
+from alexnet.data.manifest import Manifest, in_words
+from alexnet.locks import LEASE, has_locks
 from reports import statistics, words
 from reports.announcement import own_experiment, own_time
 from reports.comparison import Comparison, compare, tuning_spread
@@ -27,6 +29,26 @@ from reports.spread import spread_table
 from reports.study_figure import keep_figure
 from reports.tables import arms_table, contrasts_table, needs_contrasts
 from reports.terminal import say
+
+
+def open_for_writing(console: Console, store: Store) -> None:
+    """Make sure that a results folder can be written; delete what kills have left in it.
+
+    Raises:
+        StoreError: If it cannot be.
+    """
+    store.ensure_writable()
+    if not has_locks(store.results):
+        say(
+            console,
+            "no locks",
+            f"the file system of {store.results} has none; runs are shared out by leases, and one "
+            f"whose owner gives no sign of life for {LEASE:.0f} s is taken over",
+        )
+    if swept := sweep(store):
+        freed = in_words(sum(entry.size for entry in swept))
+        several = "file" if len(swept) == 1 else "files"
+        say(console, "swept", f"{len(swept)} {several} that a kill had left, {freed}")
 
 
 def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -> None:

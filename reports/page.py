@@ -10,8 +10,9 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ablations.pool import strangers
-from ablations.store import Store, write_atomically
+from ablations.store import Store
 from alexnet.data.catalogue import called
+from alexnet.durable import write_atomically
 from reports import captions, document, paper_tables, words
 from reports.answer import Answer, Fact, answer, facts
 from reports.deviations import Deviation, deviations

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ablations.store import write_atomically
+from alexnet.durable import write_atomically
 
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "alexnet-ablations",  # equal records, equal bytes

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablations.store import Store, write_atomically
+from ablations.store import Store
 from alexnet.data.catalogue import called
+from alexnet.durable import write_atomically
 from reports.answer import Answer, answer
 from reports.comparison import Comparison
 from reports.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect

@@ -19,10 +19,11 @@ from ablations.record import Record
 from ablations.registration import define
 from ablations.run import Run
 from ablations.runner import work_off
-from ablations.store import Store, StoreError, is_temporary
+from ablations.store import Store, StoreError
 from alexnet.config import Precision
 from alexnet.data.generated import GENERATED
 from alexnet.data.stored import read_manifest
+from alexnet.durable import is_temporary
 from reports.all_studies import shown
 from reports.request import Request, ready, worker_count
 

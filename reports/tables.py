@@ -8,9 +8,10 @@ from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.run import SHORT
-from ablations.store import Store, write_atomically
+from ablations.store import Store
 from ablations.study import Metric
 from ablations.tuning import Trial, held_out
+from alexnet.durable import write_atomically
 from alexnet.progress import gave_up
 from reports.comparison import Comparison
 from reports.words import (

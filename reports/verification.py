@@ -13,14 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from filelock import FileLock
 from pydantic import Field
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
 from ablations.run import SHORT
-from ablations.store import Store, write_atomically
+from ablations.store import Store
 from alexnet.config import Frozen
+from alexnet.durable import write_atomically
+from alexnet.locks import locked
 from alexnet.progress import running_curve, time_to
 from alexnet.sealed import SealError, read_sealed, sealed
 from reports.statistics import prediction_limits
@@ -342,7 +343,7 @@ def keep(results: Path, found: Verified) -> None:
         OSError: If it cannot be written.
     """
     path = results / FILE
-    with FileLock(path.with_name(f".{FILE}.lock")):
+    with locked(path.with_name(f".{FILE}.lock")):
         try:
             before = _read(path).verified
         except SealError:

@@ -28,8 +28,8 @@ def test_every_command_in_the_readme_and_the_workflow_exists(command: str) -> No
     """Tasks, options and values; chained tasks too."""
     words = command.split()[1:]
     current: click.Command | None = None
-    for word in words:
-        if word in main.commands:
+    for before, word in zip(["", *words], words, strict=False):
+        if word in main.commands and not before.startswith("--"):
             current = main.commands[word]
         elif word.startswith("--"):
             assert current is not None

@@ -11,10 +11,11 @@ from plans import MANIFEST, STUDY, chosen, in_setting, plan_of, resealed
 from ablations.plan import Plan, PlanError
 from ablations.registration import define, refuse_difference
 from ablations.runner import remaining
-from ablations.store import Store, write_atomically
+from ablations.store import Store
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.tuning import Choice, Trial
 from alexnet.data.catalogue import CATALOGUE
+from alexnet.durable import write_atomically
 from alexnet.values import canonical
 from reports.caveats import since
 from reports.comparison import compare

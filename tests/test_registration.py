@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import stat
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,7 +13,7 @@ from plans import chosen, filled, plan_of, resealed
 
 from ablations import store as module
 from ablations.plan import Plan, PlanError
-from ablations.store import Store, write_once
+from ablations.store import Store
 from ablations.unsealed import UNSEALED
 from alexnet.sealed import seal_of
 from reports.evidence import EVIDENCE
@@ -207,7 +206,7 @@ def test_of_several_at_the_same_moment_one_wins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     """Where locks do not reach, as on other machines: each of the others is told."""
-    monkeypatch.setattr(module, "FileLock", lambda path: nullcontext())
+    monkeypatch.setattr(module, "locked", lambda path: nullcontext())
     if not links:
 
         def none(*names: Path) -> None:
@@ -240,34 +239,3 @@ def test_of_several_at_the_same_moment_one_wins(
         assert Plan.read(folder / "plans" / NAME) == plans[winner]
         left = {path.name for path in (folder / "plans").iterdir()}
         assert left == {NAME}
-
-
-def test_what_is_written_once_stays(tmp_path: Path) -> None:
-    """The second is told, and leaves nothing."""
-    path = tmp_path / "folder" / "file"
-
-    assert write_once(path, b"first")
-    assert not write_once(path, b"second")
-
-    assert path.read_bytes() == b"first"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_file_system_that_cannot_write_folders_through_is_no_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some network file systems answer EINVAL; any other answer is an error."""
-    real = module.os.fsync
-
-    def fsync(descriptor: int, code: int) -> None:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(code, "as the system says")
-        real(descriptor)
-
-    monkeypatch.setattr(module.os, "fsync", lambda fd: fsync(fd, errno.EINVAL))
-    module.write_atomically(tmp_path / "file", b"content")
-    assert (tmp_path / "file").read_bytes() == b"content"
-
-    monkeypatch.setattr(module.os, "fsync", lambda fd: fsync(fd, errno.EIO))
-    with pytest.raises(OSError, match="as the system says"):
-        module.write_atomically(tmp_path / "file", b"other")

@@ -1,9 +1,7 @@
 """Records that can be trusted, and a folder that survives people and crashes."""
 
-import errno
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +12,7 @@ from conftest import record_of, run_of
 
 from ablations.record import Record, RecordError
 from ablations.run import Run
-from ablations.store import BusyError, Store, StoreError, write_atomically
+from ablations.store import BusyError, Store, StoreError
 from alexnet.presets import tiny
 from alexnet.values import canonical
 
@@ -150,24 +148,6 @@ def test_a_held_run_is_busy_and_free_when_its_owner_dies(results: Path) -> None:
 
     with Store(results).lock(run):
         pass
-
-
-def test_a_full_disk_leaves_the_old_file_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And no half-written one beside it."""
-    path = tmp_path / "file"
-    write_atomically(path, b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(path, b"new")
-
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, NamedTuple, cast
 
 from alexnet.data.manifest import DatasetError
+from alexnet.durable import replacing
 
 DEEPEST = 8  # folders, within which a tar in a tar may lie
 LARGEST = 256 * 2**20
@@ -180,9 +181,8 @@ def plain_tar(source: Path, work: Path) -> Path:
 def _copy(stream: IO[bytes], target: Path) -> None:
     beside = target.with_suffix(".part")
     try:
-        with beside.open("wb") as file:
+        with replacing(target, beside) as file:
             shutil.copyfileobj(stream, file, 2**22)
-        beside.rename(target)
     except OSError:
         beside.unlink(missing_ok=True)  # it may have filled the disk
         raise

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from alexnet.data import downloads, sources
 from alexnet.data.assembly import assembled
@@ -21,6 +21,7 @@ from alexnet.data.order import Event, Fetching, Found, Note, Order, Progress
 from alexnet.data.pool import Pool
 from alexnet.data.published import Inventory
 from alexnet.data.stored import MisplacedError, damaged, stored
+from alexnet.locks import locked
 
 FEW = 500  # images, for which further processes are not worth their start
 THROWN = Note("new start", "unfinished work on another source, or another form, was thrown away")
@@ -50,7 +51,7 @@ def prepare(order: Order) -> Iterator[Event]:
         return
     try:
         order.data_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(order.data_dir / f".{order.name}.lock", timeout=0):
+        with locked(order.data_dir / f".{order.name}.lock", wait=False):
             try:
                 present = yield from _already(order)
                 if present is None:

@@ -20,6 +20,7 @@ from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError, Fit, Part
 from alexnet.data.statistics import Pixels, Sums
 from alexnet.data.work import Place
+from alexnet.durable import replacing, write_atomically
 from alexnet.sealed import read_sealed, sealed
 
 SHARD = 128 * 2**20  # bytes
@@ -124,7 +125,7 @@ def write(shard: Shard) -> Written:
     flat: list[str] = []
     sums, digest = Sums.none(size, size), hashlib.sha256(_header(len(shard.members), size))
     block = np.empty((BLOCK, size, size, 3), np.uint8)
-    with beside.open("wb") as file:
+    with replacing(shard.path, beside) as file:
         file.write(_header(len(shard.members), size))
         for members in batched(shard.members, BLOCK):
             filled = 0
@@ -146,15 +147,12 @@ def write(shard: Shard) -> Written:
         if left_out:
             file.seek(0)
             file.write(_header(len(kept), size))
-    written = Written(
-        key_of(kept), file_digest(beside) if left_out else digest.hexdigest(), left_out, flat
-    )
-    if shard.part == "train":
-        np.savez(shard.sums, **sums._asdict())
-    beside.rename(shard.path)
-    note = shard.note.with_suffix(".json.part")
-    note.write_text(json.dumps(sealed(written._asdict())), encoding="utf-8")
-    note.rename(shard.note)
+        if shard.part == "train":
+            with replacing(shard.sums, shard.sums.with_suffix(".part")) as beside_sums:
+                np.savez(beside_sums, **sums._asdict())
+    bits = file_digest(shard.path) if left_out else digest.hexdigest()
+    written = Written(key_of(kept), bits, left_out, flat)
+    write_atomically(shard.note, json.dumps(sealed(written._asdict())).encode())
     return written
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from alexnet.data.files import File
 from alexnet.data.published import Published
+from alexnet.durable import replacing, write_atomically
 from alexnet.sealed import SealError, read_sealed, sealed
 
 
@@ -60,9 +61,7 @@ def gathered(images: Callable[[Found], Iterator[Row]], spool: Path) -> Gathered:
             for label, file in zip(labels, files, strict=True)
         ]
         content = {"titles": found.titles, "unlabelled": found.unlabelled, "rows": rows}
-        beside = index.with_suffix(".part")
-        beside.write_text(json.dumps(sealed(content)), encoding="utf-8")
-        beside.replace(index)
+        write_atomically(index, json.dumps(sealed(content)).encode())
         known = read_sealed(index)
     published = [_published(fields, spool) for fields in known["rows"]]
     return Gathered(published, known["titles"], known["unlabelled"])
@@ -83,12 +82,11 @@ def packed(images: Iterator[tuple[str, bytes, tuple[int, ...] | None]], spool: P
     bytes and, where these are raw pixels, their shape.
     """
     files, beside = [], spool.with_suffix(".part")
-    with beside.open("wb") as file:
+    with replacing(spool, beside) as file:
         for path, content, shape in images:
             start = file.tell()
             file.write(content)
             files.append(File(path, str(spool), start, len(content), shape=shape))
-    beside.rename(spool)
     return files
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alexnet.data.manifest import DatasetError, Manifest, in_words
+from alexnet.durable import sync_all, sync_folder
 from alexnet.sealed import parsed, read_bytes
 
 MARK = "source.txt"
@@ -124,11 +125,13 @@ class Place:
         for path in self.arrays.iterdir():
             if path.name not in manifest.files and path.name != "manifest.json":
                 path.unlink()
+        sync_all(self.arrays)
         replaced = self.work / "replaced"
         shutil.rmtree(replaced, ignore_errors=True)
         if self.target.exists():
             self.target.rename(replaced)
         self.arrays.rename(self.target)
+        sync_folder(self.data_dir)
         shutil.rmtree(self.work)
 
 
