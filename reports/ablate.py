@@ -48,6 +48,7 @@ def run(request: Request, console: Console) -> int:
     """Do what was asked and say what it comes to; return the exit code."""
     study, manifest = asked(request)
     narration.introduce(console, study, manifest, request.smoke)
+    narration.say_what_is_checked(console, manifest)
     limit = TimeLimit(request.time_limit)
     try:
         with limit:

@@ -18,7 +18,13 @@ from reports import effort, words
 from reports.comparison import compare
 from reports.evidence import EVIDENCE
 from reports.exit_codes import FAILED
-from reports.narration import averaged, open_for_writing, say_what_can_be_shown, train_again
+from reports.narration import (
+    averaged,
+    open_for_writing,
+    say_what_can_be_shown,
+    say_what_is_checked,
+    train_again,
+)
 from reports.request import (
     PRACTICE,
     Request,
@@ -38,6 +44,7 @@ def run_all(request: Request, console: Console) -> int:
     if request.dataset == "paper":
         raise DatasetError("the paper's own images differ from study to study; name a dataset")
     manifest = read_manifest(request.dataset or PRACTICE, request.data_dir)
+    say_what_is_checked(console, manifest)
     studies = list(shown(manifest, console))
     store = Store(request.results)
     plans = {

@@ -17,6 +17,7 @@ from ablations.store import Store
 from ablations.study import ALPHA, NEEDED, Study
 from alexnet.data.catalogue import describe
 from alexnet.data.manifest import Manifest, in_words
+from alexnet.data.stored import CHECKED, at_start
 from alexnet.locks import LEASE, has_locks
 from reports import statistics, words
 from reports.announcement import own_experiment, own_time
@@ -49,6 +50,19 @@ def open_for_writing(console: Console, store: Store) -> None:
         freed = in_words(sum(entry.size for entry in swept))
         several = "file" if len(swept) == 1 else "files"
         say(console, "swept", f"{len(swept)} {several} that a kill had left, {freed}")
+
+
+def say_what_is_checked(console: Console, manifest: Manifest) -> None:
+    """Say how a dataset is checked that is too large to be digested at every start."""
+    if manifest.bytes > CHECKED:
+        total = len(manifest.files)
+        some = len(at_start(manifest))
+        say(
+            console,
+            "images",
+            f"{in_words(manifest.bytes)}: the sizes of {total} files are checked, and the digests "
+            f"of {some}, others at each start; of all:  invoke prepare --dataset {manifest.name}",
+        )
 
 
 def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -> None:

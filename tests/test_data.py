@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from alexnet.data.catalogue import CATALOGUE, Description
 from alexnet.data.digests import Label, dataset_digest, digest_of, held_out
 from alexnet.data.images import load
-from alexnet.data.manifest import DatasetError, default_data_dir, folder_of
+from alexnet.data.manifest import DatasetError, Manifest, default_data_dir, folder_of
+from alexnet.data.order import Order
+from alexnet.data.preparation import prepare
 from alexnet.data.statistics import Sums, statistics
-from alexnet.data.stored import read_manifest
+from alexnet.data.stored import at_start, read_manifest
 
 
 def test_the_embedded_images_are_stratified() -> None:
@@ -139,3 +142,50 @@ def test_a_manifest_of_an_older_version_says_so(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(DatasetError, match="is cut short or not JSON; prepare cifar10 again"):
         read_manifest("cifar10", tmp_path)
+
+
+@pytest.fixture
+def several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
+    """Return a set of 40 images in eight or more files, which is too large to be digested whole."""
+    monkeypatch.setattr("alexnet.data.shards.SHARD", 4 * 3 * 16 * 16)
+    monkeypatch.setattr("alexnet.data.stored.CHECKED", 0)
+    monkeypatch.setattr("alexnet.data.stored.SAMPLED", 2 * 4 * 3 * 16 * 16)
+    chance = np.random.default_rng(0)
+    for number in range(40):
+        path = tmp_path / "source" / ("cat", "dog")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(chance.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    *_, manifest = prepare(Order("pets", tmp_path / "source", tmp_path / "data", workers=1))
+    assert isinstance(manifest, Manifest)
+    return manifest
+
+
+def test_of_a_large_set_some_files_are_digested_at_each_start(several_shards: Manifest) -> None:
+    """Labels and statistics always; of the images others each time, and all in the end."""
+    starts = [set(at_start(several_shards)) for _ in range(300)]
+    shards = {name for name in several_shards.files if "_images" in name}
+
+    assert len(shards) >= 8
+    assert all(several_shards.files.keys() - shards <= names for names in starts)
+    assert {len(names & shards) for names in starts} <= {1, 2}
+    assert set().union(*starts) == several_shards.files.keys()
+
+
+def test_damage_to_a_large_set_is_found(several_shards: Manifest, tmp_path: Path) -> None:
+    """A file that was cut at once; one flipped bit when its shard is drawn."""
+    folder = tmp_path / "data" / "pets"
+    shard = folder / several_shards.shards("train")[0]
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    said = []
+    for _ in range(100):
+        try:
+            load("pets", tmp_path / "data")
+        except DatasetError as error:
+            said.append(str(error))
+    assert 2 < len(said) < 90  # of eight or more, one or two are drawn
+    assert set(said) == {f"{shard} is damaged or missing; prepare pets again"}
+
+    shard.write_bytes(whole[:-1])
+    with pytest.raises(DatasetError, match="is damaged"):
+        load("pets", tmp_path / "data")

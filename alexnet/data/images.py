@@ -1,6 +1,7 @@
 """Prepared images as tensors."""
 
 import copy
+import itertools
 import math
 import mmap
 import warnings
@@ -16,14 +17,12 @@ from torch import Tensor
 from alexnet.data import generated
 from alexnet.data.manifest import IN_PACKAGE, PARTS, DatasetError, Manifest, Part, folder_of
 from alexnet.data.statistics import GREY, Statistics, statistics
-from alexnet.data.stored import damaged, read_manifest
+from alexnet.data.stored import at_start, damaged, read_manifest
 
 RESIDENT = 2**30
 """Bytes of a dataset's images up to which they are read into memory; larger sets are mapped, so
 that the system keeps as much of them as it has room for, once for all processes."""
 MOVED = 1024  # images at a time, on their way to a GPU
-CHECKED = 2**32
-"""Bytes of a dataset up to which every start digests it; larger ones are checked by `prepare`."""
 
 
 class Mapped(NamedTuple):
@@ -247,8 +246,9 @@ def load(name: str, data_dir: Path) -> Dataset:
     """Read a dataset: into memory if it is small, mapped if it is large.
 
     Raises:
-        DatasetError: If it is not prepared here, or a file is missing or was changed since. A
-            dataset too large to be digested at every start is only seen to be there.
+        DatasetError: If it is not prepared here, or a file is missing or was changed since. Of a
+            dataset too large to be digested at every start, every file is looked at for its size,
+            and some for their digests, others each time.
     """
     manifest, folder = read_manifest(name, data_dir), folder_of(name, data_dir)
     if name == generated.GENERATED:
@@ -269,10 +269,11 @@ def _dataset(manifest: Manifest, parts: Sequence[Images], measured: Statistics) 
 
 def _refuse_damage(manifest: Manifest, folder: Path) -> None:
     paths = [folder / name for name in manifest.files]
-    bad = (path for path in paths if not path.exists())
-    if manifest.bytes <= CHECKED:
-        bad = (folder / name for name, wrong in damaged(manifest, folder) if wrong)
-    if path := next(bad, None):
+    missing = (path for path in paths if not path.exists())
+    changed = (
+        folder / name for name, wrong in damaged(manifest, folder, at_start(manifest)) if wrong
+    )
+    if path := next(itertools.chain(missing, changed), None):
         raise DatasetError(f"{path} is damaged or missing; prepare {manifest.name} again")
 
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alexnet.data import generated
@@ -11,6 +12,7 @@ from alexnet.data.digests import file_digest
 from alexnet.data.manifest import (
     IN_PACKAGE,
     OWN_NAME,
+    PARTS,
     SCHEMA,
     DatasetError,
     Manifest,
@@ -113,11 +115,33 @@ def _folders(data_dir: Path) -> list[str]:
     return sorted(folder.name for folder in folders)
 
 
-def damaged(manifest: Manifest, folder: Path) -> Iterator[tuple[str, bool]]:
-    """Check every file of a dataset; yield its name and whether it is missing or changed."""
-    for name, digest in manifest.files.items():
+CHECKED = 2**32
+"""Bytes of a dataset up to which every start digests all of it, in two to ten seconds."""
+SAMPLED = 2**28
+"""Bytes that are digested of a larger one."""
+
+
+def at_start(manifest: Manifest) -> list[str]:
+    """Return the files of a dataset that are digested before it is trained on.
+
+    All of them; of a large one all that is not images, and shards drawn anew each time, so that
+    what a disk has damaged is found sooner or later, and by many starts soon.
+    """
+    shards = [name for part in PARTS for name in manifest.shards(part)]
+    if manifest.bytes <= CHECKED:
+        return list(manifest.files)
+    several = max(1, len(shards) * SAMPLED // manifest.bytes)
+    others = [name for name in manifest.files if name not in shards]
+    return others + random.SystemRandom().sample(shards, several)
+
+
+def damaged(
+    manifest: Manifest, folder: Path, names: Sequence[str] | None = None
+) -> Iterator[tuple[str, bool]]:
+    """Check files of a dataset, or all; yield each name and whether it is missing or changed."""
+    for name in manifest.files if names is None else names:
         path = folder / name
-        yield name, not path.is_file() or file_digest(path) != digest
+        yield name, not path.is_file() or file_digest(path) != manifest.files[name]
 
 
 def bytes_on_disk(manifest: Manifest, data_dir: Path) -> int:
