@@ -12,7 +12,7 @@ from rich.text import Text
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download, describe, suitable_base
 from alexnet.data.downloads import HUB
-from alexnet.data.manifest import IN_PACKAGE, DatasetError, Manifest, folder_of, in_words
+from alexnet.data.manifest import HOMELESS, IN_PACKAGE, DatasetError, Manifest, folder_of, in_words
 from alexnet.data.order import Fetching, Found, Note, Order, Progress
 from alexnet.data.preparation import prepare
 from alexnet.data.shards import FLAT
@@ -46,7 +46,9 @@ def catalogue(console: Console, data_dir: Path) -> None:
         table.add_row(own.name, own.title, f"{own.images:,}", str(own.size), _here(own, data_dir))
     lines = (
         *misplaced(data_dir),
-        f"prepared ones lie in {data_dir}",
+        "prepared ones lie where --data-dir says"
+        if data_dir == HOMELESS
+        else f"prepared ones lie in {data_dir}",
         "one of them, and how it gets here:  invoke datasets --name cifar10",
         "images of your own, a folder per class:  invoke prepare --dataset NAME --source PATH",
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_cli import call
 
 from alexnet.data.catalogue import CATALOGUE, Description
 from alexnet.data.digests import Label, dataset_digest, digest_of, held_out
@@ -189,3 +190,29 @@ def test_damage_to_a_large_set_is_found(several_shards: Manifest, tmp_path: Path
     shard.write_bytes(whole[:-1])
     with pytest.raises(DatasetError, match="is damaged"):
         load("pets", tmp_path / "data")
+
+
+def test_who_has_no_home_folder_is_asked_for_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As ``docker run --user 12345`` has none; the images that ship need none."""
+    for name in ("HOME", "ALEXNET_DATA", "XDG_DATA_HOME", "USERPROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(*_: object, **__: object) -> None:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_data_path", nobody)
+    folder = default_data_dir()
+
+    assert read_manifest("fashion_mini", folder).name == "fashion_mini"
+    assert len(load("fashion_mini", folder).train) == 10_000
+    assert "prepared ones lie where --data-dir says" in call("datasets")[1]
+    for command in (
+        ["ablate", "--study", "relu_vs_tanh", "--dataset", "cifar10"],
+        ["prepare", "--dataset", "cifar10"],
+        ["prepare", "--dataset", "pets", "--source", tmp_path],
+    ):
+        code, output = call(*command)
+        assert (code, "with --data-dir PATH, or in the variable" in output) == (2, True), output
+    assert not folder.parent.is_dir()

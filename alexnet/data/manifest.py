@@ -133,10 +133,34 @@ class Manifest(Frozen):
         return sorted(name for name in self.files if name.startswith(f"{part}_images"))
 
 
+HOMELESS = Path(os.devnull) / "no home folder"
+"""In place of a data folder for who has no home folder, as in many containers."""
+
+
 def default_data_dir() -> Path:
-    """Return ``ALEXNET_DATA`` if set, else this user's folder for data of programs."""
-    chosen = os.environ.get("ALEXNET_DATA")
-    return Path(chosen) if chosen else platformdirs.user_data_path("alexnet-ablations")
+    """Return ``ALEXNET_DATA`` if set, else this user's folder for data of programs.
+
+    It is ``HOMELESS`` for who has no home folder: what ships needs none.
+    """
+    if chosen := os.environ.get("ALEXNET_DATA"):
+        return Path(chosen).expanduser()
+    try:
+        return platformdirs.user_data_path("alexnet-ablations")
+    except RuntimeError:  # neither HOME nor an entry in the list of users
+        return HOMELESS
+
+
+def refuse_homeless(data_dir: Path) -> None:
+    """Refuse to look for datasets, or to put one, where there is no folder for them.
+
+    Raises:
+        DatasetError: With the way out.
+    """
+    if data_dir == HOMELESS:
+        raise DatasetError(
+            "this user has no home folder, where prepared datasets would lie: name another folder "
+            "with --data-dir PATH, or in the variable ALEXNET_DATA"
+        )
 
 
 def folder_of(name: str, data_dir: Path) -> Path:

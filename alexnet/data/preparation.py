@@ -16,7 +16,14 @@ from filelock import Timeout
 from alexnet.data import downloads, sources
 from alexnet.data.assembly import assembled
 from alexnet.data.catalogue import Download
-from alexnet.data.manifest import IN_PACKAGE, DatasetError, Fit, Manifest, folder_of
+from alexnet.data.manifest import (
+    IN_PACKAGE,
+    DatasetError,
+    Fit,
+    Manifest,
+    folder_of,
+    refuse_homeless,
+)
 from alexnet.data.order import Event, Fetching, Found, Note, Order, Progress
 from alexnet.data.pool import Pool
 from alexnet.data.published import Inventory
@@ -43,6 +50,7 @@ def prepare(order: Order) -> Iterator[Event]:
             raise DatasetError(f"{order.name} is damaged in the package; install it again")
         yield embedded
         return
+    refuse_homeless(order.data_dir)
     order.place.refuse_foreign()
     if not order.place.target.exists():
         sources.chosen(order)  # nothing is written if there is none

@@ -17,6 +17,7 @@ from alexnet.data.manifest import (
     DatasetError,
     Manifest,
     folder_of,
+    refuse_homeless,
 )
 from alexnet.names import suggestion
 from alexnet.sealed import SealError, parsed, read_bytes, unsealed
@@ -39,6 +40,7 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
         return generated.manifest()
     if manifest := stored(name, data_dir):
         return manifest
+    refuse_homeless(data_dir)
     if name not in CATALOGUE:
         names = [*CATALOGUE, *(own.name for own in all_stored(data_dir))]
         raise DatasetError(
