@@ -36,6 +36,8 @@ KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each l
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for results that repeat there
 
 
+UNGUARDED = 97
+"""Exit code of a worker that would start workers before it is one itself."""
 MOST_DEATHS = 3
 """Of workers that never became ready, one after another, or of workers at the same job."""
 
@@ -52,7 +54,13 @@ class LocalWorkers:
     """Spawned processes on this machine, each doing one job at a time."""
 
     def __init__(self, count: int, place: Place) -> None:
-        """Start them; each says `Probe` when it is ready."""
+        """Start them; each says `Probe` when it is ready.
+
+        In a worker that is itself only starting, because it runs the script that started it, it
+        ends that worker.
+        """
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise SystemExit(UNGUARDED)
         self._place = place
         self._deaths = 0  # of workers that never became ready, since one last did
         self._deaths_of: dict[str, int] = {}  # by job
@@ -127,6 +135,11 @@ class LocalWorkers:
     def _died(self, worker: _Worker) -> Iterator[Event]:
         worker.process.join(5)
         code, job = worker.process.exitcode, worker.job
+        if code == UNGUARDED:
+            raise WorkerError(
+                "workers run the script that starts them from its top, so that its calls have to "
+                'be below the line  if __name__ == "__main__":  or be given workers=0'
+            )
         if not worker.ready:
             self._deaths += 1
             if self._deaths >= MOST_DEATHS:

@@ -105,13 +105,6 @@ def variables() -> tuple[str, ...]:
     )
 
 
-def cores() -> int:
-    """Return the processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def processor() -> str:
     """Return the name of the processor, as the system gives it."""
     info = Path("/proc/cpuinfo")

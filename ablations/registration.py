@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ablations.machine import cores
 from ablations.plan import About, Definition, PlanError
 from ablations.run import DatasetRef
 from ablations.study import Base, Study
 from alexnet.config import Config, Drops, Precision
+from alexnet.cores import cores
 from alexnet.data.manifest import Manifest
 
 LONGEST = 40

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import click
 
+from alexnet.paths import expanded
 from reports.encoding import plain_where_needed
 from reports.exit_codes import BAD_INPUT, CHANGED, INTERRUPTED
 
@@ -24,6 +25,18 @@ class Refused(click.ClickException):
     """Bad input: one sentence, exit code 2."""
 
     exit_code = BAD_INPUT
+
+
+class Place(click.Path):
+    """A path, in which ~ is the home folder also where no shell has seen to that."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take what `click.Path` takes, and return `pathlib.Path`."""
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; ~ stays where there is no home folder."""
+        return super().convert(expanded(value), param, ctx)
 
 
 P = ParamSpec("P")
@@ -88,20 +101,20 @@ def _default_data_dir() -> Path:
 
 results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     default=Path("results"),
     help="Folder of plans and records.",
 )
 several_results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     multiple=True,
     default=(Path("results"),),
     help="Folder of plans and records; given several times, all are read as one.",
 )
 data_option = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     default=_default_data_dir,
     help="Folder of prepared datasets (default: ALEXNET_DATA, else the user's data folder).",
 )
@@ -138,14 +151,14 @@ def main() -> None:
 @click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
 @click.option(
     "--baseline",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="With --study all --smoke: hold every arm's losses against this file, or 'shipped'.",
 )
 @click.option("--update-baseline", is_flag=True, help="Make the baseline anew, with --reason.")
 @click.option("--reason", help="Why the baseline is made anew; it is kept in the file.")
 @click.option(
     "--junit",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="With --study all --smoke: write a JUnit file, one case an arm.",
 )
 @click.option(
@@ -187,7 +200,7 @@ def ablate(
 @click.option("--study", help="Only this study.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     help="Folder to write to (default: report, in the results folder).",
 )
 @click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
@@ -258,7 +271,7 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 @main.command()
 @click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Place(file_okay=False),
     help="Folder of plans and records (default: results, else the evidence that ships).",
 )
 @click.option("--run", "runs", multiple=True, help="First digits of a run's id; several times.")
@@ -283,13 +296,13 @@ def verify(**options: Any) -> int:
 )
 @click.option(
     "--before",
-    type=click.Path(path_type=Path),
+    type=Place(),
     multiple=True,
     help="A results folder or report.json; given several times, folders are read as one.",
 )
 @click.option(
     "--after",
-    type=click.Path(path_type=Path),
+    type=Place(),
     multiple=True,
     help="The same, of what may have changed.",
 )
@@ -414,7 +427,7 @@ def studies(name: str | None, results: Path) -> int:
 def _source(context: click.Context, parameter: click.Parameter, value: str | None) -> object:
     if value in ("hub", "official") and not Path(value).exists():
         return value
-    return Path(value) if value else None
+    return expanded(value) if value else None
 
 
 @main.command()

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from ablations.machine import cores
 from ablations.plan import Timing
 from ablations.registration import threads_of
 from ablations.run import TUNING_SEEDS
@@ -11,6 +10,7 @@ from ablations.store import Store
 from ablations.study import Study
 from ablations.tuning import rates_tried
 from alexnet.config import Config
+from alexnet.cores import cores
 from alexnet.cost import size_of
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.values import canonical

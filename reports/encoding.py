@@ -20,8 +20,10 @@ def plain_where_needed() -> None:
     """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None and "utf" not in (stream.encoding or "").lower():
-            reconfigure(errors="plain")
+        if reconfigure is not None:
+            # Names of files may be bytes that are no letters of any encoding.
+            utf = "utf" in (stream.encoding or "").lower()
+            reconfigure(errors="backslashreplace" if utf else "plain")
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

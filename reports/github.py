@@ -31,8 +31,13 @@ def tell(console: Console, outcomes: Sequence[Outcome], headline: str, why: str)
         for line in error_lines(wrong, f"{headline} {why}".strip()):
             console.print(line, soft_wrap=True, markup=False)
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(path).open("a", encoding="utf-8") as file:
-            file.write(summary(wrong, headline, why))
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(summary(wrong, headline, why))
+        except OSError as error:  # what the check has found matters more
+            said = f"the summary cannot be written to {path} ({error.strerror})"
+            console.print(f"::warning title=smoke ablations::{_escaped(said)}", soft_wrap=True,
+                          markup=False)  # fmt: skip
 
 
 def error_lines(wrong: Sequence[Outcome], headline: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What `ablate` says: which question it asks, what it could show, and what it comes to."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from rich.console import Console
 from ablations.bases import PRACTICE_IMAGES
 from ablations.ensembles import with_ensembles, without_scores
 from ablations.leftovers import sweep
-from ablations.machine import cores
 from ablations.plan import Plan
 from ablations.registration import threads_of
 from ablations.store import Store
 from ablations.study import ALPHA, NEEDED, Study
+from alexnet.cores import cores
 from alexnet.data.catalogue import describe
 from alexnet.data.manifest import Manifest, in_words
 from alexnet.data.stored import CHECKED, at_start
@@ -220,7 +221,8 @@ def tables(plan: Plan, comparison: Comparison, store: Store) -> list[pd.DataFram
 
 
 def _results(store: Store) -> str:
-    return "" if store.results == Path("results") else f" --results {store.results}"
+    place = shlex.quote(str(store.results))
+    return "" if store.results == Path("results") else f" --results {place}"
 
 
 def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Comparison) -> None:

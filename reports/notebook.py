@@ -18,6 +18,7 @@ from ablations.store import Store, StoreError
 from alexnet.config import Precision
 from alexnet.data.manifest import default_data_dir
 from alexnet.names import suggestion
+from alexnet.paths import expanded
 from reports import words
 from reports.ablate import carry_out
 from reports.comparison import Comparison, compare
@@ -141,14 +142,18 @@ def run_study(
         precision=precision,
         smoke=smoke,
         dry_run=False,
-        results=Path(results),
-        data_dir=default_data_dir() if data_dir is None else Path(data_dir),
+        results=expanded(results),
+        data_dir=default_data_dir() if data_dir is None else expanded(data_dir),
     )
     console = Console(highlight=False, force_terminal=False, force_jupyter=False)  # plain lines
     try:
         done = carry_out(request, console, *asked(request))
     except KeyboardInterrupt:
-        say(console, "stopped", "only the epoch under way is lost; the same call goes on")
+        say(
+            console,
+            "stopped",
+            "what it did since its last checkpoint is lost; the same call goes on",
+        )
         raise
     keep_figure(done.plan, done.store)
     if done.failures:

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from ablations.bases import suited
 from ablations.in_process import Workers
-from ablations.machine import cores, provenance
+from ablations.machine import provenance
 from ablations.messages import Probe
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook
@@ -21,6 +22,7 @@ from ablations.store import Store
 from ablations.studies import STUDIES, find_study
 from ablations.study import Study
 from alexnet.config import Precision
+from alexnet.cores import cores
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import DatasetError, Manifest
@@ -91,10 +93,10 @@ class Request:
         study = Path(self.study).name if self.study.endswith(".py") else self.study
         seeds = self.seeds if isinstance(self.seeds, int) else None
         given = {"dataset": self.dataset, "seeds": seeds, "precision": self.precision}
-        shown = [f"--{k} {v}" for k, v in given.items() if v not in (None, "auto")]
-        return " ".join(["invoke ablate", f"--study {study}", *shown]) + (
-            " --smoke" if self.smoke else ""
-        )
+        options = {name: str(value) for name, value in given.items() if value not in (None, "auto")}
+        words = [part for name, value in options.items() for part in (f"--{name}", value)]
+        smoke = ["--smoke"] if self.smoke else []
+        return shlex.join(["invoke", "ablate", "--study", study, *words, *smoke])
 
 
 def _refuse_seeds(seeds: int | Sequence[int] | None) -> None:

@@ -216,12 +216,15 @@ def settings_apart(recorded: Fingerprint, again: Fingerprint) -> list[str]:
 def _code_apart(recorded: Provenance, again: Provenance) -> list[str]:
     """Return whether other code trained a run; within an edition it may round otherwise."""
     old, new = (_code(made) for made in (recorded, again))
-    return [] if old == new and recorded.commit and recorded.clean else [f"code {new} for {old}"]
+    if old != new:
+        return [f"code of {new} for {old}"]
+    known = recorded.commit is not None and recorded.clean
+    return [] if known else ["code that may be other, which is no commit's"]
 
 
 def _code(made: Provenance) -> str:
     if made.commit is None:
-        return "of an installed copy"
+        return "an installed copy"
     return made.commit + ("" if made.clean else " with changes")
 
 

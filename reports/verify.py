@@ -10,7 +10,6 @@ from pathlib import Path
 from rich.console import Console
 
 from ablations.executors import LocalWorkers
-from ablations.machine import cores
 from ablations.messages import Failed, Finished, Place
 from ablations.plan import Plan
 from ablations.record import Record
@@ -18,6 +17,7 @@ from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
 from ablations.store import Store
 from alexnet.config import EDITION
+from alexnet.cores import cores
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
 from reports import words

@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ablations.machine import Fingerprint, cores
+from ablations.machine import Fingerprint
 from alexnet.config import Precision
+from alexnet.cores import cores
 from alexnet.data.manifest import default_data_dir
 from alexnet.data.pool import environment
 from reports.baseline import Baseline, Losses, differences, losses_of

@@ -298,6 +298,23 @@ def test_github_gets_error_lines_and_a_summary(
     assert "none that agrees has it" in (tmp_path / "summary.md").read_text()
 
 
+def test_a_summary_that_cannot_be_written_loses_nothing_else(
+    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder lies where it would be; the JUnit file and the exit code say what was found."""
+    moved(baseline, "norm/with", by=1e-6)
+    (tmp_path / "summary.md").mkdir()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    options = ["--baseline", baseline, "--junit", tmp_path / "smoke.xml"]
+
+    code, output = call(*SMOKE, "--results", tmp_path, *options)
+
+    assert code == 3
+    assert "::warning title=smoke ablations::the summary cannot be written to" in output
+    assert len(list(ElementTree.parse(tmp_path / "smoke.xml").getroot().iter("failure"))) == 2
+
+
 def test_the_time_limit_stops_it_cleanly(tmp_path: Path) -> None:
     """What was left out is named; exit code 4."""
     code, output = call(*SMOKE, "--results", tmp_path, "--time-limit", "0.05s")

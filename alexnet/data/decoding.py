@@ -21,6 +21,16 @@ LOSSY = ("JPEG", "MPO", "GIF", "WEBP", "TIFF", "JPEG2000", "AVIF")
 JPEG = b"\xff\xd8\xff"
 
 
+UNREADABLE = {
+    "HEIC": (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"),
+    "AVIF": (b"avif", b"avis"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "SVG": (b"<svg", b"<?xml"),
+    "a PDF": (b"%PDF",),
+}
+"""How formats begin that are images, and that not every Pillow reads."""
+
+
 class UndecodableError(ValueError):
     """A file that shows no image; the message says why, in a few words."""
 
@@ -50,11 +60,24 @@ def decoded(file: File) -> tuple[Image.Image, str]:
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise UndecodableError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels") from error
         except UnidentifiedImageError as error:
-            raise UndecodableError("not an image") from error
+            raise UndecodableError(_unknown(content)) from error
         except Exception as error:  # Pillow's plugins raise all kinds on damaged files
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UndecodableError(f"damaged: {reason}") from error
     return shown, _pixel_digest(shown) if kind in LOSSLESS else digest_of(content)
+
+
+def _unknown(content: bytes) -> str:
+    """Return what a file is that Pillow does not know: an image of a format that it cannot read.
+
+    >>> _unknown(b"    ftypheic" + bytes(8))
+    'HEIC, which Pillow cannot read; save it as JPEG or PNG'
+    """
+    brand = content[8:12] if content[4:8] == b"ftyp" else content[:12]
+    for name, brands in UNREADABLE.items():
+        if brand.startswith(brands):
+            return f"{name}, which Pillow cannot read; save it as JPEG or PNG"
+    return "not an image"
 
 
 def _content(file: File) -> bytes:

@@ -110,7 +110,7 @@ def _begins(source: Path) -> bytes:
         raise DatasetError(f"{source} cannot be read: {error.strerror}") from error
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
     """Return a path in whole characters, which can be written."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
@@ -136,7 +136,7 @@ def _in_folder(source: Path, besides: Path | None) -> tuple[list[File], int]:
             if stat.S_ISDIR(found.st_mode):
                 look(path, above | {here})
             elif stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
-                within = _shown(path.relative_to(source).as_posix())
+                within = shown(path.relative_to(source).as_posix())
                 files.append(File(within, str(path), 0, found.st_size, age=found.st_mtime_ns))
             else:
                 raise DatasetError(f"{path} is a device, pipe or socket; leave it out of {source}")
@@ -248,24 +248,24 @@ def _read_tar(
                 continue
             if not member.isreg():
                 raise DatasetError(
-                    f"{_shown(path)} in {source} is a link or a device; a dataset's tar holds only "
+                    f"{shown(path)} in {source} is a link or a device; a dataset's tar holds only "
                     "files and folders"
                 )
             if member.sparse is not None:
-                raise DatasetError(f"{_shown(path)} in {source} is sparse; pack it again without")
+                raise DatasetError(f"{shown(path)} in {source} is sparse; pack it again without")
             start = window.start + member.offset_data
             if path.endswith(".tar") and not member.name.split("/")[-1].startswith("."):
                 if within.count("/") >= DEEPEST:
-                    raise DatasetError(f"{_shown(path)} in {source} is a tar in too many others")
+                    raise DatasetError(f"{shown(path)} in {source} is a tar in too many others")
                 inner = _Window(file, start, member.size)
                 _read_tar(file, inner, source, path.removesuffix(".tar") + "/", files, folders)
             else:
-                shown = str(PurePosixPath(_shown(path)))
-                files[str(PurePosixPath(path))] = File(shown, str(source), start, member.size)
+                name = str(PurePosixPath(shown(path)))
+                files[str(PurePosixPath(path))] = File(name, str(source), start, member.size)
         # tarfile takes any end for the end; a tar's own is a block of zeros.
         window.seek(tar.offset)
         if window.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            where = f"{_shown(within.rstrip('/'))}.tar in it ends" if within else "it ends"
+            where = f"{shown(within.rstrip('/'))}.tar in it ends" if within else "it ends"
             raise tarfile.ReadError(f"{where} early, or is damaged after {len(files):,} files")
 
 
@@ -273,8 +273,8 @@ def _in_zip(source: Path) -> list[File]:
     files = {}
     for entry in _zip(str(source), _age(str(source))).infolist():
         _refuse_outside(entry.filename, source)
-        path = _shown(entry.filename)
-        if entry.is_dir():
+        path = shown(entry.filename.replace("\\", "/"))  # as some of Windows' programs write
+        if path.endswith("/"):
             continue
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DatasetError(f"{path} in {source} is a link; a dataset's zip holds only files")
@@ -283,8 +283,8 @@ def _in_zip(source: Path) -> list[File]:
             raise DatasetError(f"{path} in {source} is compressed in a rare way; pack it again")
         if entry.flag_bits & 1:
             raise DatasetError(f"{path} in {source} is encrypted; unpack it first")
-        shown = str(PurePosixPath(path))
-        files[shown] = File(shown, str(source), 0, entry.file_size, entry.filename)
+        name = str(PurePosixPath(path))
+        files[name] = File(name, str(source), 0, entry.file_size, entry.filename)
     return list(files.values())
 
 
@@ -292,7 +292,7 @@ def _refuse_outside(path: str, source: Path) -> None:
     pure = PurePosixPath(path.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts:
         raise DatasetError(
-            f"{_shown(path)!r} in {source} points outside of it; such a source is refused"
+            f"{shown(path)!r} in {source} points outside of it; such a source is refused"
         )
 
 

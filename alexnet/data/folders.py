@@ -11,7 +11,14 @@ from typing import Literal, NamedTuple
 
 from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import NO_LABEL, NOT_AN_IMAGE, Inventory, Published, shows_an_image
+from alexnet.data.published import (
+    ARCHIVE,
+    NO_LABEL,
+    Inventory,
+    Published,
+    reason_of,
+    shows_an_image,
+)
 
 ClassFolder = Literal["outer", "inner"]
 """Which of several folders around an image is its class: the first, or that it lies in."""
@@ -70,12 +77,19 @@ def in_folders(
         DatasetError: If images lie in no folder of a class, or it is not plain which are classes.
     """
     set_aside = Counter[str]()
-    images = []
+    images, archives = [], list[str]()
     for file in files:
         if shows_an_image(file):
             images.append(file)
         else:
-            set_aside[NOT_AN_IMAGE] += 1
+            set_aside[reason_of(file)] += 1
+            if reason_of(file) == ARCHIVE:
+                archives.append(file.path)
+    if not images and archives:
+        raise DatasetError(
+            f"{source} holds archives, such as {archives[0]}, and no images; unpack them, each "
+            "into a folder named after its class, or give one of them by --source"
+        )
     if not images:
         raise DatasetError(f"there are no images in {source}")
     depth = _common(images)

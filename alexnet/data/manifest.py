@@ -9,6 +9,7 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, PositiveInt
 
+from alexnet.paths import expanded
 from alexnet.sealed import sealed
 from alexnet.values import Frozen
 
@@ -143,7 +144,7 @@ def default_data_dir() -> Path:
     It is ``HOMELESS`` for who has no home folder: what ships needs none.
     """
     if chosen := os.environ.get("ALEXNET_DATA"):
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     try:
         return platformdirs.user_data_path("alexnet-ablations")
     except RuntimeError:  # neither HOME nor an entry in the list of users

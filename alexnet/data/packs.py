@@ -33,6 +33,8 @@ FASHION_CONTENTS = {  # SHA-256 after decompression, since packagers compress an
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
+IDX = re.compile(r"[-.]idx([13])-ubyte(?:\.gz)?$")
+"""How the names of such files end; some who publish them anew write a dot for the dash."""
 OFFICIAL = {
     "train": "ILSVRC2012_img_train.tar",
     "val": "ILSVRC2012_img_val.tar",
@@ -57,9 +59,9 @@ def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory
     work.mkdir(parents=True, exist_ok=True)
     if OFFICIAL["train"] in names:
         return _official_imagenet(files, work)
-    if any(name.endswith(".parquet") for name in names):
+    if any(name.endswith(".parquet") for name in names) and not parquet.is_beside(files):
         return parquet.read(files, name, source, work)
-    if any("-idx3-ubyte" in name for name in names):
+    if any(IDX.search(name) for name in names):
         return _idx(files, name, source, work)
     if {"data_batch_1", "test_batch"} & names:
         return _cifar10(files, source, work)
@@ -69,9 +71,9 @@ def unpacked(files: list[File], name: str, source: str, work: Path) -> Inventory
 def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
     """Images in train- and t10k-images-idx3-ubyte, plain or .gz, labels in idx1."""
     contents: dict[str, bytes] = {}
-    chosen = only([f for f in files if re.search(r"-idx[13]-ubyte(\.gz)?$", f.path)], source)
+    chosen = only([f for f in files if IDX.search(f.path)], source)
     for file in chosen:
-        stem = file.parts[-1].removesuffix(".gz")
+        stem = IDX.sub(r"-idx\1-ubyte", file.parts[-1])
         content = file.read()
         try:
             content = _inflated(content) if file.path.endswith(".gz") else content

@@ -4,15 +4,15 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import NO_LABEL, NOT_AN_IMAGE, Inventory
+from alexnet.data.published import IMAGE_ENDINGS, NO_LABEL, NOT_AN_IMAGE, Inventory
 from alexnet.data.spool import Found, Row, gathered
 
 PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])")
@@ -54,6 +54,14 @@ def read(files: list[File], dataset: str, source: str, work: Path) -> Inventory:
         aside[NO_LABEL] += found.unlabelled
     has_test = any(image.part == "test" for image in images)
     return Inventory("Parquet", images, +aside, titles, has_test)
+
+
+def is_beside(files: Sequence[File]) -> bool:
+    """Return whether tables only describe images that lie beside them, as ``metadata.parquet``."""
+    tables = [file for file in files if file.path.endswith(".parquet")]
+    return all(file.parts[-1] == "metadata.parquet" for file in tables) and any(
+        PurePosixPath(file.path).suffix.lower() in IMAGE_ENDINGS for file in files
+    )
 
 
 def _rows(table: Table, found: Found) -> Iterator[Row]:

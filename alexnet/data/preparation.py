@@ -6,13 +6,13 @@ kill; the result is the same bytes.
 """
 
 import errno
-import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from filelock import Timeout
 
+from alexnet.cores import cores
 from alexnet.data import downloads, sources
 from alexnet.data.assembly import assembled
 from alexnet.data.catalogue import Download
@@ -176,5 +176,5 @@ def _found(order: Order, found: Inventory) -> Found:
         fit=order.fit,
         needed=max(0, images * size - here),
         free=order.place.free(),
-        workers=min(order.workers or os.cpu_count() or 1, -(-images // FEW)),
+        workers=min(order.workers or cores(), -(-images // FEW)),
     )

@@ -23,6 +23,9 @@ HIDDEN = "hidden"
 NOT_AN_IMAGE = "not an image"
 NO_LABEL = "without a label"
 EMPTY = "an empty folder"
+ARCHIVE = "an archive in it, not looked into"
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+"""Endings; a tar within a tar is read, and so is no archive here."""
 
 
 class Published(NamedTuple):
@@ -46,6 +49,11 @@ class Inventory(NamedTuple):
 def is_hidden(file: File) -> bool:
     """Whether it is one of the files that systems, disks and file servers leave behind."""
     return any(part.startswith(".") or part.lower() in LEFT_BEHIND for part in file.parts)
+
+
+def reason_of(file: File) -> str:
+    """Return why a file that shows no image is left aside."""
+    return ARCHIVE if PurePosixPath(file.path).suffix.lower() in ARCHIVES else NOT_AN_IMAGE
 
 
 def shows_an_image(file: File) -> bool:

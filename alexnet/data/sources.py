@@ -7,7 +7,7 @@ from pathlib import Path
 from alexnet.data import downloads, layouts, packs
 from alexnet.data.catalogue import CATALOGUE, Download
 from alexnet.data.digests import digest_of
-from alexnet.data.files import File, Listing, copied, listing
+from alexnet.data.files import File, Listing, copied, listing, shown
 from alexnet.data.manifest import DatasetError, in_words
 from alexnet.data.order import Event, Note, Order
 from alexnet.data.published import Inventory, is_hidden
@@ -114,4 +114,4 @@ def token(order: Order, source: Path, known: Listing | None) -> str:
     else:
         status = source.stat()
         files = f"{status.st_size} {status.st_mtime_ns}"
-    return f"{source.resolve()} {files}\n{order.form}"
+    return f"{shown(str(source.resolve()))} {files}\n{order.form}"

@@ -1,0 +1,12 @@
+"""Paths as people write them."""
+
+import os
+from pathlib import Path
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path in which ~ is the home folder; as it is where there is none.
+
+    Where no shell has seen to it: after ``--results=``, in variables, in notebooks.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111 pathlib's raises without a home folder
