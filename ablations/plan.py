@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, model_validator
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
@@ -36,7 +36,7 @@ class Definition(Frozen):
     contrasts: tuple[Contrast, ...]
     arms: dict[str, Config]  # at the base's rate, which tuning replaces
     seeds: tuple[int, ...]
-    rates: tuple[float, ...]
+    rates: tuple[PositiveFloat, ...] = Field(min_length=1)
     # The default is the rule of the plans that were registered before they carried their own:
     give_up: GiveUp | None = GiveUp(epoch=1, within=0.05)
     tuning_seeds: tuple[int, ...] = TUNING_SEEDS
@@ -51,6 +51,16 @@ class Definition(Frozen):
     one_by_one: bool = False  # contrast after contrast, not all arms together
     edition: int = EDITION
     smoke: bool = False
+
+    @model_validator(mode="after")
+    def _is_of_its_arms(self) -> Self:
+        known = set(self.arms)
+        named = {arm for contrast in self.contrasts for arm in contrast.arms}
+        for mapping in (self.precisions, self.rates_of, self.seeds_from, self.tuned_as):
+            named |= mapping.keys()
+        if missing := sorted((named | set(self.tuned_as.values())) - known):
+            raise ValueError(f"there is no arm {missing[0]!r}")
+        return self
 
     @property
     def precisions_of(self) -> dict[str, Precision]:
@@ -158,6 +168,13 @@ class Plan(Frozen):
     timings: dict[str, Timing] = Field(default_factory=dict)
     # test errors of averaged networks, group by group, by arm and `EnsembleError.key`:
     ensembles: dict[str, dict[str, tuple[float, ...]]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _adds_to_its_arms(self) -> Self:
+        for mapping in (self.choices, self.timings, self.ensembles):
+            if missing := sorted(mapping.keys() - self.definition.arms.keys()):
+                raise ValueError(f"there is no arm {missing[0]!r}")
+        return self
 
     def to_json(self) -> str:
         """Return the plan as JSON with its own SHA-256, its definition as it was registered."""

@@ -33,6 +33,7 @@ from ablations.metrics import (
 from alexnet.config import LRN, Config, Fraction, Frozen, GiveUp, Precision
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Quality, qualities
+from alexnet.text import CONTROL, IN_NAMES
 
 NAME = r"^[a-z][a-z0-9_]*$"
 """Of a study, by which its files are called."""
@@ -181,6 +182,19 @@ class Study(Frozen):
         """Return the rates that are tried in an arm on a dataset; of a follower, its leader's."""
         leader = self.arms[arm].tuned_as or arm
         return self.arms[leader].rates or self.bases[dataset].rates
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> Self:
+        texts = (self.title, self.section, self.question, self.paper_says, self.leaves_open,
+                 self.we_chose, self.would_change, self.source,
+                 *(contrast.margin_reason for contrast in self.contrasts))  # fmt: skip
+        for text in texts:
+            if CONTROL.search(text or ""):
+                raise ValueError(f"{text!a} has a control character, which no page can show")
+        for name in self.arms:
+            if not name or IN_NAMES.search(name):
+                raise ValueError(f"{name!a} cannot be the name of an arm; use letters that show")
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from pydantic import Field, PositiveFloat
+
 from ablations.metrics import FinalError, Gap, Metric, Outcome, TimeTo, observe
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, Run
@@ -34,9 +36,9 @@ ALIKE = 1.05
 class Trial(Frozen):
     """One rate, tried with every tuning seed."""
 
-    rate: float
+    rate: PositiveFloat
     epochs: int  # the most that its runs were given
-    outcomes: tuple[float, ...]  # by seed; epochs or a fraction
+    outcomes: tuple[float, ...] = Field(min_length=1)  # by seed; epochs or a fraction
     reached: bool  # every seed got a value that is not a bound
     runs: tuple[str, ...]  # ids
 
@@ -49,7 +51,7 @@ class Trial(Frozen):
 class Choice(Frozen):
     """The rate chosen for one arm, with all that it was chosen from."""
 
-    rate: float
+    rate: PositiveFloat
     trials: tuple[Trial, ...]  # none where there was one rate
     none_reached: bool  # no rate got a value; the smallest was taken
     edge: bool  # the best rate is the largest or smallest tried

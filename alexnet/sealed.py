@@ -12,6 +12,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from alexnet.data.digests import digest_of
+from alexnet.text import holds_control
 from alexnet.values import canonical
 
 SEAL = "sha256"
@@ -74,6 +75,8 @@ def parsed(content: bytes) -> dict[str, Any]:
         raise SealError("is cut short or not JSON") from error
     if not isinstance(found, dict):
         raise SealError("is not a JSON object")
+    if holds_control(content, found):
+        raise SealError("holds control characters")
     return found
 
 

@@ -36,7 +36,10 @@ class Place(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; ~ stays where there is no home folder."""
-        return super().convert(expanded(value), param, ctx)
+        try:
+            return super().convert(expanded(value), param, ctx)
+        except ValueError:  # a zero byte, or half a letter
+            self.fail(f"{str(value)!a} is no path", param, ctx)
 
 
 P = ParamSpec("P")

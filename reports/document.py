@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed, unsealed
 from alexnet.values import canonical
 from reports.answer import Answer, Fact
 from reports.comparison import Comparison
@@ -20,7 +21,9 @@ from reports.ledger import Row
 from reports.provenance import Provenance
 from reports.sections import OneRun, Section
 
-SCHEMA = 2
+SCHEMA = 3
+APART = ("digest", "measured", SEAL)
+"""What the digest of a report is not of: itself, what clocks and machines say, the file's seal."""
 
 
 class ReportError(ValueError):
@@ -58,13 +61,13 @@ def document(
 
 def digest(content: dict[str, Any]) -> str:
     """Return the SHA-256, in hex, of a report's content, whatever was measured on clocks."""
-    apart = {name: value for name, value in content.items() if name not in ("digest", "measured")}
+    apart = {name: value for name, value in content.items() if name not in APART}
     return hashlib.sha256(canonical(apart).encode()).hexdigest()
 
 
 def to_json(content: dict[str, Any]) -> str:
     """Return a report as JSON, the same for the same content."""
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
+    return json.dumps(sealed(content), indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -74,16 +77,18 @@ def read(path: Path) -> dict[str, Any]:
         ReportError: If it is not one, of another schema, or was edited.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_bytes())
-        schema, seal = content["schema_version"], content["digest"]
-        seen = digest(content)
-    except (ValueError, KeyError, TypeError) as error:
+        content = parsed(read_bytes(path))
+        schema, _ = content["schema_version"], content["digest"]
+    except (SealError, KeyError) as error:
         raise ReportError(f"{path} is not a report; `invoke report` writes report.json") from error
+    except OSError as error:
+        raise ReportError(f"{path} cannot be read ({error.strerror})") from error
     if schema != SCHEMA:
-        raise ReportError(f"{path} is of schema {schema}, not {SCHEMA}; write it anew")
-    if seal != seen:
-        raise ReportError(f"{path} was edited after it was written; write it anew")
-    return content
+        raise ReportError(f"{path} is of schema {str(schema)[:20]}, not {SCHEMA}; write it anew")
+    try:
+        return unsealed(content)
+    except SealError as error:
+        raise ReportError(f"{path} {error}; write it anew") from error
 
 
 def _claim(row: Row) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A comparison as a table: Markdown, CSV, LaTeX, and rows for the page."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -190,7 +191,9 @@ def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
     flat = table.map(_in_a_line).rename(columns=_in_a_line)
     contents = {
         "md": markdown(table),
-        "csv": table.to_csv(index=False, lineterminator="\n"),
+        "csv": table.map(_no_formula).rename(columns=_no_formula).to_csv(
+            index=False, lineterminator="\n"
+        ),
         "tex": flat.style.hide(axis="index").format(escape="latex").format_index(
             escape="latex", axis="columns"
         ).to_latex(hrules=True),
@@ -219,6 +222,18 @@ def _in_markdown(cell: object) -> str:
 def _in_a_line(cell: object) -> object:
     """Return text without line breaks, which would end a row; anything else as it is."""
     return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
+
+
+FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]|$)")
+
+
+def _no_formula(cell: object) -> object:
+    """Return text as a cell that no spreadsheet computes; numbers and their signs as they are.
+
+    >>> _no_formula("=1+1"), _no_formula("-cmd"), _no_formula("-1.83 [-2.31, -1.35]")
+    ("'=1+1", "'-cmd", '-1.83 [-2.31, -1.35]')
+    """
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def _p(value: float | None) -> str:

@@ -98,3 +98,19 @@ def test_the_package_ships_what_it_reads() -> None:
         if path.is_file() and path.suffix not in (".py", ".pyc", ".svg", ".png", ".md")
     }
     assert others <= shipped
+
+
+def test_the_oldest_releases_are_those_that_the_project_allows() -> None:
+    """`tests/oldest.txt` names each package's lower bound, and no other."""
+    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    bounds = {re.split(r"[>=,<]+", line)[0]: re.split(r"[>=,<]+", line)[1] for line in dependencies}
+    lines = (ROOT / "tests" / "oldest.txt").read_text().splitlines()[1:]
+    oldest = dict(line.split("==") for line in lines)
+
+    def padded(version: str) -> tuple[int, ...]:
+        numbers = tuple(map(int, version.split(".")))
+        return numbers + (0,) * (3 - len(numbers))
+
+    assert {name: padded(v) for name, v in oldest.items()} == {
+        name: padded(v) for name, v in bounds.items()
+    }

@@ -99,7 +99,9 @@ def read_study(path: Path) -> Study:
         raise StudyError(f"there is no file {path}")
     try:
         found = runpy.run_path(str(path), run_name=path.stem).get("STUDY")
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a person's file may raise anything
         raise StudyError(f"{path}, line {_line(error, path)}: {_reason(error)}") from error
     if not isinstance(found, Study):
         what = (
@@ -126,7 +128,8 @@ def _reason(error: BaseException) -> str:
         where = ".".join(map(str, first["loc"]))
         said = first["msg"].removeprefix("Value error, ")
         return f"{error.title}{'.' if where else ''}{where}: {said}"
-    lines = str(
-        getattr(error, "msg", "") or error
-    ).splitlines()  # a SyntaxError's own place is said
+    try:
+        lines = str(getattr(error, "msg", "") or error).splitlines()  # a SyntaxError's own place
+    except Exception:  # of an exception that cannot say what it is
+        lines = []
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

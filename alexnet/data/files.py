@@ -1,7 +1,7 @@
 """Where the bytes of a source's files lie: in a folder, a tar, a zip. Nothing is unpacked."""
 
+import errno
 import lzma
-import os
 import shutil
 import stat
 import tarfile
@@ -13,6 +13,7 @@ from typing import IO, BinaryIO, NamedTuple, cast
 
 from alexnet.data.manifest import DatasetError
 from alexnet.durable import replacing
+from alexnet.text import shown
 
 DEEPEST = 8  # folders, within which a tar in a tar may lie
 LARGEST = 256 * 2**20
@@ -51,6 +52,10 @@ class File(NamedTuple):
                     content = file.read(wanted)
             except DAMAGE as error:
                 raise OSError(f"damaged in its zip: {error}") from error
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # of the disk
+                    raise
+                raise OSError("damaged in its zip: it lies before the file begins") from error
         else:
             with Path(self.container).open("rb") as file:
                 file.seek(self.offset)
@@ -108,11 +113,6 @@ def _begins(source: Path) -> bytes:
             return file.read(4)
     except OSError as error:
         raise DatasetError(f"{source} cannot be read: {error.strerror}") from error
-
-
-def shown(path: str) -> str:
-    """Return a path in whole characters, which can be written."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _in_folder(source: Path, besides: Path | None) -> tuple[list[File], int]:
@@ -246,6 +246,7 @@ def _read_tar(
             if member.isdir():
                 folders.add(PurePosixPath(path))
                 continue
+            _refuse_nameless(path, source)
             if not member.isreg():
                 raise DatasetError(
                     f"{shown(path)} in {source} is a link or a device; a dataset's tar holds only "
@@ -276,6 +277,7 @@ def _in_zip(source: Path) -> list[File]:
         path = shown(entry.filename.replace("\\", "/"))  # as some of Windows' programs write
         if path.endswith("/"):
             continue
+        _refuse_nameless(path, source)
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DatasetError(f"{path} in {source} is a link; a dataset's zip holds only files")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -286,6 +288,11 @@ def _in_zip(source: Path) -> list[File]:
         name = str(PurePosixPath(path))
         files[name] = File(name, str(source), 0, entry.file_size, entry.filename)
     return list(files.values())
+
+
+def _refuse_nameless(path: str, source: Path) -> None:
+    if not PurePosixPath(path).parts:
+        raise DatasetError(f"{source} holds a file without a name, {path!r}; pack it again")
 
 
 def _refuse_outside(path: str, source: Path) -> None:

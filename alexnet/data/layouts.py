@@ -20,6 +20,7 @@ from alexnet.data.published import (
     is_hidden,
     shows_an_image,
 )
+from alexnet.text import shown
 
 
 def inventory(
@@ -70,7 +71,8 @@ def _tiny_imagenet(files: list[File], source: str) -> Inventory | None:
     if annotations is None:
         return None
     lines = _text(annotations).splitlines()
-    classes = dict(line.split("\t")[:2] for line in lines if "\t" in line)
+    pairs = (line.split("\t")[:2] for line in lines if "\t" in line)
+    classes = {name: shown(label) for name, label in pairs}
 
     def label(parts: tuple[str, ...]) -> tuple[str, str] | None:
         depth = next((i for i, part in enumerate(parts[:-1]) if part in ("train", "val")), None)
@@ -97,7 +99,7 @@ def _kaggle(files: list[File], source: str) -> Inventory | None:
         )
     rows = csv.DictReader(_text(solution).splitlines())
     try:
-        classes = {row["ImageId"]: row["PredictionString"].split()[0] for row in rows}
+        classes = {row["ImageId"]: shown(row["PredictionString"].split()[0]) for row in rows}
     except (KeyError, IndexError, AttributeError) as error:
         raise DatasetError(
             f"{solution.path} in {source} is not Kaggle's list: it has the columns ImageId and "
@@ -151,4 +153,4 @@ def synset_titles(text: str) -> dict[str, str]:
     {'n01440764': 'tench'}
     """
     lines = re.findall(r"^(n\d{8})\s+(.+)$", text, re.MULTILINE)
-    return {code: title.split(",")[0].strip() for code, title in lines}
+    return {code: shown(title.split(",")[0].strip()) for code, title in lines}

@@ -1,7 +1,6 @@
 """Images in Parquet, as Hugging Face publishes datasets."""
 
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,10 +9,13 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError
 from alexnet.data.published import IMAGE_ENDINGS, NO_LABEL, NOT_AN_IMAGE, Inventory
 from alexnet.data.spool import Found, Row, gathered
+from alexnet.text import shown
 
 PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])")
 
@@ -101,12 +103,28 @@ def _columns(schema: Any, table: Table) -> tuple[str, list[str]]:
             f"{table.file.path} in {table.source} has the columns {', '.join(schema.names)}; "
             "it should have image or img, and label"
         )
+    return column, _class_names((schema.metadata or {}).get(b"huggingface", b"{}"), table)
+
+
+def _class_names(described: bytes, table: Table) -> list[str]:
+    """Return the names of the classes, by their numbers; none where nothing is said of them.
+
+    Raises:
+        DatasetError: If what is said are no names.
+    """
     try:
-        described = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        inside: Any = from_json(described)
     except ValueError:
-        return column, []
-    feature = described.get("info", {}).get("features", {}).get("label", {})
-    return column, feature.get("names", [])
+        return []
+    for field in ("info", "features", "label", "names"):
+        inside = inside.get(field) if isinstance(inside, dict) else None
+    if inside is None:
+        return []
+    if not isinstance(inside, list) or not all(isinstance(name, str) and name for name in inside):
+        raise DatasetError(
+            f"{table.file.path} in {table.source} has no texts as names of its classes"
+        )
+    return list(map(shown, inside))
 
 
 def _row(
@@ -115,7 +133,7 @@ def _row(
     """Return one row; notes the title of its class where the class has a code."""
     fields = image if isinstance(image, dict) else {"bytes": image}
     content, path = fields.get("bytes"), str(fields.get("path") or "")
-    title = _class(label, classes)
+    path, title = shown(path), _class(label, classes)
     if not isinstance(content, bytes) or title is None:
         raise DatasetError(
             f"row {number} of {table.file.path} in {table.source} has no image, or no class: "
@@ -133,7 +151,7 @@ def _row(
 def _class(label: object, classes: list[str]) -> str | None:
     """Return the name of a class that is given as a number or a name; None if it is neither."""
     if isinstance(label, str):
-        return label or None
+        return shown(label) or None
     if not isinstance(label, int) or label < 0 or (classes and label >= len(classes)):
         return None
     return classes[label] if classes else str(label)

@@ -1,0 +1,43 @@
+"""Text that can be written, printed and drawn: whole letters, and none that command a terminal."""
+
+import os
+import re
+from typing import Any
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""What no file of ours holds: XML has no way to write most of it, and a terminal obeys the rest."""
+IN_NAMES = re.compile(f"{CONTROL.pattern[:-1]}\t\n\r]")
+ESCAPED = re.compile(rb"\\u(?:00[01]|007[fF]|00[89]|[fF]{3}[eEfF]|[dD][89a-fA-F])")
+"""How JSON may write it; emojis are among what is written so."""
+RAW = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]")
+
+
+def shown(name: str) -> str:
+    r"""Return a name, such as that of a file, as text: what is none is written as its number.
+
+    >>> shown("a\x1b[2J\udce9"), shown("été")
+    ('a\\x1b[2J\\xe9', 'été')
+    """
+    whole = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return IN_NAMES.sub(_as_number, whole)
+
+
+def _as_number(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def holds_control(content: bytes, parsed: Any) -> bool:
+    """Return whether a JSON file holds control characters in a text or a key."""
+    may = ESCAPED.search(content) or RAW.search(content)
+    return may is not None and _has_control(parsed)
+
+
+def _has_control(value: Any) -> bool:
+    if isinstance(value, str):
+        return CONTROL.search(value) is not None
+    if isinstance(value, dict):
+        return any(_has_control(key) or _has_control(inside) for key, inside in value.items())
+    if isinstance(value, list):
+        return any(map(_has_control, value))
+    return False

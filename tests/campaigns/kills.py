@@ -1,0 +1,364 @@
+"""Kill every kind of process at any moment: nothing may be lost, doubled or different.
+
+    python tests/campaigns/kills.py [--kills 2000] [--seed 0] [--minutes 60] [--kinds KIND,...]
+
+    training     one process that trains, at random times and before random operations on files
+    together     three at once that share a folder, each killed and started again
+    driver       a command and its workers: the command, a worker, or all of them; and signals
+    everywhere   `prepare`, `report`, plans, the baseline and `verified.json`, before every single
+                 operation on files
+
+A study is killed until it is complete; then records, weights and scores must be those of one that
+was left alone, and so must its report. POSIX only.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"  # what is forked has no threads of its parent's
+
+import common  # noqa: E402
+from common import Counts, Place, code_of, differences, digest, folders, forked, snapshot  # noqa: E402
+
+import ablations.worker  # noqa: E402,F401  PyTorch, once
+from ablations.plan import Plan  # noqa: E402
+from ablations.store import Store  # noqa: E402
+from alexnet.data.order import Order  # noqa: E402
+from alexnet.data.preparation import prepare  # noqa: E402
+from reports import run_study  # noqa: E402
+from reports.baseline import Baseline  # noqa: E402
+from reports.page import gather, write_report  # noqa: E402
+from reports.verification import keep, verify  # noqa: E402
+
+KINDS = ("everywhere", "training", "together", "driver")
+MOST = 40
+"""Kills of one study, which then may finish."""
+
+
+def train(place: Place, results: Path) -> None:
+    """Do what a call in a notebook does."""
+    run_study(str(place.study), results=results, workers=0, data_dir=place.data)
+
+
+class Whole:
+    """A results folder that nobody killed anything of."""
+
+    def __init__(self, place: Place) -> None:
+        """Train it."""
+        self.results = place.folder / "whole"
+        pid = forked(partial(train, place, self.results))
+        assert code_of(pid) == 0
+        self.snapshot = snapshot(self.results)
+        self.digest = gather(Store(self.results)).document["digest"]
+
+    def compare(self, kind: str, results: Path, counts: Counts) -> None:
+        """Count what is not as it should be in a folder that is complete."""
+        for difference in differences(self.snapshot, snapshot(results)):
+            counts.wrong(kind, difference)
+        store = Store(results)
+        if (document := gather(store).document)["digest"] != self.digest:
+            counts.wrong(kind, "the report differs")
+        for problem in document["measured"]["set_aside"]:
+            counts.wrong(kind, problem)
+
+
+def records(results: Path) -> dict[str, str]:
+    """Return the digest of every record, by the name of its run."""
+    return {path.parent.name: digest(path) for path in results.glob("runs/*/record.json")}
+
+
+def training(place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random) -> None:
+    """Kill one process again and again until the study is complete."""
+    done = 0
+    for results in folders(place.folder):
+        known: dict[str, str] = {}
+        for start in count():
+            by_event, last = chance.random() < 0.5, start >= MOST or done >= kills
+            at = int(chance.expovariate(1 / 60)) + 1 if by_event and not last else None
+            pid = forked(partial(train, place, results), results, at)
+            if not by_event and not last:
+                time.sleep(chance.expovariate(1 / 0.7))
+                os.kill(pid, signal.SIGKILL)
+            code = code_of(pid)
+            now = records(results)
+            for name, before in known.items():
+                if now.get(name) != before:
+                    counts.wrong("training", f"the record of {name} was written again")
+            known = now
+            if code == -signal.SIGKILL:
+                done += 1
+                counts.add("training", "before an operation" if by_event else "at a random time")
+            elif code:
+                counts.wrong("training", f"a start failed with {code}")
+                break
+            else:
+                break
+        whole.compare("training", results, counts)
+        if done >= kills:
+            return
+
+
+def together(place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random) -> None:
+    """Let three processes share a folder, each killed and started again."""
+    done = 0
+    for results in folders(place.folder):
+        alive: dict[int, float] = {}  # process: when it is killed
+        here, complete = 0, False
+        known: dict[str, str] = {}
+        while alive or not complete:
+            last = here >= 2 * MOST or done >= kills
+            while len(alive) < 3 and not complete:
+                by_event = chance.random() < 0.5 and not last
+                at = int(chance.expovariate(1 / 80)) + 1 if by_event else None
+                pid = forked(partial(train, place, results), results, at)
+                never = last or by_event
+                alive[pid] = float("inf") if never else time.monotonic() + chance.expovariate(0.7)
+            for pid, when in list(alive.items()):
+                if time.monotonic() > when:
+                    os.kill(pid, signal.SIGKILL)
+                    alive[pid] = float("inf")
+                gone, state = os.waitpid(pid, os.WNOHANG)
+                if not gone:
+                    continue
+                del alive[pid]
+                code = os.waitstatus_to_exitcode(state)
+                if code == -signal.SIGKILL:
+                    done, here = done + 1, here + 1
+                    counts.add("together", "killed")
+                elif code == 0:
+                    complete = True
+                else:
+                    counts.wrong("together", f"a start failed with {code}")
+            now = records(results)
+            for name, before in known.items():
+                if now.get(name) != before:
+                    counts.wrong("together", f"the record of {name} was written again")
+            known = now
+            time.sleep(0.02)
+        whole.compare("together", results, counts)
+        if done >= kills:
+            return
+
+
+def workers_of(pid: int) -> list[int]:
+    """Return the processes that a command has spawned."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                line = (entry / "cmdline").read_bytes()
+            except (OSError, IndexError):
+                continue
+            if int(parent) == pid and b"spawn_main" in line:
+                found.append(int(entry.name))
+    return found
+
+
+def lives(pid: int) -> bool:
+    """Return whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def driver(place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random) -> None:
+    """Kill a command, its workers or all of them; every worker ends with its command."""
+    done = 0
+    modes = ("command", "all", "worker", "TERM", "INT", "HUP")
+    log = place.folder / "driver.log"
+    for results in folders(place.folder):
+        for start in count():
+            last = start >= MOST or done >= kills
+            mode = "none" if last else chance.choice(modes)
+            with log.open("ab") as sink:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", "from reports.cli import main; main()", "ablate",
+                     "--study", str(place.study), "--results", str(results), "--data-dir",
+                     str(place.data), "--workers", "2"],
+                    stdout=sink, stderr=subprocess.STDOUT, cwd=common.ROOT, start_new_session=True,
+                )  # fmt: skip
+            workers: list[int] = []
+            for _ in range(chance.randint(1, 3) if mode == "worker" else int(mode != "none")):
+                end = time.monotonic() + chance.expovariate(1 / 5)
+                while time.monotonic() < end and process.poll() is None:
+                    time.sleep(0.02)
+                if process.poll() is not None:
+                    break
+                workers = workers_of(process.pid)
+                if mode == "worker":
+                    if not workers:
+                        continue
+                    os.kill(chance.choice(workers), signal.SIGKILL)
+                elif mode == "all":
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    number = signal.SIGKILL if mode == "command" else getattr(signal, f"SIG{mode}")
+                    os.kill(process.pid, number)
+                done += 1
+                counts.add("driver", mode)
+            try:
+                code = process.wait(240)
+            except subprocess.TimeoutExpired:
+                counts.wrong("driver", f"after {mode} it was there for 240 s more")
+                os.killpg(process.pid, signal.SIGKILL)
+                code = process.wait()
+            end = time.monotonic() + 30
+            while any(map(lives, workers)) and time.monotonic() < end:
+                time.sleep(0.05)
+            if any(map(lives, workers)):
+                counts.wrong("driver", f"after {mode} workers were there for 30 s more")
+            if mode == "worker" and code:
+                counts.wrong("driver", f"a killed worker ended the command with {code}")
+            if code == 0:
+                break
+        whole.compare("driver", results, counts)
+        if done >= kills:
+            break
+    if (found := log.read_text(errors="replace").count("Traceback (most recent")) > 0:
+        counts.wrong("driver", f"{found} tracebacks were printed")
+
+
+Writer = Callable[[Path], object]
+
+
+def everywhere(
+    place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random
+) -> None:
+    """Kill what writes before every single operation, or some of them; then do it again."""
+    plan = Plan.read(next((whole.results / "plans").glob("*.json")))
+    bare = plan.model_copy(update={"choices": {}, "timings": {}})
+    baseline = Baseline.read(common.ROOT / "reports" / "baseline.json")
+    record = Store(whole.results).records()[0]
+    found = verify(record, record, Store(whole.results))
+
+    def nothing(folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+
+    def prepared(folder: Path) -> None:
+        list(prepare(Order("noise", place.source, folder, workers=1)))
+
+    kinds: dict[str, tuple[Writer, Writer]] = {
+        "prepare": (nothing, prepared),
+        "report": (nothing, lambda folder: write_report(Store(whole.results), folder / "report")),
+        "plan": (
+            lambda folder: Store(folder).write_plan(bare),
+            lambda folder: Store(folder).write_plan(plan),
+        ),
+        "baseline": (
+            lambda folder: (folder / "baseline.json").write_text('{"old": 1}'),
+            lambda folder: baseline.write(folder / "baseline.json"),
+        ),
+        "verified": (nothing, lambda folder: keep(folder, found)),
+    }
+    for what, (before, write) in kinds.items():
+        empty = folders(place.folder)
+        folder = next(empty)
+        before(folder)
+        events = _operations(partial(write, folder), folder)
+        expected = _contents(folder)
+        points = range(1, events + 1)
+        if events > kills // len(kinds):
+            points = sorted(chance.sample(points, max(1, kills // len(kinds))))
+        for at in points:
+            folder = next(empty)
+            before(folder)
+            code = code_of(forked(partial(write, folder), folder, at))
+            counts.add("everywhere", what)
+            if code != -signal.SIGKILL:
+                counts.wrong(what, f"operation {at} of {events} did not come: exit code {code}")
+            for torn in _torn(folder):
+                counts.wrong(what, f"killed before operation {at}, it left {torn} torn")
+            code = code_of(forked(partial(write, folder)))
+            now = _contents(folder)
+            if code or any(now.get(name) != content for name, content in expected.items()):
+                counts.wrong(what, f"after a kill before operation {at} it ends with {code}")
+
+
+def _operations(action: Callable[[], object], folder: Path) -> int:
+    """Return how many operations on files of a folder an action takes."""
+    with tempfile.NamedTemporaryFile() as told:
+
+        def counted() -> None:
+            seen = 0
+
+            def hook(event: str, arguments: tuple[object, ...]) -> None:
+                nonlocal seen
+                seen += event in common.EVENTS and str(folder) in str(arguments[0])
+
+            sys.addaudithook(hook)
+            action()
+            Path(told.name).write_text(str(seen))
+
+        assert code_of(forked(counted)) == 0
+        return int(Path(told.name).read_text())
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """Return the digest of everything in a folder that has its last name; pictures by their size.
+
+    Of a file that carries a date, whether it can be read.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not any(part.startswith(".") for part in path.parts):
+            found[name] = digest(path)
+    return found
+
+
+def _torn(folder: Path) -> list[str]:
+    """Return the files that have their last name and are not whole."""
+    torn = []
+    for path in folder.rglob("*.json"):
+        if path.name.startswith(".") or "notes" in path.parts:
+            continue
+        try:
+            json.loads(path.read_text())
+        except ValueError:
+            torn.append(path.name)
+    target = folder / "noise"
+    if (target / "manifest.json").exists():
+        files = json.loads((target / "manifest.json").read_text())["files"]
+        torn += [name for name, content in files.items() if digest(target / name) != content]
+    return torn
+
+
+def main() -> int:
+    """Kill; print what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=2000, help="in all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    options = parser.parse_args()
+    started, counts = time.monotonic(), Counts()
+    # A real command takes seconds to start, and so has fewer turns.
+    shares = {"training": 0.5, "together": 0.25, "everywhere": 0.2, "driver": 0.05}
+    chosen = options.kinds.split(",")
+    total = sum(shares[kind] for kind in chosen)
+    with tempfile.TemporaryDirectory(prefix="kills-") as name:
+        place = Place.in_folder(Path(name))
+        whole = Whole(place)
+        for kind in chosen:
+            kills = max(1, round(options.kills * shares[kind] / total))
+            globals()[kind](place, whole, counts, kills, random.Random(f"{options.seed} {kind}"))
+            print(f"... {kind}: {counts.tried[kind]:,} kills after "
+                  f"{time.monotonic() - started:.0f} s", flush=True)  # fmt: skip
+    return counts.conclude("kills", started)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
