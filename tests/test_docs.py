@@ -114,3 +114,15 @@ def test_the_oldest_releases_are_those_that_the_project_allows() -> None:
     assert {name: padded(v) for name, v in oldest.items()} == {
         name: padded(v) for name, v in bounds.items()
     }
+
+
+def test_what_is_promised_is_tested_where_it_says() -> None:
+    """Every test and campaign that PROMISES.md names is there."""
+    text = (ROOT / "PROMISES.md").read_text()
+    tests = set(re.findall(r"`(test_\w+)`", text))
+    campaigns = set(re.findall(r"\b(\w+\.py)\b", text))
+
+    assert len(tests) > 8
+    assert {f"{name}.py" for name in tests} <= {path.name for path in (ROOT / "tests").iterdir()}
+    assert campaigns == {"kills.py", "fuzzing.py"}
+    assert campaigns <= {path.name for path in (ROOT / "tests" / "campaigns").iterdir()}
