@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from alexnet.config import Frozen, later
+from alexnet.text import shown
 
 SOURCES = ("alexnet", "ablations", "reports")
 """Of the checkout; a study of one's own may lie beside them."""
@@ -111,5 +112,5 @@ def processor() -> str:
     if info.exists():
         for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+                return shown(line.split(":", 1)[1].strip())
+    return shown(platform.processor() or platform.machine())

@@ -4,7 +4,9 @@ A digest is no signature: who edits a file and computes it anew is not found out
 what happens to files: disks and copies that fail, editors, and programs that merge.
 """
 
+import math
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from alexnet.values import canonical
 
 SEAL = "sha256"
 """The name of the digest, beside what it is of."""
+LARGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+"""How JSON writes numbers that may be none: 1e999 is read as infinite."""
 LARGEST = 256 * 2**20
 """Bytes that a file of ours has at most: a record of a thousand epochs has a hundredth of it."""
 
@@ -75,9 +79,18 @@ def parsed(content: bytes) -> dict[str, Any]:
         raise SealError("is cut short or not JSON") from error
     if not isinstance(found, dict):
         raise SealError("is not a JSON object")
+    if LARGE.search(content) and not _is_finite(found):
+        raise SealError("holds a number that is not finite")
     if holds_control(content, found):
         raise SealError("holds control characters")
     return found
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_is_finite, inside))
 
 
 def read_bytes(path: Path, largest: int = LARGEST) -> bytes:

@@ -28,6 +28,7 @@ from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from alexnet.names import suggestion
+from alexnet.text import shown
 from reports.terminal import say
 
 ALL = "all"
@@ -90,7 +91,7 @@ class Request:
 
         It trains all seeds where single ones were asked for, those among them.
         """
-        study = Path(self.study).name if self.study.endswith(".py") else self.study
+        study = shown(Path(self.study).name if self.study.endswith(".py") else self.study)
         seeds = self.seeds if isinstance(self.seeds, int) else None
         given = {"dataset": self.dataset, "seeds": seeds, "precision": self.precision}
         options = {name: str(value) for name, value in given.items() if value not in (None, "auto")}

@@ -33,6 +33,7 @@ from ablations.studies import (
 )
 from ablations.study import Study
 from alexnet.names import suggestion
+from alexnet.text import shown
 
 GROUPS: dict[str, tuple[Study, ...]] = {
     "start here": (relu_vs_tanh.STUDY, one_removed.STUDY),
@@ -110,7 +111,7 @@ def read_study(path: Path) -> Study:
         raise StudyError(f"{path} {what}; it must define STUDY = ablations.study.Study(...)")
     if found.name in STUDIES:
         raise StudyError(f"{path}: {found.name} is a study of the package; give yours another name")
-    return found.model_copy(update={"source": path.name})
+    return found.model_copy(update={"source": shown(path.name)})
 
 
 def _line(error: BaseException, path: Path) -> int:
