@@ -33,7 +33,7 @@ from ablations.metrics import (
 from alexnet.config import LRN, Config, Fraction, Frozen, GiveUp, Precision
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Quality, qualities
-from alexnet.text import CONTROL, IN_NAMES
+from alexnet.text import CONTROL
 
 NAME = r"^[a-z][a-z0-9_]*$"
 """Of a study, by which its files are called."""
@@ -192,7 +192,7 @@ class Study(Frozen):
             if CONTROL.search(text or ""):
                 raise ValueError(f"{text!a} has a control character, which no page can show")
         for name in self.arms:
-            if not name or IN_NAMES.search(name):
+            if not name or CONTROL.search(name):
                 raise ValueError(f"{name!a} cannot be the name of an arm; use letters that show")
         return self
 

@@ -23,7 +23,6 @@ from ablations.store import Store, StoreError
 from alexnet.config import Precision
 from alexnet.data.generated import GENERATED
 from alexnet.data.stored import read_manifest
-from alexnet.durable import is_temporary
 from reports.all_studies import shown
 from reports.request import Request, ready, worker_count
 
@@ -95,7 +94,7 @@ def delete_last(folder: Path) -> None:
     if not folder.exists():
         return
     runs = folder / "runs"
-    others = [path for path in folder.iterdir() if path != runs and not is_temporary(path)]
+    others = [path for path in folder.iterdir() if path != runs and not _is_being_written(path)]
     if runs.is_dir():
         others += [path for path in runs.iterdir() if not RUN.fullmatch(path.name)]
     if others or folder.is_symlink():
@@ -104,6 +103,11 @@ def delete_last(folder: Path) -> None:
             "choose another folder with --results PATH"
         )
     shutil.rmtree(folder)
+
+
+def _is_being_written(path: Path) -> bool:
+    """Whether a file is one that a kill may have left, of whichever version of this program."""
+    return path.name.startswith(".") and path.is_file()
 
 
 class Smoke:

@@ -2,6 +2,7 @@
 
 import random
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ablations.executors import LocalWorkers
-from ablations.messages import Failed, Finished, Place
+from ablations.messages import Failed, Finished, Place, Progressed
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
@@ -25,7 +26,7 @@ from reports.evidence import EVIDENCE
 from reports.exit_codes import CHANGED, FAILED
 from reports.preconditions import runs_in_words
 from reports.request import DEVICE, RequestError, ready
-from reports.terminal import say
+from reports.terminal import QUIET, say
 from reports.time_limit import TimeLimit
 from reports.verification import Verified, keep, summary, verify
 
@@ -85,7 +86,7 @@ def run(request: VerifyRequest, console: Console) -> int:
     failures = 0
     try:
         with limit:
-            for record, again in _trained(request, store, chosen, workers):
+            for record, again in _trained(request, store, chosen, workers, _Heartbeat(console)):
                 name = f"{record.run.short}  {_name(record.run, plans)}"
                 if isinstance(again, str):
                     failures += 1
@@ -98,12 +99,10 @@ def run(request: VerifyRequest, console: Console) -> int:
     except KeyboardInterrupt:
         stopped = "what was verified is kept; runs under way are not"
         code = limit.stopped(console, stopped)
-        _conclude(console, found)
-        return code
+    else:
+        code = FAILED if failures else 0
     _conclude(console, found)
-    if any(one.outcome == "different" for one in found):
-        return CHANGED
-    return FAILED if failures else 0
+    return CHANGED if any(one.outcome == "different" for one in found) else code
 
 
 def _store(request: VerifyRequest) -> Store:
@@ -206,7 +205,11 @@ def _workers(request: VerifyRequest, chosen: Sequence[Record]) -> int:
 
 
 def _trained(
-    request: VerifyRequest, store: Store, chosen: Sequence[Record], count: int
+    request: VerifyRequest,
+    store: Store,
+    chosen: Sequence[Record],
+    count: int,
+    heartbeat: "_Heartbeat",
 ) -> Iterator[tuple[Record, Record | str]]:
     """Yield each record with that of the run trained again, or with why it could not be.
 
@@ -226,22 +229,46 @@ def _trained(
             workers = LocalWorkers(min(count, len(todo)), place)
             try:
                 ready(workers)
-                yield from _work_off(todo, beside, workers)
+                yield from _work_off(todo, beside, workers, heartbeat)
             finally:
                 workers.close()
 
 
 def _work_off(
-    todo: dict[str, Record], beside: Store, workers: LocalWorkers
+    todo: dict[str, Record], beside: Store, workers: LocalWorkers, heartbeat: "_Heartbeat"
 ) -> Iterator[tuple[Record, Record | str]]:
     def missing() -> list[Run]:
         return [one.run for one in todo.values() if beside.find(one.run) is None]
 
     for event in work_off(missing, beside, workers):
-        if isinstance(event, Failed) and event.run is not None:
+        if isinstance(event, Progressed):
+            heartbeat.on(event)
+        elif isinstance(event, Failed) and event.run is not None:
+            heartbeat.spoke()
             yield todo[event.run.id], event.reason.splitlines()[0]
         elif isinstance(event, Finished) and (again := beside.find(event.run)) is not None:
+            heartbeat.spoke()
             yield todo[event.run.id], again
+
+
+class _Heartbeat:
+    """Says now and then how far a long run is."""
+
+    def __init__(self, console: Console) -> None:
+        """Begin to wait."""
+        self._console, self._spoke = console, time.monotonic()
+
+    def spoke(self) -> None:
+        """Note that something was said."""
+        self._spoke = time.monotonic()
+
+    def on(self, event: Progressed) -> None:
+        """Say how far a run is, if nothing was said for a minute."""
+        if time.monotonic() - self._spoke >= QUIET:
+            self.spoke()
+            epochs = event.run.config.training.epochs
+            far = f"epoch {event.epoch.number} of at most {epochs}, goes on"
+            say(self._console, event.run.short, far)
 
 
 def _device(request: VerifyRequest, record: Record) -> str:

@@ -70,7 +70,7 @@ def test_many_pairs_of_arms_are_left_to_the_table(results: Path) -> None:
     names = ("a", "b", "c", "d")
     arms = plan.definition.arms | dict.fromkeys(names, plan.definition.arms["with"])
     more = tuple(HELPS.but(arm=name) for name in names)
-    definition = plan.definition.but(contrasts=more).model_copy(update={"arms": arms})
+    definition = plan.definition.model_copy(update={"arms": arms, "contrasts": more})
     choices = plan.choices | dict.fromkeys(names, plan.choices["with"])
     many = plan.model_copy(update={"definition": definition, "choices": choices})
 
