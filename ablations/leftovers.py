@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -89,9 +90,18 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 def _of_folder(folder: Path) -> Kind:
     if is_temporary(folder):
         return Kind.ABANDONED if is_abandoned(folder) else Kind.TEMPORARY
-    if folder.name == "smoke":
+    if folder.name == "smoke" and _is_smoke(folder):
         return Kind.SMOKE
     return Kind.FIGURE if (folder / "report.json").exists() else Kind.OTHER
+
+
+def _is_smoke(folder: Path) -> bool:
+    """Whether a folder holds what a smoke leaves, and nothing of a person."""
+    runs = [item.name for item in _listed(folder / "runs")]
+    others = [item.name for item in _listed(folder) if item.name != "runs"]
+    return all(re.fullmatch("[0-9a-f]{12}", name) for name in runs) and all(
+        name.startswith(".") for name in others
+    )
 
 
 def _plain(item: os.DirEntry[str]) -> Entry:
@@ -150,9 +160,12 @@ def _size(item: os.DirEntry[str]) -> int:
 
 def weight(folder: Path) -> int:
     """Return the bytes of all files in a folder."""
-    return sum(
-        path.lstat().st_size for path in folder.rglob("*") if path.is_file() or path.is_symlink()
-    )
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            about = path.lstat()
+            total += about.st_size if not stat.S_ISDIR(about.st_mode) else 0
+    return total
 
 
 def delete(store: Store, several: list[Entry]) -> list[Entry]:

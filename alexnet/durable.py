@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import BinaryIO
 
 OLD = 86_400
 """Seconds after which nobody writes a temporary file any more, whoever began it."""
+FRESH = 60
+"""Seconds within which no file is taken for one that nobody writes."""
 TEMPORARY = re.compile(r"\..+\.(\d+)\.[0-9a-z_]{8}")
 
 
@@ -81,7 +84,12 @@ def temporary_name(name: str) -> str:
 
     It tells by whom: several processes may write the same file, on several machines.
     """
-    return f".{name}.{platform.node()[:32]}.{os.getpid()}.{secrets.token_hex(4)}"
+    return f"{temporary_prefix(name)}{secrets.token_hex(4)}"
+
+
+def temporary_prefix(name: str) -> str:
+    """Return how the names of temporary files of this process begin; eight letters follow."""
+    return f".{name}.{platform.node()[:32]}.{os.getpid()}."
 
 
 def is_temporary(path: Path) -> bool:
@@ -92,15 +100,20 @@ def is_temporary(path: Path) -> bool:
 def is_abandoned(path: Path) -> bool:
     """Return whether a temporary file is one that nobody writes: a kill has left it.
 
-    Its process was on this machine and is gone, or it was not touched for a day.
+    Its process was on this machine and is gone, or the file was not touched for a day. Not within
+    the first minute: containers may share a machine's name and not see each other's processes.
     """
     if (named := TEMPORARY.fullmatch(path.name)) is None:
         return False
     try:
-        if time.time() - path.lstat().st_mtime > OLD:
-            return True
+        about = path.lstat()
     except OSError:  # gone
         return False
+    age = time.time() - about.st_mtime
+    if age < FRESH:
+        return False
+    if age > OLD and stat.S_ISREG(about.st_mode):  # what is in a folder may be younger than it is
+        return True
     here = f".{platform.node()[:32]}.{named[1]}." in path.name
     return here and os.name == "posix" and not _lives(int(named[1]))
 

@@ -21,6 +21,7 @@ from alexnet.config import EDITION
 from alexnet.cores import cores
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
+from alexnet.durable import temporary_prefix
 from reports import words
 from reports.evidence import EVIDENCE
 from reports.exit_codes import CHANGED, FAILED
@@ -281,7 +282,8 @@ def _device(request: VerifyRequest, record: Record) -> str:
 def _scratch(results: Path) -> tempfile.TemporaryDirectory[str]:
     """Return a folder beside the records, or where temporary files are if that is read-only."""
     try:
-        return tempfile.TemporaryDirectory(prefix=".verify-", dir=results.resolve())
+        name = temporary_prefix("verify")  # which is swept, should this be killed
+        return tempfile.TemporaryDirectory(prefix=name, dir=results.resolve())
     except OSError:
         return tempfile.TemporaryDirectory(prefix="verify-")
 

@@ -132,7 +132,8 @@ def test_what_a_dead_process_was_writing_is_abandoned(tmp_path: Path) -> None:
     """Not what a living one does, nor for a day what another machine may be writing."""
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    gone, here = left_by(tmp_path, dead.pid), left_by(tmp_path, os.getpid())
+    gone, here = left_by(tmp_path, dead.pid, age=61), left_by(tmp_path, os.getpid(), age=61)
+    fresh = left_by(tmp_path, dead.pid)
     elsewhere = tmp_path / f".record.json.another.host.{dead.pid}.0123abcd"
     elsewhere.write_text("")
     yesterday = tmp_path / f".record.json.another.host.{os.getpid()}.0123abcd"
@@ -144,6 +145,6 @@ def test_what_a_dead_process_was_writing_is_abandoned(tmp_path: Path) -> None:
     assert {path for path in tmp_path.iterdir() if is_abandoned(path)} == (
         {gone, yesterday} if os.name == "posix" else {yesterday}
     )
-    assert all(map(is_temporary, (gone, here, elsewhere, yesterday)))
+    assert all(map(is_temporary, (gone, here, fresh, elsewhere, yesterday)))
     assert not is_temporary(tmp_path / ".DS_Store")
     assert not is_abandoned(tmp_path / f".gone.host.{dead.pid}.0123abcd")

@@ -15,7 +15,7 @@ from test_cli import call
 from ablations.leftovers import Kind, entries, sweep
 from ablations.run import Run
 from ablations.store import Store
-from alexnet.durable import temporary_name
+from alexnet.durable import temporary_name, temporary_prefix
 from reports.cli import main
 from reports.page import gather
 
@@ -28,6 +28,7 @@ def left_by_the_dead(folder: Path) -> Path:
     dead.wait()
     name = temporary_name("record.json").replace(f".{os.getpid()}.", f".{dead.pid}.")
     (folder / name).write_text("half")
+    os.utime(folder / name, (time.time() - 120,) * 2)
     return folder / name
 
 
@@ -132,6 +133,34 @@ def test_a_report_is_the_same_after_pruning(used: Path) -> None:
     assert not {Kind.TUNING_WEIGHTS, Kind.STALE_CHECKPOINT, Kind.SMOKE} & set(kinds(used))
     assert {Kind.WEIGHTS, Kind.CHECKPOINT, Kind.FAILURE, Kind.OTHER} <= set(kinds(used))
     assert "unneeded nothing" in call("results", "--results", used)[1]
+
+
+def test_a_folder_of_a_person_is_never_pruned(used: Path) -> None:
+    """Though it is called as ours would be."""
+    (used / "smoke" / "thesis.tex").write_text("...")
+
+    assert Kind.SMOKE not in kinds(used)
+    call("results", "--results", used, "--prune", "--yes")
+
+    assert (used / "smoke" / "thesis.tex").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="whether a process lives is asked there alone")
+def test_what_a_killed_verify_leaves_is_swept(used: Path) -> None:
+    """The folder beside the records in which it trained; not that of one that lives."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = used / f"{temporary_prefix('verify')}abcdefg_"
+    left = used / mine.name.replace(f".{os.getpid()}.", f".{dead.pid}.")
+    for folder in (mine, left):
+        (folder / "runs" / "0123456789ab").mkdir(parents=True)
+        os.utime(folder, (time.time() - 10**6,) * 2)
+
+    swept = {entry.path for entry in sweep(Store(used))}
+
+    assert left in swept
+    assert mine.is_dir()
+    assert not left.exists()
 
 
 def test_pruning_asks_first(used: Path) -> None:
