@@ -12,7 +12,7 @@ from alexnet.config import Frozen, later
 from alexnet.text import shown
 
 SOURCES = ("alexnet", "ablations", "reports")
-"""Of the checkout; a study of one's own may lie beside them."""
+"""Of the checkout; a study of one's own may lie beside them. The evidence within is no code."""
 PACKAGES = ("torch", "torchvision", "numpy", "pydantic")
 
 
@@ -91,7 +91,7 @@ def checkout() -> tuple[str | None, bool | None]:
 
     try:
         return git("rev-parse", "--short=12", "HEAD"), not git(
-            "status", "--porcelain", "--", *SOURCES
+            "status", "--porcelain", "--", *SOURCES, ":(exclude)reports/evidence"
         )
     except (OSError, subprocess.CalledProcessError):
         return None, None

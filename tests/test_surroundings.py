@@ -1,6 +1,7 @@
 """What a person's system and settings must not change: figures, and that a command ends."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,32 @@ def test_commands_end_where_letters_are_few(tmp_path: Path, variables: dict[str,
 def test_letters_are_stood_for_by_the_nearest() -> None:
     """Bars by marks of about their height, accents by none, and what has no letter by a mark."""
     assert "".join(map(_in_ascii, "▁█é…世")) == "_#e...?"
+
+
+def test_evidence_is_no_change_of_the_code(tmp_path: Path) -> None:
+    """What `verify` leaves beside the records that ship; any other file among ours is one."""
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        pytest.skip("this is no checkout")
+    clone = tmp_path / "clone"
+
+    def git(*arguments: str, inside: Path = clone) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b")
+        subprocess.run(("git", "-C", str(inside), *who, *arguments), check=True)
+
+    git("clone", "-q", "--shared", str(root), str(clone), inside=root)
+    shutil.copy(root / "ablations" / "machine.py", clone / "ablations")
+    git("add", "-A")
+    git("commit", "-q", "--allow-empty", "-m", "as it is")
+
+    def is_clean() -> str:
+        code = "from ablations.machine import checkout; print(checkout()[1])"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=clone, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    (clone / "reports" / "evidence" / "verified.json").write_text("{}")
+    assert is_clean() == "True"
+    (clone / "reports" / "more.py").write_text("")
+    assert is_clean() == "False"

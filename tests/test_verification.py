@@ -26,6 +26,7 @@ from reports.verification import (
     verify,
     where_and_when,
 )
+from reports.verify import _name as run_name
 
 ELSEWHERE = FINGERPRINT.but(processor="slide rule")
 
@@ -321,6 +322,17 @@ def test_runs_whose_images_are_not_here_are_left_out(results: Path, config: Conf
 
     assert code == 2
     assert "no run here can be trained again: there is no dataset 'made_up'" in output
+
+
+def test_a_run_is_called_by_a_plan_of_its_own_images(results: Path) -> None:
+    """Arms of one config stand in plans of other images, too."""
+    plan, _ = filled(results, 1, [0.9], [0.5])
+    run = plan.run("relu", 0)
+    others = plan.definition.but(dataset={"name": "others", "digest": "f" * 64})
+    elsewhere = plan.model_copy(update={"definition": others})
+
+    assert run_name(run, [elsewhere, plan]) == "relu_vs_tanh@fashion_mini, ReLU, seed 0"
+    assert run_name(run, [elsewhere]) == "of no plan here"
 
 
 def test_a_dry_run_of_the_evidence_trains_nothing(tmp_path: Path, monkeypatch) -> None:
