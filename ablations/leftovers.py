@@ -43,7 +43,7 @@ class Kind(StrEnum):
 UNNEEDED = frozenset(
     (
         Kind.TUNING_WEIGHTS, Kind.STALE_CHECKPOINT, Kind.SET_ASIDE, Kind.STALE_FAILURE,
-        Kind.ABANDONED, Kind.SMOKE,
+        Kind.ABANDONED,
     )
 )  # fmt: skip
 """What no command reads: verdicts, figures and runs that go on are the same without."""

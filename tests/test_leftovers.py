@@ -130,7 +130,7 @@ def test_a_report_is_the_same_after_pruning(used: Path) -> None:
     assert code == 0
     assert "deleted" in output
     assert gather(Store(used)).document == before
-    assert not {Kind.TUNING_WEIGHTS, Kind.STALE_CHECKPOINT, Kind.SMOKE} & set(kinds(used))
+    assert not {Kind.TUNING_WEIGHTS, Kind.STALE_CHECKPOINT} & set(kinds(used))
     assert {Kind.WEIGHTS, Kind.CHECKPOINT, Kind.FAILURE, Kind.OTHER} <= set(kinds(used))
     assert "unneeded nothing" in call("results", "--results", used)[1]
 
