@@ -17,7 +17,7 @@ from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
 from ablations.unsealed import UNSEALED
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
-from alexnet.sealed import SEAL, SealError, parsed, read_bytes, seal_of, sealed, unsealed
+from alexnet.sealed import SEAL, SealError, parsed, read_bytes, seal_of, sealed_text, unsealed
 from alexnet.values import canonical
 
 
@@ -180,7 +180,7 @@ class Plan(Frozen):
         """Return the plan as JSON with its own SHA-256, its definition as it was registered."""
         content = self.model_dump(mode="json")
         content["definition"] = self.definition.model_dump(mode="json", exclude_unset=True)
-        return json.dumps(sealed(content), indent=1, allow_nan=False) + "\n"
+        return sealed_text(content)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -1,6 +1,5 @@
 """What a finished run leaves behind."""
 
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -12,7 +11,7 @@ from ablations.run import Run
 from alexnet.config import Config, Frozen
 from alexnet.measures import Measures
 from alexnet.progress import Epoch
-from alexnet.sealed import SealError, read_sealed, sealed
+from alexnet.sealed import SealError, read_sealed, sealed_text
 from alexnet.values import canonical
 
 
@@ -44,7 +43,7 @@ class Record(Frozen):
     def to_json(self) -> str:
         """Return the record as JSON that carries its own SHA-256."""
         content = self.model_dump(mode="json") | {"id": self.run.id}
-        return json.dumps(sealed(content), indent=1, allow_nan=False) + "\n"
+        return sealed_text(content)
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -4,6 +4,7 @@ A digest is no signature: who edits a file and computes it anew is not found out
 what happens to files: disks and copies that fail, editors, and programs that merge.
 """
 
+import json
 import math
 import os
 import re
@@ -19,7 +20,7 @@ from alexnet.values import canonical
 
 SEAL = "sha256"
 """The name of the digest, beside what it is of."""
-LARGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
+LARGE = re.compile(rb"[eE]\+?\d{2}|\d{100}")
 """How JSON writes numbers that may be none: 1e999 is read as infinite."""
 LARGEST = 256 * 2**20
 """Bytes that a file of ours has at most: a record of a thousand epochs has a hundredth of it."""
@@ -41,6 +42,11 @@ def seal_of(content: dict[str, Any]) -> str:
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """Return content with its digest."""
     return content | {SEAL: seal_of(content)}
+
+
+def sealed_text(content: dict[str, Any]) -> str:
+    """Return content with its digest as the text of a file."""
+    return json.dumps(sealed(content), indent=1, allow_nan=False) + "\n"
 
 
 def read_sealed(path: Path) -> dict[str, Any]:

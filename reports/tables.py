@@ -224,16 +224,22 @@ def _in_a_line(cell: object) -> object:
     return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
 
 
-FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d.]|$)")
+STARTS = ("=", "@", "+", "-", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+SIGNED = re.compile(r"[+-](?:\d[\d.,]*(?: ?[%\N{MULTIPLICATION SIGN}])?(?:$| [a-z\[])|$)")
+"""A number with its sign, alone or before words; a formula has an operator there."""
 
 
 def _no_formula(cell: object) -> object:
     """Return text as a cell that no spreadsheet computes; numbers and their signs as they are.
 
-    >>> _no_formula("=1+1"), _no_formula("-cmd"), _no_formula("-1.83 [-2.31, -1.35]")
-    ("'=1+1", "'-cmd", '-1.83 [-2.31, -1.35]')
+    >>> _no_formula("=1+1"), _no_formula("-cmd"), _no_formula("+1+1"), _no_formula("-2 +x")
+    ("'=1+1", "'-cmd", "'+1+1", "'-2 +x")
+    >>> _no_formula("-1.83 [-2.31, -1.35]"), _no_formula("-0.5 to +0.1"), _no_formula("-")
+    ('-1.83 [-2.31, -1.35]', '-0.5 to +0.1', '-')
     """
-    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
+    computes = isinstance(cell, str) and cell.startswith(STARTS) and not SIGNED.match(cell)
+    return f"'{cell}" if computes else cell
 
 
 def _p(value: float | None) -> str:

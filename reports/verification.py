@@ -5,7 +5,6 @@ it need not, and is held against the spread of the other seeds: where one more r
 would lie.
 """
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,7 @@ from alexnet.config import Frozen
 from alexnet.durable import write_atomically
 from alexnet.locks import locked
 from alexnet.progress import running_curve, time_to
-from alexnet.sealed import SealError, read_sealed, sealed
+from alexnet.sealed import SealError, read_sealed, sealed_text
 from reports.statistics import prediction_limits
 
 FILE = "verified.json"
@@ -355,8 +354,7 @@ def keep(results: Path, found: Verified) -> None:
         key = found.run, found.fingerprint
         others = (one for one in before if (one.run, one.fingerprint) != key)
         content = Verifications(verified=(*others, found)).model_dump(mode="json")
-        text = json.dumps(sealed(content), indent=1, allow_nan=False) + "\n"
-        write_atomically(path, text.encode())
+        write_atomically(path, sealed_text(content).encode())
 
 
 def _read(path: Path) -> Verifications:

@@ -69,6 +69,8 @@ def test_a_cut_file_is_refused(tmp_path: Path, length: int) -> None:
         ('{"x": [1e999]}', "not finite"),
         ('{"x": {"y": -1E+400}}', "not finite"),
         ('{"x": 1' + "0" * 400 + ".0}", "not finite"),
+        ('{"x": 1' + "0" * 250 + "e99}", "not finite"),
+        ('{"x": ' + "9" * 299 + "E+50}", "not finite"),
         ('{"x": Infinity}', "not JSON"),
         ('{"x":' + "[" * 100_000 + "]" * 100_000 + "}", "not JSON"),
         ('{"x": "\\ud800"}', "not JSON"),

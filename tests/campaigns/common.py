@@ -1,15 +1,17 @@
 """What the campaigns share: images, a study of seconds, processes to kill, what must be equal."""
 
+import argparse
 import hashlib
 import json
 import os
+import random
 import signal
 import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -194,3 +196,38 @@ def folders(place: Path) -> Iterator[Path]:
     while True:
         with tempfile.TemporaryDirectory(dir=place) as name:
             yield Path(name)
+
+
+class Kind(NamedTuple):
+    """One of the things that a campaign tries."""
+
+    share: float  # of all turns
+    work: Callable[[Place, Counts, int, random.Random], None]
+
+
+def campaign(about: str, what: str, usual: int, kinds: Mapping[str, Kind]) -> int:
+    """Try what the command line asks for, each kind its share; return the exit code.
+
+    Args:
+        about: Its first line says what the campaign is.
+        what: Is counted, and the option that says how many.
+        usual: How many, unless told.
+        kinds: By name.
+    """
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument(f"--{what}", dest="turns", type=int, default=usual, help="in all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", default=",".join(kinds), help="of: " + ", ".join(kinds))
+    options = parser.parse_args()
+    chosen = options.kinds.split(",")
+    if unknown := [name for name in chosen if name not in kinds]:
+        parser.error(f"there is no kind {unknown[0]!r}; there are {', '.join(kinds)}")
+    started, counts = time.monotonic(), Counts()
+    total = sum(kinds[name].share for name in chosen)
+    with tempfile.TemporaryDirectory(prefix=f"{what}-") as folder:
+        place = Place.in_folder(Path(folder))
+        for name in chosen:
+            turns = max(1, round(options.turns * kinds[name].share / total))
+            kinds[name].work(place, counts, turns, random.Random(f"{options.seed} {name}"))
+            print(f"... {name} after {time.monotonic() - started:.0f} s", flush=True)
+    return counts.conclude(what, started)

@@ -1,18 +1,17 @@
 """Kill every kind of process at any moment: nothing may be lost, doubled or different.
 
-    python tests/campaigns/kills.py [--kills 2000] [--seed 0] [--minutes 60] [--kinds KIND,...]
+    python tests/campaigns/kills.py [--kills 2000] [--seed 0] [--kinds KIND,...]
 
     training     one process that trains, at random times and before random operations on files
     together     three at once that share a folder, each killed and started again
     driver       a command and its workers: the command, a worker, or all of them; and signals
-    everywhere   `prepare`, `report`, plans, the baseline and `verified.json`, before every single
-                 operation on files
+    everywhere   `prepare`, `report`, plans, the baseline and `verified.json`, before operations
+                 on files: each where there are turns enough, else some
 
 A study is killed until it is complete; then records, weights and scores must be those of one that
 was left alone, and so must its report. POSIX only.
 """
 
-import argparse
 import json
 import os
 import random
@@ -22,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 
@@ -30,7 +29,18 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"  # what is forked has no threads of its parent's
 
 import common  # noqa: E402
-from common import Counts, Place, code_of, differences, digest, folders, forked, snapshot  # noqa: E402
+from common import (  # noqa: E402
+    Counts,
+    Kind,
+    Place,
+    campaign,
+    code_of,
+    differences,
+    digest,
+    folders,
+    forked,
+    snapshot,
+)
 
 import ablations.worker  # noqa: E402,F401  PyTorch, once
 from ablations.plan import Plan  # noqa: E402
@@ -42,7 +52,6 @@ from reports.baseline import Baseline  # noqa: E402
 from reports.page import gather, write_report  # noqa: E402
 from reports.verification import keep, verify  # noqa: E402
 
-KINDS = ("everywhere", "training", "together", "driver")
 MOST = 40
 """Kills of one study, which then may finish."""
 
@@ -74,16 +83,36 @@ class Whole:
             counts.wrong(kind, problem)
 
 
-def records(results: Path) -> dict[str, str]:
-    """Return the digest of every record, by the name of its run."""
-    return {path.parent.name: digest(path) for path in results.glob("runs/*/record.json")}
+@cache
+def whole_of(place: Place) -> Whole:
+    """Return the results folder that others are compared with, trained once."""
+    return Whole(place)
 
 
-def training(place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random) -> None:
+class Records:
+    """The records of a folder, none of which may be written twice."""
+
+    def __init__(self, kind: str, results: Path, counts: Counts) -> None:
+        """Begin with an empty folder."""
+        self._kind, self._results, self._counts = kind, results, counts
+        self._known: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Count what has changed since the last look, but for new records."""
+        paths = self._results.glob("runs/*/record.json")
+        now = {path.parent.name: digest(path) for path in paths}
+        for name, before in self._known.items():
+            if now.get(name) != before:
+                self._counts.wrong(self._kind, f"the record of {name} was written again")
+        self._known = now
+
+
+def training(place: Place, counts: Counts, kills: int, chance: random.Random) -> None:
     """Kill one process again and again until the study is complete."""
+    whole = whole_of(place)
     done = 0
     for results in folders(place.folder):
-        known: dict[str, str] = {}
+        records = Records("training", results, counts)
         for start in count():
             by_event, last = chance.random() < 0.5, start >= MOST or done >= kills
             at = int(chance.expovariate(1 / 60)) + 1 if by_event and not last else None
@@ -92,17 +121,13 @@ def training(place: Place, whole: Whole, counts: Counts, kills: int, chance: ran
                 time.sleep(chance.expovariate(1 / 0.7))
                 os.kill(pid, signal.SIGKILL)
             code = code_of(pid)
-            now = records(results)
-            for name, before in known.items():
-                if now.get(name) != before:
-                    counts.wrong("training", f"the record of {name} was written again")
-            known = now
+            records.look()
             if code == -signal.SIGKILL:
                 done += 1
                 counts.add("training", "before an operation" if by_event else "at a random time")
             elif code:
                 counts.wrong("training", f"a start failed with {code}")
-                break
+                return
             else:
                 break
         whole.compare("training", results, counts)
@@ -110,13 +135,14 @@ def training(place: Place, whole: Whole, counts: Counts, kills: int, chance: ran
             return
 
 
-def together(place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random) -> None:
+def together(place: Place, counts: Counts, kills: int, chance: random.Random) -> None:
     """Let three processes share a folder, each killed and started again."""
+    whole = whole_of(place)
     done = 0
     for results in folders(place.folder):
         alive: dict[int, float] = {}  # process: when it is killed
-        here, complete = 0, False
-        known: dict[str, str] = {}
+        here, complete, failed = 0, False, False
+        records = Records("together", results, counts)
         while alive or not complete:
             last = here >= 2 * MOST or done >= kills
             while len(alive) < 3 and not complete:
@@ -141,12 +167,11 @@ def together(place: Place, whole: Whole, counts: Counts, kills: int, chance: ran
                     complete = True
                 else:
                     counts.wrong("together", f"a start failed with {code}")
-            now = records(results)
-            for name, before in known.items():
-                if now.get(name) != before:
-                    counts.wrong("together", f"the record of {name} was written again")
-            known = now
+                    failed = complete = True  # no further one is started
+            records.look()
             time.sleep(0.02)
+        if failed:
+            return
         whole.compare("together", results, counts)
         if done >= kills:
             return
@@ -175,8 +200,9 @@ def lives(pid: int) -> bool:
         return False
 
 
-def driver(place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random) -> None:
+def driver(place: Place, counts: Counts, kills: int, chance: random.Random) -> None:
     """Kill a command, its workers or all of them; every worker ends with its command."""
+    whole = whole_of(place)
     done = 0
     modes = ("command", "all", "worker", "TERM", "INT", "HUP")
     log = place.folder / "driver.log"
@@ -223,6 +249,9 @@ def driver(place: Place, whole: Whole, counts: Counts, kills: int, chance: rando
                 counts.wrong("driver", f"after {mode} workers were there for 30 s more")
             if mode == "worker" and code:
                 counts.wrong("driver", f"a killed worker ended the command with {code}")
+            if mode == "none" and code:
+                counts.wrong("driver", f"left alone it ends with {code}")
+                return
             if code == 0:
                 break
         whole.compare("driver", results, counts)
@@ -235,10 +264,9 @@ def driver(place: Place, whole: Whole, counts: Counts, kills: int, chance: rando
 Writer = Callable[[Path], object]
 
 
-def everywhere(
-    place: Place, whole: Whole, counts: Counts, kills: int, chance: random.Random
-) -> None:
+def everywhere(place: Place, counts: Counts, kills: int, chance: random.Random) -> None:
     """Kill what writes before every single operation, or some of them; then do it again."""
+    whole = whole_of(place)
     plan = Plan.read(next((whole.results / "plans").glob("*.json")))
     bare = plan.model_copy(update={"choices": {}, "timings": {}})
     baseline = Baseline.read(common.ROOT / "reports" / "baseline.json")
@@ -270,6 +298,7 @@ def everywhere(
         before(folder)
         events = _operations(partial(write, folder), folder)
         expected = _contents(folder)
+        assert expected, what
         points = range(1, events + 1)
         if events > kills // len(kinds):
             points = sorted(chance.sample(points, max(1, kills // len(kinds))))
@@ -308,16 +337,13 @@ def _operations(action: Callable[[], object], folder: Path) -> int:
 
 
 def _contents(folder: Path) -> dict[str, str]:
-    """Return the digest of everything in a folder that has its last name; pictures by their size.
-
-    Of a file that carries a date, whether it can be read.
-    """
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_file() and not any(part.startswith(".") for part in path.parts):
-            found[name] = digest(path)
-    return found
+    """Return the digest of every file of a folder that has its last name."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    return {
+        name.as_posix(): digest(path)
+        for name, path in files.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }
 
 
 def _torn(folder: Path) -> list[str]:
@@ -337,28 +363,12 @@ def _torn(folder: Path) -> list[str]:
     return torn
 
 
-def main() -> int:
-    """Kill; print what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=2000, help="in all")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    options = parser.parse_args()
-    started, counts = time.monotonic(), Counts()
-    # A real command takes seconds to start, and so has fewer turns.
-    shares = {"training": 0.5, "together": 0.25, "everywhere": 0.2, "driver": 0.05}
-    chosen = options.kinds.split(",")
-    total = sum(shares[kind] for kind in chosen)
-    with tempfile.TemporaryDirectory(prefix="kills-") as name:
-        place = Place.in_folder(Path(name))
-        whole = Whole(place)
-        for kind in chosen:
-            kills = max(1, round(options.kills * shares[kind] / total))
-            globals()[kind](place, whole, counts, kills, random.Random(f"{options.seed} {kind}"))
-            print(f"... {kind}: {counts.tried[kind]:,} kills after "
-                  f"{time.monotonic() - started:.0f} s", flush=True)  # fmt: skip
-    return counts.conclude("kills", started)
-
+KINDS = {  # a command takes seconds to start, and so has fewer turns
+    "everywhere": Kind(0.2, everywhere),
+    "training": Kind(0.5, training),
+    "together": Kind(0.25, together),
+    "driver": Kind(0.05, driver),
+}
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign(__doc__, "kills", 2000, KINDS))
