@@ -31,8 +31,9 @@ class CheckpointError(ValueError):
 class Pace:
     """When the next checkpoint is due: once training has taken 33 times as long as writing did.
 
-    So that checkpoints take at most 3 % of the time, whatever network, disk and accelerator, and
-    what an interruption costs is at most 33 times what one checkpoint does.
+    So that checkpoints take at most 3 % of the time, whatever network, disk and accelerator, but
+    for the first, whose cost is estimated. An interruption costs at most the time until the next
+    would have been due, and an epoch.
     """
 
     def __init__(self, size: int, clock: Callable[[], float] = time.perf_counter) -> None:

@@ -5,8 +5,9 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ class Kind(StrEnum):
     EXAMPLES = "examples for figures"
     CHECKPOINT = "checkpoints of runs that go on"
     STALE_CHECKPOINT = "checkpoints of finished runs"
-    SET_ASIDE = "damaged checkpoints"
+    SET_ASIDE = "checkpoints set aside"
     SET_ASIDE_RECORD = "records of before, set aside"
     FAILURE = "reasons of failures"
     STALE_FAILURE = "reasons of failures of finished runs"
@@ -88,58 +89,55 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _of_folder(folder: Path) -> Kind:
-    if is_temporary(folder):
-        return Kind.ABANDONED if is_abandoned(folder) else Kind.TEMPORARY
-    if folder.name == "smoke" and _is_smoke(folder):
+    if (kind := _temporary(folder)) is not None:
+        return kind
+    if folder.name == "smoke":
         return Kind.SMOKE
     return Kind.FIGURE if (folder / "report.json").exists() else Kind.OTHER
 
 
-def _is_smoke(folder: Path) -> bool:
-    """Whether a folder holds what a smoke leaves, and nothing of a person."""
-    runs = [item.name for item in _listed(folder / "runs")]
-    others = [item.name for item in _listed(folder) if item.name != "runs"]
-    return all(re.fullmatch("[0-9a-f]{12}", name) for name in runs) and all(
-        name.startswith(".") for name in others
-    )
-
-
 def _plain(item: os.DirEntry[str]) -> Entry:
     """Return what a file is that belongs to no run."""
-    path, kind = Path(item), Kind.OTHER
-    if is_temporary(path):
-        kind = Kind.ABANDONED if is_abandoned(path) else Kind.TEMPORARY
-    elif path.suffix == ".lock":
+    path = Path(item)
+    kind = _temporary(path) or BY_NAME.get(path.name, Kind.OTHER)
+    if path.name.endswith((".lock", ".lock-lease")):
         kind = Kind.LOCK
     elif path.parent.name == "plans" and path.suffix == ".json":
         kind = Kind.PLAN
     elif path.suffix in (".png", ".svg"):
         kind = Kind.FIGURE
-    elif path.name in BY_NAME:
-        kind = BY_NAME[path.name]
     return Entry(kind, path, _size(item))
 
 
 def _of_run(folder: Path) -> Iterator[Entry]:
     """Yield what lies in the folder of a run."""
-    found = _listed(folder)
-    record = _record(folder) if any(item.name == "record.json" for item in found) else None
-    for item in found:
-        kind = BY_NAME.get(item.name, Kind.OTHER)
-        if item.name == CHECKPOINT:
-            kind = Kind.STALE_CHECKPOINT if record else Kind.CHECKPOINT
-        elif item.name == "weights.safetensors":
-            tuned = record is not None and record.run.seed in TUNING_SEEDS
-            kind = Kind.TUNING_WEIGHTS if tuned else Kind.WEIGHTS
-        elif item.name.startswith("checkpoint-set-aside"):
-            kind = Kind.SET_ASIDE
-        elif item.name.startswith("record-set-aside"):
-            kind = Kind.SET_ASIDE_RECORD
-        elif re.fullmatch(r"failure-\d+\.json", item.name):
-            kind = Kind.STALE_FAILURE if record else Kind.FAILURE
-        elif is_temporary(Path(item)):
-            kind = Kind.ABANDONED if is_abandoned(Path(item)) else Kind.TEMPORARY
-        yield Entry(kind, Path(item), _size(item))
+    record = cache(partial(_record, folder))
+    for item in _listed(folder):
+        yield Entry(_kind_in_run(Path(item), record), Path(item), _size(item))
+
+
+def _kind_in_run(path: Path, record: Callable[[], Record | None]) -> Kind:
+    """Return what a file is in the folder of a run, whose record is read where that decides."""
+    if path.name == CHECKPOINT:
+        return Kind.STALE_CHECKPOINT if record() else Kind.CHECKPOINT
+    if path.name == "weights.safetensors":
+        found = record()
+        tuned = found is not None and found.run.seed in TUNING_SEEDS
+        return Kind.TUNING_WEIGHTS if tuned else Kind.WEIGHTS
+    if path.name.startswith("checkpoint-set-aside"):
+        return Kind.SET_ASIDE
+    if path.name.startswith("record-set-aside"):
+        return Kind.SET_ASIDE_RECORD
+    if re.fullmatch(r"failure-\d+\.json", path.name):
+        return Kind.STALE_FAILURE if record() else Kind.FAILURE
+    return _temporary(path) or BY_NAME.get(path.name, Kind.OTHER)
+
+
+def _temporary(path: Path) -> Kind | None:
+    """Return what a file is that has not its last name; None if it has."""
+    if not is_temporary(path):
+        return None
+    return Kind.ABANDONED if is_abandoned(path) else Kind.TEMPORARY
 
 
 def _record(folder: Path) -> Record | None:
@@ -171,11 +169,15 @@ def weight(folder: Path) -> int:
 def delete(store: Store, several: list[Entry]) -> list[Entry]:
     """Delete what nothing needs; return what was deleted.
 
-    What another process is at stays: nothing is deleted in the folder of a run whose lock is held.
+    What another process is at stays: nothing is deleted in the folder of a run whose lock is held,
+    nor what has become something else since it was listed.
     """
     deleted = []
     for entry in several:
         with contextlib.suppress(OSError, BusyError), _held(store, entry.path):
+            record = partial(_record, entry.path.parent)
+            if _is_of_a_run(store, entry.path) and _kind_in_run(entry.path, record) != entry.kind:
+                continue
             if entry.path.is_dir() and not entry.path.is_symlink():
                 shutil.rmtree(entry.path)
             else:
@@ -185,9 +187,14 @@ def delete(store: Store, several: list[Entry]) -> list[Entry]:
 
 
 def _held(store: Store, path: Path) -> contextlib.AbstractContextManager[None]:
-    if path.parent.parent == store.results / "runs":
-        return store.lock_folder(path.parent)
-    return contextlib.nullcontext()
+    return store.lock_folder(path.parent) if _is_of_a_run(store, path) else contextlib.nullcontext()
+
+
+def _is_of_a_run(store: Store, path: Path) -> bool:
+    return path.parent.parent == store.results / "runs"
+
+
+SWEPT = (Kind.ABANDONED, Kind.STALE_CHECKPOINT)
 
 
 def sweep(store: Store) -> list[Entry]:
@@ -197,14 +204,13 @@ def sweep(store: Store) -> list[Entry]:
     """
     left = []
     for folder in (store.results, store.results / "plans", *_folders(store.results / "runs")):
-        names = _listed(folder)
-        has_record = any(item.name == "record.json" for item in names)
-        for item in names:
+        record = partial(_record, folder)
+        for item in _listed(folder):
             path = Path(item)
-            if is_abandoned(path):
-                left.append(Entry(Kind.ABANDONED, path, _size(item)))
-            elif item.name == CHECKPOINT and has_record and _record(folder):
-                left.append(Entry(Kind.STALE_CHECKPOINT, path, _size(item)))
+            # No record is read but beside a checkpoint: there may be thousands.
+            kind = _kind_in_run(path, record) if path.name == CHECKPOINT else _temporary(path)
+            if kind in SWEPT:
+                left.append(Entry(kind, path, _size(item)))
     return delete(store, left)
 
 

@@ -1,6 +1,5 @@
 """Text that can be written, printed and drawn: whole letters, and none that command a terminal."""
 
-import os
 import re
 from typing import Any
 
@@ -15,15 +14,16 @@ RAW = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xef\xbf[\xbe\xbf]")
 def shown(name: str) -> str:
     r"""Return a name, such as that of a file, as text: what is none is written as its number.
 
-    >>> shown("a\x1b[2J\udce9"), shown("été")
-    ('a\\x1b[2J\\xe9', 'été')
+    >>> shown("a\x1b[2J\udce9"), shown("été"), shown("\ud800")
+    ('a\\x1b[2J\\xe9', 'été', '\\ud800')
     """
-    whole = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return IN_NAMES.sub(_as_number, whole)
+    return IN_NAMES.sub(_as_number, name)
 
 
 def _as_number(found: re.Match[str]) -> str:
     code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is no letter
+        code -= 0xDC00
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 

@@ -104,7 +104,7 @@ def _workers(request: Request, console: Console, threads: int) -> Workers:
         threads,
         request.command,
     )
-    count = worker_count(request, console, threads)
+    count = worker_count(request.workers, console, threads)
     return LocalWorkers(count, place) if count else ThisProcess(place)
 
 

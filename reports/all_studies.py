@@ -58,7 +58,7 @@ def run_all(request: Request, console: Console) -> int:
     if not request.dry_run:
         open_for_writing(console, store)
     place = _place(request, plans, studies, manifest)
-    count = worker_count(request, console, place.threads)
+    count = worker_count(request.workers, console, place.threads)
     workers = LocalWorkers(count, place)
     limit = TimeLimit(request.time_limit)
     try:

@@ -66,8 +66,7 @@ class Request:
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
-        if not DEVICE.fullmatch(self.device):
-            raise RequestError(f"{self.device!r} is not a device; use auto, cpu, cuda or cuda:N")
+        refuse_device(self.device)
         precisions = ("auto", *get_args(Precision))
         if self.precision not in precisions:
             known = ", ".join(precisions)
@@ -98,6 +97,16 @@ class Request:
         words = [part for name, value in options.items() for part in (f"--{name}", value)]
         smoke = ["--smoke"] if self.smoke else []
         return shlex.join(["invoke", "ablate", "--study", study, *words, *smoke])
+
+
+def refuse_device(device: str) -> None:
+    """Refuse what names no device.
+
+    Raises:
+        RequestError: With what may be named.
+    """
+    if not DEVICE.fullmatch(device):
+        raise RequestError(f"{device!r} is not a device; use auto, cpu, cuda or cuda:N")
 
 
 def _refuse_seeds(seeds: int | Sequence[int] | None) -> None:
@@ -289,18 +298,18 @@ def _refuse_another(registered: Plan, mine: Plan, store: Store) -> None:
     refuse_difference(registered.definition, one, path)
 
 
-def worker_count(request: Request, console: Console, threads: int) -> int:
+def worker_count(asked_for: int | None, console: Console, threads: int) -> int:
     """Return how many processes are to train, each with so many threads; 0: this one."""
     most = max(1, cores() // threads)
-    if request.workers is None:
+    if asked_for is None:
         return min(most, 4) if Path("/dev/nvidiactl").exists() else most
-    if request.workers > most:
+    if asked_for > most:
         say(
             console,
             "warning",
-            f"{request.workers} workers of {threads} threads on {cores()} cores slow each other",
+            f"{asked_for} workers of {threads} threads on {cores()} cores slow each other",
         )
-    return request.workers
+    return asked_for
 
 
 def ready(workers: Workers) -> Probe:

@@ -1,7 +1,7 @@
 """`results`: what is in a results folder, what it weighs, and what can go."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -32,8 +32,11 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
     total = in_words(sum(entry.size for entry in found))
     say(console, "results", f"{results}: {_count(len(plans), 'plan')}, "
         f"{_count(len(store.records()), 'run')}, {total}")  # fmt: skip
+    sizes: Counter[Path] = Counter()
+    for entry in found:
+        sizes[entry.path.parent] += entry.size
     for plan in plans:
-        say(console, "", _of_plan(plan, store, found))
+        say(console, "", _of_plan(plan, store, sizes))
     console.print()
     for kind in Kind:
         some = [entry for entry in found if entry.kind is kind]
@@ -55,17 +58,14 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
         return 0
     deleted = delete(store, unneeded)
     freed = in_words(sum(entry.size for entry in deleted))
-    busy = len(unneeded) - len(deleted)
-    left = f"; {_count(busy, 'file')} of runs that are being trained stay" if busy else ""
-    say(console, "deleted", f"{_count(len(deleted), 'file')}, {freed}{left}")
+    say(console, "deleted", f"{_count(len(deleted), 'file')}, {freed}" if deleted else "nothing")
+    if left := len(unneeded) - len(deleted):
+        say(console, "kept", f"{_count(left, 'file')} that a run needs by now, or that cannot go")
     return 0
 
 
-def _of_plan(plan: Plan, store: Store, found: Sequence[Entry]) -> str:
+def _of_plan(plan: Plan, store: Store, sizes: Mapping[Path, int]) -> str:
     """Return how far a plan is, and what its runs weigh; runs that plans share count in each."""
-    sizes: dict[Path, int] = defaultdict(int)
-    for entry in found:
-        sizes[entry.path.parent] += entry.size
     done, planned = counts(plan, store, plan.seeds)
     compared = {plan.run(arm, seed).id for arm in plan.choices for seed in plan.seeds}
     runs = [

@@ -134,7 +134,7 @@ class Smoke:
             folder.resolve(), request.data_dir.resolve(), device_of(request), threads,
             request.command,
         )  # fmt: skip
-        self._workers = LocalWorkers(worker_count(request, console, threads), place)
+        self._workers = LocalWorkers(worker_count(request.workers, console, threads), place)
 
     def start(self) -> Fingerprint:
         """Wait until something can be trained; return what by."""

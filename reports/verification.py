@@ -316,26 +316,28 @@ def read_verified(store: Store) -> tuple[list[Verified], list[str]]:
     Of a record that is no longer the one that was verified, nothing is said.
 
     Returns:
-        The latest of each run; and a sentence each: a file that cannot be trusted, and runs that
-        came to something else.
+        The latest of each run; and a sentence each: a file that cannot be trusted, and every
+        machine on which a run came last to something else.
     """
-    latest: dict[str, Verified] = {}
+    kept: list[Verified] = []
     problems = []
     for folder in store.folders:
         path = folder / FILE
         try:
-            latest |= {one.run: one for one in _read(path).verified}
+            kept += _read(path).verified
         except (SealError, OSError) as error:
             problems.append(f"{path} {error}; it is kept and treated as absent")
     at = {record.run.id: record.provenance.at for record in store.records()}
-    found = [one for one in latest.values() if at.get(one.run) == one.recorded_at]
+    kept = [one for one in kept if at.get(one.run) == one.recorded_at]
+    kept.sort(key=lambda one: one.provenance.at)
+    by_machine = {(one.run, one.fingerprint): one for one in kept}  # the latest of each
     problems += [
         f"run {one.run[:SHORT]} came to something else when it was trained again, "
         f"{where_and_when([one])}: {one.differences[0]}"
-        for one in found
+        for one in by_machine.values()
         if one.outcome == "different"
     ]
-    return found, problems
+    return list({one.run: one for one in kept}.values()), problems
 
 
 def keep(results: Path, found: Verified) -> None:

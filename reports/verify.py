@@ -18,7 +18,6 @@ from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
 from ablations.store import Store
 from alexnet.config import EDITION
-from alexnet.cores import cores
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
 from alexnet.durable import temporary_prefix
@@ -26,10 +25,10 @@ from reports import words
 from reports.evidence import EVIDENCE
 from reports.exit_codes import CHANGED, FAILED
 from reports.preconditions import runs_in_words
-from reports.request import DEVICE, RequestError, ready
+from reports.request import RequestError, ready, refuse_device, worker_count
 from reports.terminal import QUIET, say
 from reports.time_limit import TimeLimit
-from reports.verification import Verified, keep, summary, verify
+from reports.verification import FEWEST, Verified, keep, summary, verify
 
 CHEAPEST = 3
 """Runs that are trained again where none are named: of so many networks, the shortest."""
@@ -56,8 +55,7 @@ class VerifyRequest:
 
     def __post_init__(self) -> None:
         """Refuse what no folder could answer."""
-        if not DEVICE.fullmatch(self.device):
-            raise RequestError(f"{self.device!r} is not a device; use auto, cpu, cuda or cuda:N")
+        refuse_device(self.device)
         if self.runs and self.sample is not None:
             raise RequestError("--run names runs and --sample draws them; use one of the two")
 
@@ -73,7 +71,8 @@ def run(request: VerifyRequest, console: Console) -> int:
     plans = store.plans()
     for reason, count in reasons.items():
         say(console, "left out", f"{runs_in_words(count)}: {reason}")
-    workers = _workers(request, chosen)
+    threads = max(record.fingerprint.threads for record in chosen)
+    workers = min(worker_count(request.workers, console, threads), len(chosen))
     needed = sum(one.seconds.training + one.seconds.evaluation for one in chosen) / workers
     here = f"{runs_in_words(len(chosen))} of {len(records):,} in {store.results}"
     say(console, "verify", f"{here}, {how}; about {words.duration(needed)} as they were recorded")
@@ -162,7 +161,8 @@ def _chosen(
     if not able:
         raise RequestError(f"no run here can be trained again: {'; '.join(reasons)}")
     if request.runs:
-        return [_named(text, able) for text in dict.fromkeys(request.runs)], "as named"
+        named = (_named(text, able) for text in request.runs)
+        return list({record.run.id: record for record in named}.values()), "as named"
     if request.sample is not None:
         count = min(request.sample, len(able))
         return random.sample(list(able), count), f"drawn at random from {len(able):,}"
@@ -199,13 +199,6 @@ def _name(run: Run, plans: Sequence[Plan]) -> str:
             kind = "seed" if run.sees_test else "tuning seed"
             return f"{plan.name}, {words.spoken(arm)}, {kind} {run.seed}"
     return "of no plan here"
-
-
-def _workers(request: VerifyRequest, chosen: Sequence[Record]) -> int:
-    """Return how many processes train: one a core, as far as there are runs for them."""
-    threads = max((record.fingerprint.threads for record in chosen), default=1)
-    most = request.workers or max(1, cores() // threads)
-    return max(1, min(most, len(chosen)))
 
 
 def _trained(
@@ -304,7 +297,7 @@ def _tell(console: Console, one: Verified, name: str) -> None:
         say(console, "", f"rounding: no number differs by more than {one.rounding:.1g} of it")
         return
     for row in one.compared:
-        limits = f"limits need 3 other seeds, and there are {one.seeds}"
+        limits = f"limits need {FEWEST} other seeds, and there are {one.seeds}"
         if row.lower is not None and row.upper is not None:
             inside = "inside" if row.inside else "OUTSIDE"
             limits = f"{inside} {row.lower:.4g} to {row.upper:.4g}, by {one.seeds} other seeds"

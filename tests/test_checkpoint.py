@@ -161,7 +161,7 @@ def test_a_run_with_a_damaged_checkpoint_is_trained_anew(
 @pytest.mark.parametrize("epoch", [0.001, 0.02, 1.0, 60.0])
 @pytest.mark.parametrize("cost", [0.002, 0.3, 1.2])
 def test_checkpoints_take_three_percent_at_most(epoch: float, cost: float) -> None:
-    """Of 2,000 epochs of any length, on disks of any speed; and as many as that allows."""
+    """Of 2,000 epochs of any length, for checkpoints of any cost; and as many as that allows."""
     now = 0.0
     pace = Pace(int((cost - 0.005) * 200e6) if cost > 0.005 else 0, clock=lambda: now)
     spent, training, since, longest = 0.0, 0.0, 0.0, 0.0

@@ -12,7 +12,7 @@ from conftest import run_of
 from plans import filled
 from test_cli import call
 
-from ablations.leftovers import Kind, entries, sweep
+from ablations.leftovers import Kind, delete, entries, sweep
 from ablations.run import Run
 from ablations.store import Store
 from alexnet.durable import temporary_name, temporary_prefix
@@ -116,7 +116,7 @@ def test_nothing_of_a_run_that_is_being_trained_is_deleted(used: Path) -> None:
         assert sweep(Store(used)) == []
         code, output = call("results", "--results", used, "--prune", "--yes")
         assert code == 0
-        assert "of runs that are being trained stay" in output
+        assert "that a run needs by now, or that cannot go" in output
         assert (folder / "checkpoint.safetensors").exists()
         owner.kill()
 
@@ -139,10 +139,21 @@ def test_a_folder_of_a_person_is_never_pruned(used: Path) -> None:
     """Though it is called as ours would be."""
     (used / "smoke" / "thesis.tex").write_text("...")
 
-    assert Kind.SMOKE not in kinds(used)
     call("results", "--results", used, "--prune", "--yes")
 
     assert (used / "smoke" / "thesis.tex").exists()
+
+
+def test_what_a_run_needs_by_now_is_not_deleted(used: Path) -> None:
+    """Between list and answer its record was set aside, and it is trained again."""
+    store = Store(used)
+    folder = next(path.parent for path in used.glob("runs/*/scores.safetensors"))
+    listed = [entry for entry in entries(store) if entry.kind is Kind.STALE_CHECKPOINT]
+    store.set_aside(folder / "record.json")
+    (folder / "checkpoint.safetensors").write_bytes(b"of the run that goes on")
+
+    assert delete(store, listed) == []
+    assert (folder / "checkpoint.safetensors").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="whether a process lives is asked there alone")

@@ -10,6 +10,7 @@ from plans import filled, resealed
 from scipy import stats
 from test_cli import call
 
+from ablations.pool import Pool
 from ablations.record import Record
 from ablations.store import Store
 from alexnet.config import Config
@@ -211,6 +212,29 @@ def test_what_was_verified_is_kept_and_told(results: Path, config: Config) -> No
     (problem,) = read_verified(Store(results))[1]
     assert problem.startswith(f"run {found.run[:12]} came to something else when it was trained")
     assert len(json.loads((results / FILE).read_text())["verified"]) == 1
+
+
+def test_the_latest_of_each_machine_counts(results: Path, config: Config) -> None:
+    """Whichever folder is named first; what differs on one machine is not hidden by another."""
+    recorded = trained(config, 0, 0.21)
+    later = PROVENANCE.but(at="2026-05-05T00:00:00Z")
+    folders = results / "a", results / "b"
+    for folder in folders:
+        store_of(folder, recorded)
+    differs = trained(config, 0, 0.3, provenance=later)
+    keep(folders[0], verify(recorded, differs, Store(folders[0])))
+    keep(folders[1], verify(recorded, recorded, Store(folders[1])))
+
+    for order in (folders, folders[::-1]):
+        found, problems = read_verified(Pool(order))
+        assert [one.outcome for one in found] == ["different"]
+        assert len(problems) == 1
+
+    last = PROVENANCE.but(at="2026-06-06T00:00:00Z")
+    elsewhere = trained(config, 0, 0.21, provenance=last, fingerprint=ELSEWHERE)
+    keep(folders[0], verify(recorded, elsewhere, Store(folders[0])))
+    found, problems = read_verified(Store(folders[0]))
+    assert ([one.outcome for one in found], len(problems)) == (["equal"], 1)
 
 
 def test_nothing_is_said_of_a_record_that_was_replaced(results: Path, config: Config) -> None:

@@ -126,8 +126,9 @@ SAMPLED = 2**28
 def at_start(manifest: Manifest) -> list[str]:
     """Return the files of a dataset that are digested before it is trained on.
 
-    All of them; of a large one all that is not images, and shards drawn anew each time, so that
-    what a disk has damaged is found sooner or later, and by many starts soon.
+    All of them; of a large one all that is not images, and shards drawn anew each time: of a set
+    of 8 GB one in thirty, of ImageNet at 256 pixels one in a thousand. All are digested by
+    `prepare`, asked for the set again.
     """
     shards = [name for part in PARTS for name in manifest.shards(part)]
     if manifest.bytes <= CHECKED:
