@@ -351,6 +351,24 @@ def prediction_limits(values: ArrayLike, alpha: float = 0.05) -> tuple[float, fl
     return mean - half, mean + half
 
 
+def difference_limit(values: ArrayLike, alpha: float = 0.05) -> float:
+    """Return what two more normal values differ by at most with probability 1 - ``alpha``.
+
+    ``t s sqrt(2)``: both vary, as the values do that ``s`` is of.
+
+    >>> round(difference_limit([1.0, 2.0, 3.0]), 3)
+    6.085
+
+    Raises:
+        ValueError: If there are fewer than two, or if one is not finite.
+    """
+    x = _checked(values)
+    if len(x) < 2:
+        raise ValueError("the spread of a single value is not known")
+    quantile = special.stdtrit(len(x) - 1, 1 - alpha / 2)
+    return float(quantile * x.std(ddof=1) * np.sqrt(2))
+
+
 def fewest_pairs(alpha: float = 0.05) -> int:
     """Return how many pairs an exact sign-flip test needs before it can reject at all.
 

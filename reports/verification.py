@@ -1,13 +1,13 @@
 """Whether a recorded run comes to the same when it is trained again, and what is kept of that.
 
 With the same code on the same processor, PyTorch and settings a run repeats to the bit. Elsewhere
-it need not, and is held against the spread of the other seeds: where one more run of the same arm
-would lie.
+it need not: what differs in the last digit is another run by the end of training, as another seed
+is. So that the two may differ by what two seeds of the arm do, and by no more.
 """
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,14 +23,15 @@ from alexnet.durable import write_atomically
 from alexnet.locks import locked
 from alexnet.progress import running_curve, time_to
 from alexnet.sealed import SealError, read_sealed, sealed_text
-from reports.statistics import prediction_limits
+from reports.record_differences import differences, rounding_between, settings_apart
+from reports.statistics import difference_limit
 
 FILE = "verified.json"
 """In a results folder: what came of every run that was trained again."""
 ALPHA = 0.01
-"""The chance that a run which is alike lies outside of the limits, by any of its measures."""
-FEWEST = 3
-"""Other seeds that limits are drawn from."""
+"""The chance that runs which are alike lie outside of the limits, by any number of any of them."""
+FEWEST = 5
+"""Other seeds that limits are drawn from: with 3, two runs may differ by 24 deviations."""
 ROUNDING = 1e-6
 """Of a loss: what another order of summation may change. Errors are counted, and may not."""
 
@@ -43,7 +44,7 @@ class Compared(Frozen):
     name: str
     recorded: float
     again: float
-    lower: float | None  # limits of one more seed; None with too few
+    lower: float | None  # the recorded one, and what two seeds may differ by; None with too few
     upper: float | None
 
     @property
@@ -63,7 +64,7 @@ class Verified(Frozen):
     differences: tuple[str, ...]  # what differs, the first of each kind; none if equal
     settings: tuple[str, ...]  # what machine and code differ in
     rounding: float | None = None  # the largest relative difference; None if more than a loss
-    seeds: int  # others that limits are drawn from
+    seeds: int  # others that ended alike, which limits are drawn from
     compared: tuple[Compared, ...] = Field(default=())
     fingerprint: Fingerprint  # of the machine that trained it again
     provenance: Provenance
@@ -74,171 +75,73 @@ class Verified(Frozen):
         return self.outcome in ("equal", "consistent")
 
 
-def verify(recorded: Record, again: Record, store: Store) -> Verified:
+def verify(recorded: Record, again: Record, store: Store, sampled: int = 1) -> Verified:
     """Return what it comes to that a run was trained again.
 
     Args:
         recorded: As it was found.
         again: Of the same run.
         store: Where the other seeds of the same arm are looked for.
+        sampled: How many runs are trained again together, among which limits are shared out.
     """
     found = differences(recorded, again)
+    settings = settings_apart(recorded, again)
+    rounding = rounding_between(recorded, again)
     others = other_seeds(recorded, store)
-    compared = _compared(recorded, again, others) if found else ()
-    settings = (
-        *settings_apart(recorded.fingerprint, again.fingerprint),
-        *_code_apart(recorded.provenance, again.provenance),
-    )
-    rounding = _apart(_all_told(recorded), _all_told(again))
+    alike = [other for other in others if _end(other) == _end(recorded)]
+    compared: tuple[Compared, ...] = ()
+    if found and _end(again) == _end(recorded) != "diverged":
+        compared = _compared(recorded, again, alike, ALPHA / sampled)
+    if not found:
+        outcome: Outcome = "equal"
+    elif not settings:
+        outcome = "different"
+    elif rounding <= ROUNDING:
+        outcome = "consistent"
+    elif _end(again) != _end(recorded):  # no limits say how rare that is
+        certain = len(others) >= FEWEST and len({_end(other) for other in others}) == 1
+        outcome = "different" if certain else "not judged"
+    elif _end(again) == "diverged":
+        outcome = "consistent"  # which is all that such a record says
+    else:
+        outcome = _of_numbers(compared)
     return Verified(
         run=recorded.run.id,
         recorded_at=recorded.provenance.at,
-        outcome=(
-            "different"
-            if recorded.status != again.status
-            else _outcome(found, settings, rounding, compared)
-        ),
+        outcome=outcome,
         differences=tuple(found),
-        settings=settings,
+        settings=tuple(settings),
         rounding=rounding if math.isfinite(rounding) else None,
-        seeds=len(others),
+        seeds=len(alike),
         compared=compared,
         fingerprint=again.fingerprint,
         provenance=again.provenance,
     )
 
 
-def _outcome(
-    differs: Sequence[str], elsewhere: Sequence[str], rounding: float, compared: Sequence[Compared]
-) -> Outcome:
-    if not differs:
-        return "equal"
-    if not elsewhere:
-        return "different"
-    if rounding <= ROUNDING:
-        return "consistent"
-    judged = [one for one in compared if one.lower is not None]
+def _end(record: Record) -> str:
+    """Return how a run ended, of which no limits can be drawn."""
+    until = record.run.config.training.until
+    if until is None or record.status == "diverged":
+        return record.status
+    reached = time_to(until.training_error, running_curve(record.curve)) is not None
+    return "reached" if reached else "not reached"
+
+
+def _of_numbers(compared: Sequence[Compared]) -> Outcome:
+    judged = [row for row in compared if row.lower is not None]
     if not judged:
         return "not judged"
-    return "consistent" if all(one.inside for one in judged) else "different"
-
-
-def differences(recorded: Record, again: Record) -> list[str]:
-    """Return what differs between two records of one run, the first of each kind.
-
-    Clocks may. What the older record does not have, because it was not measured then, cannot.
-    """
-    found = []
-    if recorded.status != again.status:
-        found.append(f"it {again.status}, and had {recorded.status}")
-    for old, new in zip(recorded.curve, again.curve, strict=False):
-        if (field := _first_apart(_told(old), _told(new))) is not None:
-            found.append(f"epoch {old.number}: {field}")
-            break
-    if len(recorded.curve) != len(again.curve):
-        found.append(f"{len(again.curve)} epochs, for {len(recorded.curve)}")
-    if (field := _first_apart(_told(recorded.measures), _told(again.measures))) is not None:
-        found.append(f"measured afterwards: {field}")
-    found += [
-        f"{name} has other content"
-        for name, digest in sorted(recorded.files.items())
-        if again.files.get(name, digest) != digest
-    ]
-    return found
-
-
-def _told(content: Frozen | None) -> dict[str, Any]:
-    """Return what a record says of an epoch or of measures, without what it does not have."""
-    if content is None:
-        return {}
-    told = content.model_dump(mode="json", exclude={"seconds"}, exclude_defaults=True)
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _all_told(record: Record) -> dict[str, Any]:
-    epochs = [_told(epoch) for epoch in record.curve]
-    return {"status": record.status, "curve": epochs, "measures": _told(record.measures)}
-
-
-def _apart(old: Any, new: Any) -> float:
-    """Return the largest relative difference of two contents' fractions; infinite beside those.
-
-    >>> _apart({"errors": [3, 4], "loss": 0.5}, {"errors": [3, 4], "loss": 0.75})
-    0.5
-    >>> _apart({"errors": [3, 4]}, {"errors": [3, 5]})
-    inf
-    """
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return max((_apart(value, new.get(name)) for name, value in old.items()), default=0.0)
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        return max((_apart(a, b) for a, b in zip(old, new, strict=True)), default=0.0)
-    if old == new:
-        return 0.0
-    if isinstance(old, float) and isinstance(new, float) and old:
-        return abs(new - old) / abs(old)
-    return math.inf
-
-
-def _first_apart(old: Any, new: Any) -> str | None:
-    """Return the first value of ``old`` that ``new`` has otherwise, with both; None if none."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name, value in old.items():
-            if (inside := _first_apart(value, new.get(name))) is not None:
-                return f"{name.replace('_', ' ')} {inside}"
-        return None
-    if old == new:
-        return None
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        at, one, other = next(
-            (i, a, b) for i, (a, b) in enumerate(zip(old, new, strict=True)) if a != b
-        )
-        return f"{other} for {one}, the {at + 1}. of {len(old)}"
-    return f"{new} for {old}"
-
-
-def settings_apart(recorded: Fingerprint, again: Fingerprint) -> list[str]:
-    """Return what two machines differ in of that which decides bits, a few words each.
-
-    >>> base = {"device": "cpu", "processor": "A", "capability": "AVX2", "threads": 1}
-    >>> older = Fingerprint(**base, torch="2.13.0")
-    >>> settings_apart(older, older.but(torch="2.14.0", processor="B"))
-    ['processor B for A', 'torch 2.14.0 for 2.13.0']
-    """
-    old, new = recorded.model_dump(), again.model_dump()
-    return [
-        f"{name} {_listed(new[name])} for {_listed(old[name])}"
-        for name in old
-        if old[name] != new[name]
-    ]
-
-
-def _code_apart(recorded: Provenance, again: Provenance) -> list[str]:
-    """Return whether other code trained a run; within an edition it may round otherwise."""
-    old, new = (_code(made) for made in (recorded, again))
-    if old != new:
-        return [f"code of {new} for {old}"]
-    known = recorded.commit is not None and recorded.clean
-    return [] if known else ["code that may be other, which is no commit's"]
-
-
-def _code(made: Provenance) -> str:
-    if made.commit is None:
-        return "an installed copy"
-    return made.commit + ("" if made.clean else " with changes")
-
-
-def _listed(value: Any) -> str:
-    return " ".join(value) or "none" if isinstance(value, tuple) else str(value)
+    return "consistent" if all(row.inside for row in judged) else "different"
 
 
 def other_seeds(record: Record, store: Store) -> list[Record]:
-    """Return the finished records of the same question with other seeds, as they are measured."""
+    """Return the records of the same question with other seeds, as they are measured."""
     mine = record.run
     return [
         other
         for other in store.records()
         if other.run.seed != mine.seed
-        and other.status == "finished"
         and other.run.sees_test == mine.sees_test
         and _question(other) == _question(record)
     ]
@@ -279,25 +182,26 @@ def numbers(record: Record) -> dict[str, Number]:
     return found
 
 
-def _compared(recorded: Record, again: Record, others: Sequence[Record]) -> tuple[Compared, ...]:
+def _compared(
+    recorded: Record, again: Record, others: Sequence[Record], alpha: float
+) -> tuple[Compared, ...]:
     old, new = numbers(recorded), numbers(again)
-    told = [numbers(other) for other in others]
+    known = [numbers(other) for other in others]
     both = [name for name in old if name in new]
     rows = []
     for name in both:
-        values = [one[name].value for one in told if name in one]
-        limits = None
+        values = [each[name].value for each in known if name in each]
+        value, limit = old[name].value, None
         if len(values) >= FEWEST:
-            limits = prediction_limits(values, ALPHA / len(both))
-        step = old[name].step
+            # Seeds that happen to agree do not make what is counted in images exact.
+            limit = difference_limit(values, alpha / len(both)) + old[name].step
         rows.append(
             Compared(
                 name=name,
-                recorded=old[name].value,
+                recorded=value,
                 again=new[name].value,
-                # Seeds that happen to agree do not make what is counted in images exact.
-                lower=None if limits is None else limits[0] - step,
-                upper=None if limits is None else limits[1] + step,
+                lower=None if limit is None else value - limit,
+                upper=None if limit is None else value + limit,
             )
         )
     return tuple(rows)
@@ -376,7 +280,7 @@ def summary(found: Sequence[Verified]) -> str:
     holding = sum(one.holds for one in found)
     how: dict[Outcome, str] = {
         "equal": "to the bit",
-        "consistent": "within rounding or the limits of other seeds",
+        "consistent": "within rounding or what seeds differ by",
         "different": "different",
         "not judged": "not judged, for want of other seeds",
     }

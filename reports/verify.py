@@ -92,7 +92,7 @@ def run(request: VerifyRequest, console: Console) -> int:
                     failures += 1
                     say(console, "FAILED", f"{name}: {again}")
                     continue
-                one = verify(record, again, store)
+                one = verify(record, again, store, len(chosen))
                 found.append(one)
                 _tell(console, one, name)
                 _keep(console, store, one)
@@ -295,12 +295,17 @@ def _tell(console: Console, one: Verified, name: str) -> None:
     say(console, label, f"{name}: {where}, {one.differences[0]}")
     if one.rounding is not None and one.outcome == "consistent":
         say(console, "", f"rounding: no number differs by more than {one.rounding:.1g} of it")
-        return
+    elif one.outcome == "consistent" and not one.compared:
+        say(console, "", "it diverged, as it had; after how long is chance")
+    elif one.outcome == "not judged" and not one.compared:
+        say(console, "", f"other seeds end either way, or there are fewer than {FEWEST}")
     for row in one.compared:
         limits = f"limits need {FEWEST} other seeds, and there are {one.seeds}"
         if row.lower is not None and row.upper is not None:
             inside = "inside" if row.inside else "OUTSIDE"
-            limits = f"{inside} {row.lower:.4g} to {row.upper:.4g}, by {one.seeds} other seeds"
+            limits = (
+                f"{inside} {row.lower:.4g} to {row.upper:.4g}, which {one.seeds} seeds differ by"
+            )
         say(console, "", f"{row.name} {row.again:.4g} for {row.recorded:.4g}; {limits}")
 
 

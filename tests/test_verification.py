@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,40 +74,66 @@ def test_one_image_more_on_the_same_machine_is_different(results: Path, config: 
     )
 
 
-@pytest.mark.parametrize(("test", "outcome"), [(0.215, "consistent"), (0.4, "different")])
-def test_elsewhere_the_spread_of_other_seeds_decides(
-    results: Path, config: Config, test: float, outcome: str
-) -> None:
-    """Limits of one more normal value at 1 %, shared out among three numbers, by SciPy."""
-    others = [trained(config, seed, error) for seed, error in enumerate((0.2, 0.22, 0.24, 0.21), 1)]
-    recorded = trained(config, 0, 0.21)
-    store = store_of(results, recorded, *others)
+SEEDS = (0.2, 0.22, 0.24, 0.21, 0.23)
+"""Test errors of five other seeds, whose deviation is the root of 0.00025."""
 
-    found = verify(recorded, trained(config, 0, test, fingerprint=ELSEWHERE), store)
+
+def seeds_of(config: Config) -> list[Record]:
+    """Return the records of five seeds after the first."""
+    return [trained(config, seed, error) for seed, error in enumerate(SEEDS, 1)]
+
+
+@pytest.mark.parametrize(
+    ("test", "sampled", "outcome"),
+    [
+        (0.34, 1, "consistent"),
+        (0.37, 1, "different"),
+        (0.4, 6, "consistent"),
+        (0.46, 6, "different"),
+    ],
+)
+def test_elsewhere_two_runs_differ_as_two_seeds_do(
+    results: Path, config: Config, test: float, sampled: int, outcome: str
+) -> None:
+    """Limits of a difference at 1 %, shared out among three numbers of every run, by SciPy."""
+    recorded = trained(config, 0, 0.21)
+    store = store_of(results, recorded, *seeds_of(config))
+
+    found = verify(recorded, trained(config, 0, test, fingerprint=ELSEWHERE), store, sampled)
 
     assert found.outcome == outcome
-    assert found.seeds == 4
-    row = next(one for one in found.compared if one.name == "test error")
+    assert found.seeds == 5
+    row = next(row for row in found.compared if row.name == "test error")
     assert (row.recorded, row.again) == (0.21, test)
-    mean, deviation = 0.2175, 0.01707825127659933
-    half = stats.t(3).ppf(1 - 0.01 / 3 / 2) * deviation * (1 + 1 / 4) ** 0.5
-    assert row.lower == pytest.approx(mean - half - 1 / 100)  # and one of its hundred images
-    assert row.upper == pytest.approx(mean + half + 1 / 100)
+    limit = stats.t(4).ppf(1 - 0.01 / 3 / sampled / 2) * (0.00025 * 2) ** 0.5
+    assert row.lower == pytest.approx(0.21 - limit - 1 / 100)  # and one of its hundred images
+    assert row.upper == pytest.approx(0.21 + limit + 1 / 100)
 
 
-def test_two_other_seeds_judge_nothing(results: Path, config: Config) -> None:
+def test_an_unusual_seed_may_be_unusual_again(results: Path, config: Config) -> None:
+    """It is held against what was recorded, and not against the others' mean."""
+    recorded = trained(config, 0, 0.6)
+    store = store_of(results, recorded, *seeds_of(config))
+
+    again = verify(recorded, trained(config, 0, 0.61, fingerprint=ELSEWHERE), store)
+    usual = verify(recorded, trained(config, 0, 0.22, fingerprint=ELSEWHERE), store)
+
+    assert (again.outcome, usual.outcome) == ("consistent", "different")
+
+
+def test_four_other_seeds_judge_nothing(results: Path, config: Config) -> None:
     """Their spread says too little."""
     recorded = trained(config, 0, 0.21)
-    store = store_of(results, recorded, trained(config, 1, 0.2), trained(config, 2, 0.22))
+    store = store_of(results, recorded, *seeds_of(config)[:4])
 
-    found = verify(recorded, trained(config, 0, 0.5, fingerprint=ELSEWHERE), store)
+    found = verify(recorded, trained(config, 0, 0.9, fingerprint=ELSEWHERE), store)
 
     assert found.outcome == "not judged"
     assert not found.holds
 
 
 def test_limits_are_drawn_from_the_same_question_alone(results: Path, config: Config) -> None:
-    """Not from another rate, from tuning seeds, or from runs that diverged."""
+    """Not from another rate, from tuning seeds, or from runs that ended otherwise."""
     slower = config.but(training={"optimizer": {"rate": 0.0001}})
     recorded = trained(config, 0, 0.21)
     diverged = record_of(run_of(config, 2), [0.9], status="diverged")
@@ -169,17 +196,65 @@ def test_what_was_not_measured_then_is_not_compared(results: Path, config: Confi
     assert verify(recorded, old, Store(results)).outcome == "different"
 
 
-def test_a_run_that_diverges_only_once_is_different(results: Path, config: Config) -> None:
-    """On another machine too: no spread of finished runs speaks of it."""
-    recorded = trained(config, 0, 0.2)
-    others = [trained(config, seed, 0.2 + seed / 100) for seed in range(1, 6)]
-    again = record_of(run_of(config), [0.5], status="diverged")
-    again = again.model_copy(update={"fingerprint": ELSEWHERE})
+def diverged(config: Config, seed: int, *errors: float) -> Record:
+    """Return a record of elsewhere whose training diverged after these epochs."""
+    record = record_of(run_of(config, seed), list(errors), status="diverged")
+    return record.model_copy(update={"fingerprint": ELSEWHERE})
 
-    found = verify(recorded, again, store_of(results, recorded, *others))
+
+def test_a_run_that_alone_diverges_is_different(results: Path, config: Config) -> None:
+    """On another machine too, if no other seed does: no spread of finished runs speaks of it."""
+    recorded = trained(config, 0, 0.2)
+    store = store_of(results, recorded, *seeds_of(config))
+
+    found = verify(recorded, diverged(config, 0, 0.5), store)
 
     assert found.outcome == "different"
     assert found.differences[0] == "it diverged, and had finished"
+    assert found.compared == ()
+
+    other_way = verify(diverged(config, 0, 0.5), recorded, store)
+    assert other_way.outcome == "different"
+
+    store.add(diverged(config, 6, 0.5))  # now one of six does
+    assert verify(recorded, diverged(config, 0, 0.5), store).outcome == "not judged"
+
+
+def test_few_seeds_do_not_say_how_a_run_ends(results: Path, config: Config) -> None:
+    """Whether one of four more would have diverged is not known."""
+    recorded = trained(config, 0, 0.2)
+    store = store_of(results, recorded, *seeds_of(config)[:4])
+
+    assert verify(recorded, diverged(config, 0, 0.5), store).outcome == "not judged"
+
+
+def test_a_run_that_diverges_again_is_consistent(results: Path, config: Config) -> None:
+    """Elsewhere after other epochs; on the same machine after the same ones alone."""
+    recorded = diverged(config, 0, 0.9, 0.8)
+    again = diverged(config, 0, 0.9)
+    other = recorded.model_copy(update={"fingerprint": FINGERPRINT})
+    store = store_of(results, *seeds_of(config))
+
+    assert verify(other, again, store).outcome == "consistent"
+    assert verify(recorded, again, store).outcome == "different"
+
+
+def test_a_run_that_never_reaches_its_threshold_ended_otherwise(
+    results: Path, config: Config
+) -> None:
+    """Where all other seeds do, and this one had; how long they took says nothing of it."""
+    until = config.but(training={"until": {"training_error": 0.25}})
+
+    def run_to(seed: int, *errors: float) -> Record:
+        measures = measures_of(0.1, 0.1, 0.1)
+        return record_of(run_of(until, seed), list(errors), measures=measures)
+
+    recorded = run_to(0, 0.5, 0.1)
+    again = run_to(0, 0.5, 0.4).model_copy(update={"fingerprint": ELSEWHERE})
+    store = store_of(results, *(run_to(seed, 0.5, 0.1) for seed in range(1, 6)))
+
+    assert verify(recorded, again, store).outcome == "different"
+    assert verify(recorded, again, Store(results / "empty")).outcome == "not judged"
 
 
 def test_a_run_to_a_threshold_is_held_by_its_time(config: Config) -> None:
@@ -304,18 +379,20 @@ def test_runs_are_trained_again_to_the_same_bits(smoked: Path) -> None:
     assert new <= {FILE, f".{FILE}.lock"}
 
 
-def test_a_forged_record_is_found_out(smoked: Path) -> None:
-    """Whoever writes it, digest and all: it does not come to that when it is trained."""
-    record = next(one for one in Store(smoked).records() if one.run.sees_test)
-    path = Store(smoked).folder(record.run) / "record.json"
-    whole = path.read_bytes()
-    content = json.loads(whole)
-    forged = content | {"status": "diverged", "measures": None}
-    try:
-        path.write_bytes(resealed(forged))
-        code, output = call("verify", "--results", smoked, "--run", record.run.short)
-    finally:
-        path.write_bytes(whole)
+def test_a_forged_record_is_found_out(smoked: Path, tmp_path: Path) -> None:
+    """Whoever writes it, digest and all: it does not come to that when it is trained.
+
+    Five other seeds finished, so that it is found out on another machine, too.
+    """
+    store = Store(shutil.copytree(smoked, tmp_path / "forged"))
+    record = next(record for record in store.records() if record.run.sees_test)
+    for seed in range(500, 505):
+        store.add(record.model_copy(update={"run": record.run.but(seed=seed)}))
+    path = store.folder(record.run) / "record.json"
+    forged = json.loads(path.read_bytes()) | {"status": "diverged", "measures": None}
+    path.write_bytes(resealed(forged))
+
+    code, output = call("verify", "--results", store.results, "--run", record.run.short)
 
     assert code == 3
     assert re.search(rf"DIFFERENT {record.run.short} \S*relu_vs_tanh\S*, \w+, seed 0: ", output)
