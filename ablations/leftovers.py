@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from ablations.record import Record, RecordError
 from ablations.run import TUNING_SEEDS
-from ablations.store import CHECKPOINT, BusyError, Store
+from ablations.store import CHECKPOINT, LOCK, BusyError, Store
 from alexnet.durable import is_abandoned, is_temporary
+from alexnet.locks import is_held
 
 
 class Kind(StrEnum):
@@ -53,9 +54,9 @@ BY_NAME = {
     "scores.safetensors": Kind.SCORES,
     "examples.safetensors": Kind.EXAMPLES,
     "verified.json": Kind.VERIFIED,
-    "lock": Kind.LOCK,
+    LOCK: Kind.LOCK,
     "holder": Kind.LOCK,
-    "lock-lease": Kind.LOCK,
+    f"{LOCK}-lease": Kind.LOCK,
 }
 
 
@@ -137,7 +138,8 @@ def _temporary(path: Path) -> Kind | None:
     """Return what a file is that has not its last name; None if it has."""
     if not is_temporary(path):
         return None
-    return Kind.ABANDONED if is_abandoned(path) else Kind.TEMPORARY
+    left = is_abandoned(path) and not (path.is_dir() and is_held(path / LOCK))
+    return Kind.ABANDONED if left else Kind.TEMPORARY
 
 
 def _record(folder: Path) -> Record | None:

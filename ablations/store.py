@@ -21,6 +21,7 @@ from alexnet.locks import locked
 from alexnet.sealed import SealError, read_bytes, refuse_irregular
 
 CHECKPOINT = "checkpoint.safetensors"
+LOCK = "lock"
 """In the folder of a run that is not finished."""
 LARGEST_WEIGHTS = 64 * 2**20
 """Bytes; the weights of larger networks are not kept."""
@@ -208,7 +209,7 @@ class Store:
         """
         holder = folder / "holder"
         try:
-            with locked(folder / "lock", wait=False):
+            with locked(folder / LOCK, wait=False):
                 since = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
                 holder.write_text(
                     f"process {os.getpid()} on {platform.node()} since {since}\n", encoding="utf-8"

@@ -10,7 +10,6 @@ import os
 import platform
 import re
 import secrets
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,22 +99,29 @@ def is_temporary(path: Path) -> bool:
 def is_abandoned(path: Path) -> bool:
     """Return whether a temporary file is one that nobody writes: a kill has left it.
 
-    Its process was on this machine and is gone, or the file was not touched for a day. Not within
-    the first minute: containers may share a machine's name and not see each other's processes.
+    Its process was on this machine and is gone, or it was not touched for a day, nor anything in it
+    if it is a folder. Not within a minute: containers may share a machine's name and not see each
+    other's processes. A folder in which less is written has a lock in it, see `alexnet.locks`.
     """
     if (named := TEMPORARY.fullmatch(path.name)) is None:
         return False
-    try:
-        about = path.lstat()
-    except OSError:  # gone
-        return False
-    age = time.time() - about.st_mtime
+    touched = _touched(path)
+    age = time.time() - touched if touched is not None else 0.0
     if age < FRESH:
         return False
-    if age > OLD and stat.S_ISREG(about.st_mode):  # what is in a folder may be younger than it is
+    if age > OLD:
         return True
     here = f".{platform.node()[:32]}.{named[1]}." in path.name
     return here and os.name == "posix" and not _lives(int(named[1]))
+
+
+def _touched(path: Path) -> float | None:
+    """Return when a file was last written, or the newest in a folder; None if it is gone."""
+    times = []
+    for inside in (path, *(path.rglob("*") if path.is_dir() and not path.is_symlink() else ())):
+        with contextlib.suppress(OSError):
+            times.append(inside.lstat().st_mtime)
+    return max(times, default=None)
 
 
 def _lives(process: int) -> bool:

@@ -41,6 +41,20 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         yield
 
 
+def is_held(path: Path) -> bool:
+    """Return whether another has the lock of a file.
+
+    Not of a lease: who holds one touches its file more often than `is_abandoned` waits.
+    """
+    if not path.exists() or not has_locks(path.parent):
+        return False
+    try:
+        with locked(path, wait=False):
+            return False
+    except Timeout:
+        return True
+
+
 def _lock(path: Path) -> BaseFileLock:
     if has_locks(path.parent):
         return FileLock(path)

@@ -1,5 +1,6 @@
 """`verify`: trains recorded runs again, and says whether they come to the same."""
 
+import contextlib
 import random
 import tempfile
 import time
@@ -16,11 +17,12 @@ from ablations.plan import Plan
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
-from ablations.store import Store
+from ablations.store import LOCK, Store
 from alexnet.config import EDITION
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
 from alexnet.durable import temporary_prefix
+from alexnet.locks import locked
 from reports import words
 from reports.evidence import EVIDENCE
 from reports.exit_codes import CHANGED, FAILED
@@ -213,16 +215,14 @@ def _trained(
     In a folder of their own, which is deleted: a record of before would be taken for the answer.
     """
     with _scratch(store.results) as folder:
-        beside = Store(Path(folder))
+        beside = Store(folder)
 
         def place_of(record: Record) -> tuple[str, int]:
             return _device(request, record), record.fingerprint.threads
 
         for (device, threads), several in groupby(sorted(chosen, key=place_of), key=place_of):
             todo = {record.run.id: record for record in several}
-            place = Place(
-                Path(folder), request.data_dir.resolve(), device, threads, "invoke verify"
-            )
+            place = Place(folder, request.data_dir.resolve(), device, threads, "invoke verify")
             workers = LocalWorkers(min(count, len(todo)), place)
             try:
                 ready(workers)
@@ -275,13 +275,19 @@ def _device(request: VerifyRequest, record: Record) -> str:
     return "cpu" if record.fingerprint.device == "cpu" else "auto"
 
 
-def _scratch(results: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a folder beside the records, or where temporary files are if that is read-only."""
+@contextlib.contextmanager
+def _scratch(results: Path) -> Iterator[Path]:
+    """Yield a folder beside the records, or where temporary files are if that is read-only.
+
+    Should this be killed, a later command sweeps it: it is called so, and its lock is free.
+    """
     try:
-        name = temporary_prefix("verify")  # which is swept, should this be killed
-        return tempfile.TemporaryDirectory(prefix=name, dir=results.resolve())
+        name = temporary_prefix("verify")
+        made = tempfile.TemporaryDirectory(prefix=name, dir=results.resolve())
     except OSError:
-        return tempfile.TemporaryDirectory(prefix="verify-")
+        made = tempfile.TemporaryDirectory(prefix="verify-")
+    with made as folder, locked(Path(folder) / LOCK):
+        yield Path(folder)
 
 
 def _tell(console: Console, one: Verified, name: str) -> None:

@@ -141,10 +141,14 @@ def test_what_a_dead_process_was_writing_is_abandoned(tmp_path: Path) -> None:
     os.utime(yesterday, (1, 1))
     (tmp_path / ".DS_Store").write_text("")
     os.utime(tmp_path / ".DS_Store", (1, 1))
+    in_use = tmp_path / f".verify.another.host.{os.getpid()}.0123abcd"
+    in_use.mkdir()
+    (in_use / "written today").write_text("")
+    os.utime(in_use, (1, 1))
 
     assert {path for path in tmp_path.iterdir() if is_abandoned(path)} == (
         {gone, yesterday} if os.name == "posix" else {yesterday}
     )
-    assert all(map(is_temporary, (gone, here, fresh, elsewhere, yesterday)))
+    assert all(map(is_temporary, (gone, here, fresh, elsewhere, yesterday, in_use)))
     assert not is_temporary(tmp_path / ".DS_Store")
     assert not is_abandoned(tmp_path / f".gone.host.{dead.pid}.0123abcd")

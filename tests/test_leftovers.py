@@ -163,15 +163,48 @@ def test_what_a_killed_verify_leaves_is_swept(used: Path) -> None:
     dead.wait()
     mine = used / f"{temporary_prefix('verify')}abcdefg_"
     left = used / mine.name.replace(f".{os.getpid()}.", f".{dead.pid}.")
-    for folder in (mine, left):
+    elsewhere = used / f".verify.another.host.{dead.pid}.abcdefg_"
+    for folder, age in ((mine, 3600), (left, 3600), (elsewhere, 10**6)):
         (folder / "runs" / "0123456789ab").mkdir(parents=True)
-        os.utime(folder, (time.time() - 10**6,) * 2)
+        set_age(folder, age)
 
     swept = {entry.path for entry in sweep(Store(used))}
 
-    assert left in swept
+    assert {left, elsewhere} <= swept
     assert mine.is_dir()
     assert not left.exists()
+    assert not elsewhere.exists()
+
+
+def set_age(folder: Path, age: float) -> None:
+    """Let a folder and all in it be so many seconds old."""
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (time.time() - age,) * 2)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="whether a process lives is asked there alone")
+def test_what_a_verify_in_another_container_trains_in_stays(used: Path) -> None:
+    """Its process is not seen here, and an epoch may take days; but it holds the lock."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    name = f"{temporary_prefix('verify')}abcdefg_".replace(f".{os.getpid()}.", f".{dead.pid}.")
+    folder = used / name
+    folder.mkdir()
+    script = (
+        "import sys, time; from pathlib import Path; from alexnet.locks import locked\n"
+        "with locked(Path(sys.argv[1]) / 'lock'):\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        owner.stdout.readline()
+        set_age(folder, 10**6)
+        assert folder not in {entry.path for entry in sweep(Store(used))}
+        assert Kind.TEMPORARY in kinds(used)
+        owner.kill()
+
+    assert folder in {entry.path for entry in sweep(Store(used))}
 
 
 def test_pruning_asks_first(used: Path) -> None:
