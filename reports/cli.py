@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 import click
 
 from alexnet.paths import expanded
-from reports.encoding import plain_where_needed
-from reports.exit_codes import BAD_INPUT, CHANGED, INTERRUPTED
+from reports.commands.encoding import plain_where_needed
+from reports.commands.exit_codes import BAD_INPUT, CHANGED, INTERRUPTED
 
 # What a command needs is imported where it runs: `--help` and a misprint answer at once.
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def _said_of(error: Exception) -> str | None:
     from ablations.studies import StudyError
     from alexnet.data.manifest import DatasetError
     from alexnet.presets import PresetError
-    from reports.request import RequestError
-    from reports.terminal import as_typed
+    from reports.commands.console import as_typed
+    from reports.commands.request import RequestError
 
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -124,7 +124,7 @@ data_option = click.option(
 
 
 def _seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
-    from reports.time_limit import seconds_of
+    from reports.commands.time_limit import seconds_of
 
     try:
         return None if value is None else seconds_of(value)
@@ -183,11 +183,11 @@ def ablate(
     **options: Any,
 ) -> int:
     """Run what a study still lacks, and print what it comes to."""
-    from reports.ablate import run
-    from reports.all_studies import run_all
-    from reports.check import Check
-    from reports.request import ALL, Request
-    from reports.smoke import smoke_all
+    from reports.commands.ablate import run
+    from reports.commands.all_studies import run_all
+    from reports.commands.request import ALL, Request
+    from reports.smoke.options import Check
+    from reports.smoke.run import smoke_all
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
     request, console = Request(**options), _console()
@@ -212,8 +212,8 @@ def ablate(
 def report(study: str | None, out: Path | None, show: bool, results: tuple[Path, ...]) -> int:
     """Write page, tables and figures of everything in a results folder."""
     from ablations.pool import strangers
-    from reports.page import write_report
-    from reports.terminal import say
+    from reports.commands.console import say
+    from reports.page.report import write_report
 
     console = _console()
     store = _opened(results)
@@ -240,7 +240,7 @@ def _opened(folders: Sequence[Path]) -> "Store":
     """
     from ablations.pool import Pool
     from ablations.store import Store
-    from reports.terminal import as_typed
+    from reports.commands.console import as_typed
 
     store = Store(folders[0]) if len(folders) == 1 else Pool(folders)
     held = ("plans/*.json", "runs/*/record.json")
@@ -264,7 +264,7 @@ def _opened(folders: Sequence[Path]) -> "Store":
 @refusing
 def results(results: Path, prune: bool, yes: bool) -> int:
     """List what is in a results folder and what it weighs; delete what nothing needs."""
-    from reports.results import run
+    from reports.commands.results import run
 
     if yes and not prune:
         raise Refused("--yes answers what --prune asks; use both")
@@ -287,7 +287,7 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 @refusing
 def verify(**options: Any) -> int:
     """Train recorded runs again, and say whether they come to the same, to the bit or nearly."""
-    from reports.verify import VerifyRequest, run
+    from reports.commands.verify import VerifyRequest, run
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return run(VerifyRequest(**options), _console())
@@ -313,8 +313,8 @@ def verify(**options: Any) -> int:
 @refusing
 def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: bool) -> int:
     """Say which verdicts moved between two reports, and which numbers did beyond noise."""
-    from reports.changes import CHANGED_KINDS, changes, compared, lines
-    from reports.terminal import say
+    from reports.commands.console import say
+    from reports.findings.changes import CHANGED_KINDS, changes, compared, lines
 
     given = [Path(place) for place in click.get_current_context().args]
     if len(given) == 2 and not before and not after:
@@ -352,9 +352,9 @@ def _content(places: Sequence[Path]) -> dict[str, Any]:
     Raises:
         Refused: If there is none, or it cannot be read.
     """
-    from reports.document import ReportError, read
-    from reports.page import gather
-    from reports.terminal import as_typed
+    from reports.commands.console import as_typed
+    from reports.page.document import ReportError, read
+    from reports.page.report import gather
 
     for place in places:
         if not place.exists():
@@ -383,7 +383,7 @@ def _report_in(place: Path) -> Path | None:
 @refusing
 def presets(name: str | None) -> int:
     """Show the networks called AlexNet side by side, or one of them layer by layer."""
-    from reports.networks import layer_by_layer, side_by_side
+    from reports.commands.presets import layer_by_layer, side_by_side
 
     console = _console()
     console.print(side_by_side(console) if name is None else layer_by_layer(name))
@@ -396,7 +396,7 @@ def presets(name: str | None) -> int:
 @refusing
 def datasets(name: str | None, data_dir: Path) -> int:
     """List the datasets, and which of them are prepared on this machine."""
-    from reports.datasets import catalogue, describe_one
+    from reports.commands.datasets import catalogue, describe_one
 
     console = _console()
     if name is None:
@@ -417,11 +417,11 @@ def studies(name: str | None, results: Path) -> int:
 
     console, stores = _console(), [Store(results), Store(EVIDENCE)]
     if name is None:
-        from reports.studies import catalogue
+        from reports.commands.studies import catalogue
 
         catalogue(console, stores)
     else:
-        from reports.explanation import explain
+        from reports.commands.explanation import explain
 
         explain(console, name, stores)
     return 0
@@ -471,7 +471,7 @@ def prepare(
 ) -> int:
     """Download or import images, check them, and write the form that training reads."""
     from alexnet.data.order import Order
-    from reports.datasets import run
+    from reports.commands.datasets import run
 
     order = Order(
         name=dataset,

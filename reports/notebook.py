@@ -19,16 +19,16 @@ from alexnet.config import Precision
 from alexnet.data.manifest import default_data_dir
 from alexnet.names import suggestion
 from alexnet.paths import expanded
-from reports import words
-from reports.ablate import carry_out
-from reports.comparison import Comparison, compare
-from reports.figures import draw
-from reports.narration import tables
-from reports.pictures import as_png
-from reports.request import Request, RequestError, asked
-from reports.study_figure import keep_figure
-from reports.tables import arms_table, tuning_table
-from reports.terminal import say
+from reports.analysis.comparison import Comparison, compare
+from reports.commands.ablate import carry_out
+from reports.commands.console import say
+from reports.commands.narration import tables
+from reports.commands.request import Request, RequestError, asked
+from reports.figures.kept import keep_figure
+from reports.figures.pictures import as_png
+from reports.figures.study import draw
+from reports.page.tables import arms_table, tuning_table
+from reports.wording import words
 
 Folder = str | os.PathLike[str]
 

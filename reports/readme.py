@@ -13,17 +13,26 @@ import pandas as pd
 from ablations.store import Store
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
-from reports.answer import Answer, answer
-from reports.comparison import Comparison
-from reports.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
+from reports.analysis.comparison import Comparison
+from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.evidence import EVIDENCE
-from reports.forest import ForestRow, draw_forest, forest, one_a_claim
-from reports.front_figures import draw_front_figure, figure_1
-from reports.ledger import ledger
-from reports.pictures import save
-from reports.sections import Section, sections
-from reports.tables import markdown
-from reports.words import effect_sentence, measured, named, percent, speaks, spoken, times, value
+from reports.figures.forest import ForestRow, draw_forest, forest, one_a_claim
+from reports.figures.front import draw_front_figure, figure_1
+from reports.figures.pictures import save
+from reports.findings.headline import Answer, answer
+from reports.findings.ledger import ledger
+from reports.findings.sections import Section, sections
+from reports.page.tables import markdown
+from reports.wording.words import (
+    effect_sentence,
+    measured,
+    named,
+    percent,
+    speaks,
+    spoken,
+    times,
+    value,
+)
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"

@@ -24,8 +24,8 @@ from xml.etree import ElementTree
 from ablations.run import Run
 from alexnet.config import LRN, Config, Dropout, MapNorm, MomentumSGD, Normal, Part, Pool
 from alexnet.data.manifest import default_data_dir
-from reports.request import ALL, Request
-from reports.smoke_runs import PRECISION, Training, trainings
+from reports.commands.request import ALL, Request
+from reports.smoke.trainings import PRECISION, Training, trainings
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("alexnet", "ablations", "reports")

@@ -24,7 +24,7 @@ from alexnet.chance import derive
 from alexnet.config import Tanh, Until
 from alexnet.presets import tiny
 from alexnet.progress import Epoch
-from reports.comparison import compare
+from reports.analysis.comparison import compare
 
 THRESHOLD, START, HORIZON, TENTH = 0.25, 0.7, 60, 10_000
 FASTEST = {"tanh": 0.003, "relu": 0.001}

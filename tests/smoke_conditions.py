@@ -28,11 +28,11 @@ from alexnet.config import Precision
 from alexnet.cores import cores
 from alexnet.data.manifest import default_data_dir
 from alexnet.data.pool import environment
-from reports.baseline import Baseline, Losses, differences, losses_of
-from reports.check import SHIPPED, Check
-from reports.outcomes import held_against
-from reports.request import ALL, Request
-from reports.smoke_runs import Smoke, Smoked, trainings
+from reports.commands.request import ALL, Request
+from reports.smoke.baseline import Baseline, Losses, differences, losses_of
+from reports.smoke.options import SHIPPED, Check
+from reports.smoke.outcomes import held_against
+from reports.smoke.trainings import Smoke, Smoked, trainings
 
 LEVELS: dict[str, dict[str, str]] = {
     "native": {},

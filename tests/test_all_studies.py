@@ -26,15 +26,15 @@ from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import default_data_dir
 from alexnet.data.stored import read_manifest
 from alexnet.presets import PRESETS, preset, tiny
-from reports import all_studies, effort
-from reports import studies as studies_list
-from reports.comparison import compare
+from reports.analysis.comparison import compare
+from reports.commands import all_studies, effort
+from reports.commands import studies as studies_list
+from reports.commands.console import say
+from reports.commands.explanation import explain
+from reports.commands.narration import introduce
+from reports.commands.request import shown_on
+from reports.commands.studies import catalogue
 from reports.evidence import EVIDENCE
-from reports.explanation import explain
-from reports.narration import introduce
-from reports.request import shown_on
-from reports.studies import catalogue
-from reports.terminal import say
 
 SEEDS = 4
 POINT = {"direction": "higher", "margin": 0.05, "margin_reason": "made up"}
@@ -219,8 +219,8 @@ def test_listing_loads_no_pytorch() -> None:
     """It should be there at once."""
     code = (
         "import sys; from pathlib import Path; from rich.console import Console; "
-        "from ablations.store import Store; from reports.studies import catalogue; "
-        "from reports.explanation import explain; "
+        "from ablations.store import Store; from reports.commands.studies import catalogue; "
+        "from reports.commands.explanation import explain; "
         "catalogue(Console(), [Store(Path('nowhere'))]); "
         "explain(Console(), 'dropout', [Store(Path('nowhere'))]); sys.exit('torch' in sys.modules)"
     )

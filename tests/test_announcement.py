@@ -16,8 +16,8 @@ from ablations.machine import Fingerprint
 from ablations.messages import Probe, Timed
 from ablations.plan import Plan
 from ablations.runner import remaining
-from reports import announcement
-from reports.announcement import Announcement, announce, list_runs
+from reports.commands import announcement
+from reports.commands.announcement import Announcement, announce, list_runs
 
 
 class Unregistered(Memory):

@@ -11,17 +11,17 @@ from plans import filled, in_setting
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Setting
-from reports.answer import answer, counts, facts, in_words
 from reports.evidence import EVIDENCE
-from reports.forest import (
+from reports.figures.forest import (
     draw_forest,
     draw_narrow_forest,
     forest,
     in_margins,
     one_a_claim,
 )
-from reports.ledger import groups, ledger
-from reports.sections import Section, sections
+from reports.findings.headline import answer, counts, facts, in_words
+from reports.findings.ledger import groups, ledger
+from reports.findings.sections import Section, sections
 
 
 def simulated(results: Path, setting: Setting, times: float, seeds: int = 10) -> Store:

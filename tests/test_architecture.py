@@ -8,32 +8,67 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+FLOORS = {
+    "reports": (
+        ("analysis", "evidence"), ("wording",), ("findings",), ("figures",), ("page",),
+        ("commands",), ("smoke",), ("",),
+    ),
+}  # fmt: skip
+"""The folders of a package from the ground up; "" is what lies in none. Imports point down."""
 ALLOWED = {"alexnet": set(), "ablations": {"alexnet"}, "reports": {"ablations", "alexnet"}}
 
 
 def imported(path: Path) -> set[str]:
-    """Return the top-level packages that a file imports anywhere in it."""
+    """Return all that a file imports anywhere in it, by its whole name."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module.split(".")[0])
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
+
+
+def folder_of(path: Path) -> str:
+    """Return the folder that a path is in, within its package; empty if it is in none."""
+    inside = path.parts[1:]
+    return inside[0] if len(inside) > 1 else ""
 
 
 @pytest.mark.parametrize("package", ALLOWED)
 def test_imports_point_one_way(package: str) -> None:
     """Reports may see ablations, ablations may see alexnet, nothing looks back."""
-    seen = {name for path in (ROOT / package).rglob("*.py") for name in imported(path)}
+    every = (name for path in (ROOT / package).rglob("*.py") for name in imported(path))
+    seen = {name.split(".")[0] for name in every}
 
     assert seen & (ALLOWED.keys() - {package}) <= ALLOWED[package]
 
 
+@pytest.mark.parametrize("package", FLOORS)
+def test_imports_point_down_from_folder_to_folder(package: str) -> None:
+    """And no folder is missing from the list, nor any import of a whole package."""
+    floors = {folder: floor for floor, row in enumerate(FLOORS[package]) for folder in row}
+    files = [path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")]
+    assert {folder_of(path) for path in files} == floors.keys()
+    for path in files:
+        for name in imported(ROOT / path):
+            module = Path(*name.split("."))
+            if module.parts[0] != package or path.name == "__init__.py":
+                continue
+            target = folder_of(module / "attribute")
+            if target == path.parent.name == folder_of(path):
+                continue
+            if (ROOT / package / f"{target}.py").is_file():
+                target = ""  # a module beside the folders
+            assert floors[target] < floors[folder_of(path)] or folder_of(path) == target, (
+                f"{path} imports {name}"
+            )
+
+
 @pytest.mark.parametrize(
     "module",
-    ["alexnet", "ablations.runner", "ablations.executors", "reports.cli", "reports.ablate",
-     "reports.page"],
+    ["alexnet", "ablations.runner", "ablations.executors", "reports.cli", "reports.commands.ablate",
+     "reports.page.report"],
 )  # fmt: skip
 def test_planning_and_reporting_never_load_pytorch(module: str) -> None:
     """Only a worker process may; loading it takes seconds that a listing should not."""
@@ -44,8 +79,6 @@ def test_planning_and_reporting_never_load_pytorch(module: str) -> None:
 
 def test_the_report_reads_no_study_code() -> None:
     """Pages are made from plans and records alone, so they can be rebuilt for ever."""
-    readers = ("comparison", "effect", "figures", "page", "statistics", "tables", "words")
-    for name in readers:
-        text = (ROOT / "reports" / f"{name}.py").read_text()
-
-        assert "ablations.studies" not in text, name
+    for folder in ("analysis", "wording", "figures", "page"):
+        for path in (ROOT / "reports" / folder).rglob("*.py"):
+            assert not any(name.startswith("ablations.studies") for name in imported(path)), path

@@ -8,7 +8,7 @@ from conftest import FINGERPRINT, measures_of, record_of, run_of
 
 from ablations.run import Run
 from alexnet.config import Config, Precision
-from reports.baseline import (
+from reports.smoke.baseline import (
     NARROW_TOLERANCES,
     TOLERANCE,
     Baseline,
@@ -19,8 +19,8 @@ from reports.baseline import (
     losses_of,
     tolerance_of,
 )
-from reports.outcomes import Outcome, furthest_first, held_against, in_short
-from reports.smoke_runs import Smoked, Training
+from reports.smoke.outcomes import Outcome, furthest_first, held_against, in_short
+from reports.smoke.trainings import Smoked, Training
 
 MADE_WITH = MadeWith(
     reason="made up", torch="2.9.9", device="cpu", processor="abacus", capability="beads",

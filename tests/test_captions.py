@@ -8,8 +8,8 @@ from plans import HELPS, chosen, filled, of_errors, plan_of, with_measures
 
 from ablations.store import Store
 from alexnet.presets import tiny
-from reports.captions import caption, figure_1_caption
-from reports.sections import Section, sections
+from reports.figures.captions import caption, figure_1_caption
+from reports.findings.sections import Section, sections
 
 
 def told(store: Store) -> str:

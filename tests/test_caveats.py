@@ -17,9 +17,9 @@ from ablations.study import (
     Reaches,
 )
 from ablations.tuning import Choice, Trial, choose
-from reports.comparison import compare
-from reports.preconditions import unmet_in_tuning
-from reports.words import headline, verdict_line
+from reports.analysis.comparison import compare
+from reports.analysis.preconditions import unmet_in_tuning
+from reports.wording.words import headline, verdict_line
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from scipy import stats
 
 from ablations.plan import Plan
 from ablations.store import Store
-from reports.changes import Change, changes, compared, lines
 from reports.cli import main
-from reports.document import to_json
-from reports.page import gather
+from reports.findings.changes import Change, changes, compared, lines
+from reports.page.document import to_json
+from reports.page.report import gather
 
 ROOT = Path(__file__).parent.parent
 NORM = "norm@fashion_mini"

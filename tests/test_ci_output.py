@@ -3,9 +3,9 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-from reports.github import MOST, error_lines, summary
-from reports.junit import write_junit
-from reports.outcomes import Outcome
+from reports.smoke.github import MOST, error_lines, summary
+from reports.smoke.junit import write_junit
+from reports.smoke.outcomes import Outcome
 
 HOSTILE = 'study/<b>100 %, "a" & b:c | d</b>'
 CHANGED = Outcome(HOSTILE, "0", "changed", "step 2", 1.5, 1.0, 0.01)

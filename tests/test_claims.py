@@ -4,7 +4,7 @@ import pytest
 
 from ablations.claims import CLAIMS
 from ablations.studies import GROUPS, STUDIES
-from reports.ledger import number
+from reports.findings.ledger import number
 
 
 def test_the_thirty_claims_are_there_in_order() -> None:

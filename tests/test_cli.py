@@ -22,7 +22,7 @@ from ablations.record import Record
 from ablations.store import Store
 from alexnet.data.catalogue import CATALOGUE
 from reports.cli import main
-from reports.terminal import as_typed
+from reports.commands.console import as_typed
 
 ROOT = Path(__file__).parent.parent
 SMOKE = ["ablate", "--study", "relu_vs_tanh", "--smoke"]
@@ -369,7 +369,7 @@ def test_the_console_script_passes_exit_codes_on(
 ) -> None:
     """In the mode that a shell meets: a failed study is 1, an interruption 130."""
     for code in (0, 1, 130):
-        monkeypatch.setattr("reports.ablate.run", lambda *_, code=code: code)
+        monkeypatch.setattr("reports.commands.ablate.run", lambda *_, code=code: code)
         with pytest.raises(SystemExit) as ended:
             main(["ablate", "--study", "relu_vs_tanh", "--results", str(tmp_path)])
 

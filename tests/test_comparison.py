@@ -15,12 +15,12 @@ from ablations.study import (
 )
 from ablations.tuning import Choice, Pending, Trial
 from alexnet.config import GiveUp
-from reports.comparison import compare, tuning_spread
-from reports.figures import draw, mean_curve
-from reports.page import write_report
-from reports.statistics import fewest_pairs, prediction_limits
-from reports.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
-from reports.words import headline
+from reports.analysis.comparison import compare, tuning_spread
+from reports.analysis.statistics import fewest_pairs, prediction_limits
+from reports.figures.study import draw, mean_curve
+from reports.page.report import write_report
+from reports.page.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
+from reports.wording.words import headline
 
 
 def test_a_speed_up_worked_by_hand(results) -> None:

@@ -7,7 +7,7 @@ from conftest import run_of
 from ablations.arms import NO_NORM
 from ablations.run import Run
 from alexnet.config import Config, Tanh
-from reports.culprit import culprit
+from reports.smoke.culprit import culprit
 
 TANH = {"network": {"parts": {"act": Tanh()}}}
 NO_FLIPS = {"inputs": {"flips": False}}

@@ -9,13 +9,13 @@ from ablations.store import Store
 from ablations.study import Contrast
 from ablations.tuning import Choice, Trial
 from alexnet.presets import alexnet_cifar, cifar_80sec, paper, source_2012
-from reports.deviations import Deviation, deviations, nearest, whole_network
-from reports.facets import facets
-from reports.paper_tables import elsewhere_table, results, table_1, table_2
-from reports.provenance import provenance
-from reports.sections import Section, sections
-from reports.tables import certainty_table
-from reports.tuning_figure import draw_tuning
+from reports.figures.tuning import draw_tuning
+from reports.findings.deviations import Deviation, deviations, nearest, whole_network
+from reports.findings.paper_tables import elsewhere_table, results, table_1, table_2
+from reports.findings.provenance import provenance
+from reports.findings.sections import Section, sections
+from reports.page.tables import certainty_table
+from reports.wording.config_summary import facets
 
 HELPS = Contrast(arm="with", against="without", claim="C13", paper=-0.014, direction="lower")
 

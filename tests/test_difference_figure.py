@@ -11,8 +11,8 @@ from scipy import stats
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Gap
-from reports.comparison import find_records
-from reports.difference_figure import differences, draw_differences
+from reports.analysis.comparison import find_records
+from reports.figures.differences import differences, draw_differences
 
 CURVES = {
     "with": [[0.6, 0.3, 0.2], [0.5, 0.3, 0.1], [0.7, 0.4, 0.3]],

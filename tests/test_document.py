@@ -15,8 +15,8 @@ from ablations.plan import SecondLook, Timing
 from ablations.record import Seconds
 from ablations.store import Store
 from ablations.tuning import Pending
-from reports.document import ReportError, read, to_json
-from reports.page import gather, write_report
+from reports.page.document import ReportError, read, to_json
+from reports.page.report import gather, write_report
 
 
 def made(results: Path) -> dict[str, Any]:

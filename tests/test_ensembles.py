@@ -21,8 +21,8 @@ from ablations.plan import Plan, SecondLook
 from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny
-from reports.comparison import compare
-from reports.narration import averaged, train_again
+from reports.analysis.comparison import compare
+from reports.commands.narration import averaged, train_again
 
 GROUP = 2
 """Seeds set aside for each value; of two, so that answers can be worked by hand."""

@@ -27,8 +27,8 @@ from alexnet.evaluation import Neighbourhood, Observer
 from alexnet.examples import Examples, about, examples, picture, shows_anything, spread
 from alexnet.model import AlexNet, build
 from alexnet.presets import tiny
-from reports.examples_figure import draw_neighbours, draw_predictions, read_examples
-from reports.kernels_figure import draw_kernels
+from reports.figures.examples import draw_neighbours, draw_predictions, read_examples
+from reports.figures.kernels import draw_kernels
 
 SIDE, VIEW = 64, 48
 

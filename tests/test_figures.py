@@ -9,8 +9,8 @@ from matplotlib.transforms import Bbox
 
 from ablations.store import Store
 from reports.evidence import EVIDENCE
-from reports.figures import draw
-from reports.sections import Section, sections
+from reports.figures.study import draw
+from reports.findings.sections import Section, sections
 
 STORE = Store(EVIDENCE)
 SECTIONS = {section.name: section for section in sections(STORE)}

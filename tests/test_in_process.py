@@ -20,8 +20,8 @@ from alexnet.data.manifest import DatasetError
 from alexnet.progress import Epoch
 from alexnet.training import fit
 from reports import run_study
+from reports.commands.request import RequestError
 from reports.notebook import Found
-from reports.request import RequestError
 
 STUDY = """
 from ablations.study import Base, Contrast, FinalError, Study
@@ -246,8 +246,8 @@ def test_in_a_new_plan_too_they_change_nothing_that_is_registered(
     study: str, by_workers: Store, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the folders of those who share seeds out would not be of one plan."""
-    monkeypatch.setattr("reports.ablate._train", lambda progress, console, plan, *_: plan)
-    monkeypatch.setattr("reports.ablate._time_alone", lambda workers, plan, probe: plan)
+    monkeypatch.setattr("reports.commands.ablate._train", lambda progress, console, plan, *_: plan)
+    monkeypatch.setattr("reports.commands.ablate._time_alone", lambda workers, plan, probe: plan)
 
     run_study(study, seeds=[5, 1], results=results)
     (plan,) = Store(results).plans()

@@ -19,10 +19,10 @@ from test_network_figure import collisions, texts
 
 from ablations.store import Store
 from alexnet import evaluation
-from reports.examples_figure import draw_neighbours, draw_predictions, short
-from reports.kernels_figure import around_grey, draw_kernels, selectivity
-from reports.page import write_report
-from reports.pictures import save
+from reports.figures.examples import draw_neighbours, draw_predictions, short
+from reports.figures.kernels import around_grey, draw_kernels, selectivity
+from reports.figures.pictures import save
+from reports.page.report import write_report
 
 CLASSES = (
     "tench",

@@ -6,12 +6,12 @@ from plans import filled, in_setting
 from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
 from ablations.store import Store
-from reports.answer import counts
-from reports.comparison import Comparison, compare
-from reports.counts import Count
+from reports.analysis.comparison import Comparison, compare
 from reports.evidence import EVIDENCE
-from reports.ledger import NEVER, Row, groups, ledger, ledger_table
-from reports.sections import sections
+from reports.findings.counts import Count
+from reports.findings.headline import counts
+from reports.findings.ledger import NEVER, Row, groups, ledger, ledger_table
+from reports.findings.sections import sections
 
 
 def row_of(claim: str, rows: list[Row]) -> Row:

@@ -17,7 +17,7 @@ from ablations.run import Run
 from ablations.store import Store
 from alexnet.durable import temporary_name, temporary_prefix
 from reports.cli import main
-from reports.page import gather
+from reports.page.report import gather
 
 TUNING = 1000
 

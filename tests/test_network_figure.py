@@ -12,8 +12,8 @@ from matplotlib.text import Annotation, Text
 
 from alexnet.cost import costs
 from alexnet.presets import PRESETS, PresetError, preset
-from reports.network_figure import columns, draw_network, misprints
-from reports.pictures import save
+from reports.figures.network import columns, draw_network, misprints
+from reports.figures.pictures import save
 
 
 def texts(figure: Figure) -> list[str]:
@@ -149,9 +149,9 @@ def test_equal_figures_are_equal_bytes(tmp_path: Path) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("module", ["network_figure", "kernels_figure", "examples_figure"])
+@pytest.mark.parametrize("module", ["network", "kernels", "examples"])
 def test_no_figure_loads_pytorch(module: str) -> None:
     """The sizes were measured when the package was made, and the examples when a run ended."""
-    code = f"import sys, reports.{module} as m; sys.exit('torch' in sys.modules)"
+    code = f"import sys, reports.figures.{module} as m; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

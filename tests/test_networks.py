@@ -10,8 +10,8 @@ from test_cli import call
 
 from alexnet.config import Adam, ChannelMeans, LayerRate, LeakyRelu, Offsets, Steps, Tanh
 from alexnet.presets import PRESETS, preset
-from reports.facets import NONE, facets, part_in_words
-from reports.networks import layer_by_layer, side_by_side
+from reports.commands.presets import layer_by_layer, side_by_side
+from reports.wording.config_summary import NONE, facets, part_in_words
 
 
 def printed(renderable: object, width: int = 250) -> str:
@@ -200,7 +200,7 @@ def test_the_command_shows_and_refuses() -> None:
 def test_showing_networks_does_not_load_pytorch() -> None:
     """Costs were measured before."""
     code = (
-        "import sys; from reports.networks import *; from rich.console import Console; "
+        "import sys; from reports.commands.presets import *; from rich.console import Console; "
         "side_by_side(Console()); layer_by_layer('paper'); sys.exit('torch' in sys.modules)"
     )
 

@@ -21,11 +21,11 @@ from ablations.runner import remaining
 from ablations.store import Store, StoreError
 from alexnet.data.manifest import default_data_dir
 from reports import figure1
+from reports.commands.request import Request, RequestError, asked, new_plan
 from reports.evidence import EVIDENCE
-from reports.figures import draw
+from reports.figures.pictures import as_png
+from reports.figures.study import draw
 from reports.notebook import Found
-from reports.pictures import as_png
-from reports.request import Request, RequestError, asked, new_plan
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "examples" / "figure1.ipynb"
@@ -113,7 +113,7 @@ def test_contrasts_of_errors_are_labelled_as_well() -> None:
 
 
 def test_a_folder_a_store_and_what_was_found_draw_the_same(results: Path) -> None:
-    """The one figure of `reports.figures`."""
+    """The one figure of `reports.figures.study`."""
     plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
     drawn = draw(plan, store)
     assert drawn is not None
@@ -198,7 +198,7 @@ def test_drawing_needs_no_backend_and_changes_none(
         "import sys, matplotlib\n"
         "from pathlib import Path\n"
         "from reports import figure1\n"
-        "from reports.pictures import save\n"
+        "from reports.figures.pictures import save\n"
         f"save(figure1({str(results)!r}), Path({str(tmp_path)!r}), 'figure')\n"
         "print(matplotlib.get_backend(auto_select=False))\n"
         "print(sys.modules['matplotlib.pyplot'].get_fignums(), 'torch' in sys.modules)\n"

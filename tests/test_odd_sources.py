@@ -19,7 +19,7 @@ from alexnet.data.manifest import Manifest, default_data_dir
 from alexnet.data.order import Order
 from alexnet.data.preparation import prepare
 from alexnet.data.published import ARCHIVE
-from reports.narration import _results as results_option
+from reports.commands.narration import _results as results_option
 
 HEIC = struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(500)
 

@@ -28,9 +28,9 @@ from ablations.run import DatasetRef
 from ablations.store import Store
 from ablations.study import Base, Contrast, FinalError, Study
 from alexnet.presets import tiny
-from reports.page import write_report
+from reports.page.report import write_report
 
-TEMPLATES = Path(__file__).parent.parent / "reports" / "templates"
+TEMPLATES = Path(__file__).parent.parent / "reports" / "page" / "templates"
 DESK, TABLET, PHONE = 1280, 768, 375  # CSS pixels across
 PAPER = 688  # A4 without its margins: 182 mm
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"

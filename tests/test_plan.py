@@ -17,8 +17,8 @@ from ablations.tuning import Choice, Trial
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.durable import write_atomically
 from alexnet.values import canonical
-from reports.caveats import since
-from reports.comparison import compare
+from reports.analysis.caveats import since
+from reports.analysis.comparison import compare
 
 
 def test_a_plan_is_read_back_as_it_was_written(results) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from planted_bugs import BUGS, PACKAGES, ROOT, Bug, Caught, Edit, all_trainings, every_arm, planted
 
-from reports.smoke_runs import PRECISION
+from reports.smoke.trainings import PRECISION
 
 
 @pytest.mark.parametrize("name", BUGS)

@@ -20,9 +20,9 @@ from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook
 from ablations.pool import Pool, strangers
 from ablations.store import Store
+from reports.analysis.comparison import compare
 from reports.cli import main
-from reports.comparison import compare
-from reports.page import gather
+from reports.page.report import gather
 
 ROOT = Path(__file__).parent.parent
 SEEDS = (0, 1, 2)

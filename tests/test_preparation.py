@@ -28,7 +28,7 @@ from alexnet.data.order import Event, Found, Order, Progress
 from alexnet.data.preparation import prepare
 from alexnet.data.statistics import statistics
 from alexnet.data.stored import damaged, read_manifest, stored
-from reports.datasets import run
+from reports.commands.datasets import run
 
 
 def picture(number: int, size: tuple[int, int] = (32, 32)) -> bytes:

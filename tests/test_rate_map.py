@@ -14,8 +14,8 @@ from ablations.study import Arm, Base, Contrast, Study, TimeTo
 from ablations.tuning import Choice
 from alexnet.config import Relu, Tanh
 from alexnet.presets import tiny
-from reports.rate_map import RateCurve, rate_curves, rate_readings, rate_table
-from reports.readings_figure import draw_rate_curves
+from reports.figures.readings import draw_rate_curves
+from reports.findings.rate_map import RateCurve, rate_curves, rate_readings, rate_table
 
 RATES = (0.001, 0.003, 0.01)
 HORIZON = 8

@@ -16,8 +16,8 @@ from ablations.plan import Plan, PlanError
 from ablations.store import Store
 from ablations.unsealed import UNSEALED
 from alexnet.sealed import seal_of
+from reports.commands.request import keep_plan
 from reports.evidence import EVIDENCE
-from reports.request import keep_plan
 
 NAME = "relu_vs_tanh@fashion_mini.json"
 SHIPPED = sorted(EVIDENCE.glob("plans/*.json"))

@@ -17,10 +17,10 @@ from ablations.study import Arm, Base, Contrast, FinalError, Study
 from alexnet.config import Pool
 from alexnet.data.generated import GENERATED
 from alexnet.presets import tiny
-from reports.ablate import run
-from reports.comparison import compare
-from reports.page import gather
-from reports.request import Request, RequestError, keep_plan, new_plan, same_or_refused
+from reports.analysis.comparison import compare
+from reports.commands.ablate import run
+from reports.commands.request import Request, RequestError, keep_plan, new_plan, same_or_refused
+from reports.page.report import gather
 
 NO_NORM = {"network": {"parts": {"norm": None}}}
 AVERAGE = {"network": {"parts": {"pool": Pool(kind="avg_pool", rounding="ceil")}}}
@@ -57,7 +57,7 @@ APART = made_up("apart", NO_NORM, config=NORM.bases[GENERATED].config.but(inputs
 def studies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let four small studies be all that there are."""
     known = MappingProxyType({one.name: one for one in (NORM, POOL, SHOWN, APART)})
-    for module in ("ablations.studies", "reports.request"):
+    for module in ("ablations.studies", "reports.commands.request"):
         monkeypatch.setattr(f"{module}.STUDIES", known)
 
 

@@ -17,7 +17,7 @@ from simulation import (
 )
 
 from ablations.runner import Chosen, run_study
-from reports.comparison import compare
+from reports.analysis.comparison import compare
 
 WORLDS = 150
 FEW = 60

@@ -18,8 +18,9 @@ from ablations.store import Store, StoreError
 from ablations.studies import STUDIES
 from ablations.study import Arm, Contrast
 from alexnet.config import Config
-from reports import all_studies, check
-from reports.smoke_runs import FOLDER, delete_last
+from reports.commands import all_studies
+from reports.smoke import options as check
+from reports.smoke.trainings import FOLDER, delete_last
 
 SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
 

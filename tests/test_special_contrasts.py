@@ -22,13 +22,13 @@ from ablations.study import (
 )
 from alexnet.measures import Measures
 from alexnet.presets import tiny
-from reports.comparison import compare
-from reports.effect import Effect
-from reports.page import write_report
+from reports.analysis.comparison import compare
+from reports.analysis.effect import Effect
+from reports.commands.studies import _ours, everything
+from reports.page.report import write_report
+from reports.page.tables import arms_table, contrasts_table
 from reports.readme import evidence_text
-from reports.studies import _ours, everything
-from reports.tables import arms_table, contrasts_table
-from reports.words import headline, verdict_line
+from reports.wording.words import headline, verdict_line
 
 ARMS = {
     "with": {},

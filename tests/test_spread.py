@@ -13,7 +13,7 @@ from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, FinalError, Study
 from alexnet.presets import tiny
-from reports.spread import spread_table, spreads
+from reports.findings.spread import spread_table, spreads
 
 ALL_FREE, ONE_FREE = [0.20, 0.24, 0.22, 0.26], [0.21, 0.22, 0.23, 0.22]
 

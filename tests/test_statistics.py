@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from reports.statistics import (
+from reports.analysis.statistics import (
     correlation,
     decidable_margin,
     detectable_effect,

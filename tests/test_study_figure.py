@@ -12,9 +12,9 @@ from PIL import Image
 
 from ablations.plan import Plan
 from ablations.store import Store
-from reports import study_figure
-from reports.figures import draw
-from reports.study_figure import keep_figure
+from reports.figures import kept as study_figure
+from reports.figures.kept import keep_figure
+from reports.figures.study import draw
 
 Kept = tuple[Plan, Store, Path]
 
@@ -63,7 +63,7 @@ def test_what_comes_while_it_is_drawn_is_drawn_next_time(
         plans.filled(tmp_path, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
         return figure
 
-    monkeypatch.setattr("reports.figures.draw", slowly)
+    monkeypatch.setattr("reports.figures.study.draw", slowly)
     path = keep_figure(plan, store)
     assert path is not None
     monkeypatch.undo()
@@ -130,7 +130,7 @@ def test_what_is_kept_loads_nothing_that_draws(kept: Kept) -> None:
     _, store, path = kept
     code = (
         "import sys; from pathlib import Path; from ablations.store import Store; "
-        "from reports.narration import keep_figure; "
+        "from reports.commands.narration import keep_figure; "
         f"store = Store(Path({str(store.results)!r})); "
         "plan = store.read_plan('relu_vs_tanh', 'fashion_mini', False); "
         "assert keep_figure(plan, store) is not None; "

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from plans import filled
 
-from reports.encoding import _in_ascii
+from reports.commands.encoding import _in_ascii
 
 DRAW = """
 import sys
 from pathlib import Path
 from ablations.store import Store
 from reports.evidence import EVIDENCE
-from reports.figures import draw
-from reports.pictures import save
+from reports.figures.study import draw
+from reports.figures.pictures import save
 store = Store(EVIDENCE)
 for study in ("ten_views", "relu_vs_tanh"):
     save(draw(store.read_plan(study, "cifar10_jpeg", False), store), Path(sys.argv[1]), study)
@@ -70,7 +70,7 @@ def test_commands_end_where_letters_are_few(tmp_path: Path, variables: dict[str,
     """As redirected on Windows, and in bare containers: what cannot be written is stood for."""
     filled(tmp_path / "results", 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
     code = (
-        "from reports.cli import main; from reports.terminal import sparkline; "
+        "from reports.cli import main; from reports.commands.console import sparkline; "
         "main.callback(); print(sparkline([0.0, 0.5, 1.0])); main()"
     )
     environment = os.environ | variables

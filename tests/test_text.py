@@ -12,7 +12,7 @@ from ablations.study import Base, FinalError, Study
 from alexnet.presets import tiny
 from alexnet.sealed import SealError, parsed
 from alexnet.text import shown
-from reports.tables import arms_table, write_table
+from reports.page.tables import arms_table, write_table
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_folders_with_odd_letters_are_classes_that_can_be_shown(tmp_path: Path) 
 def test_a_cell_that_begins_like_a_formula_is_text(tmp_path: Path) -> None:
     """In the CSV, which spreadsheets open; numbers keep their signs."""
     from ablations.store import Store
-    from reports.comparison import compare
+    from reports.analysis.comparison import compare
 
     plan = of_errors(HELPS)
     renamed = plan.to_json().replace('"with"', json.dumps('=HYPERLINK("http://x")'))

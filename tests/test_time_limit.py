@@ -10,7 +10,7 @@ from test_cli import call
 
 from ablations.store import Store
 from alexnet.data.generated import GENERATED
-from reports.time_limit import INTERRUPTED, TIME_LIMIT, TimeLimit, seconds_of
+from reports.commands.time_limit import INTERRUPTED, TIME_LIMIT, TimeLimit, seconds_of
 
 
 def test_it_interrupts_what_takes_too_long() -> None:

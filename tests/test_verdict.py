@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from ablations.study import Contrast, FinalError, Setting, TimeTo
-from reports.effect import Effect, verdict
-from reports.statistics import prediction_limits, student_interval
+from reports.analysis.effect import Effect, verdict
+from reports.analysis.statistics import prediction_limits, student_interval
 
 CONTRAST = Contrast(
     arm="relu", against="tanh", claim="C09", paper=6.0, margin=1.25, margin_reason="small"

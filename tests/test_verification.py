@@ -15,10 +15,10 @@ from ablations.pool import Pool
 from ablations.record import Record
 from ablations.store import Store
 from alexnet.config import Config
-from reports.answer import facts
-from reports.page import gather
-from reports.sections import sections
-from reports.verification import (
+from reports.commands.verify import _name as run_name
+from reports.findings.headline import facts
+from reports.findings.sections import sections
+from reports.findings.verification import (
     FILE,
     Verified,
     keep,
@@ -28,7 +28,7 @@ from reports.verification import (
     verify,
     where_and_when,
 )
-from reports.verify import _name as run_name
+from reports.page.report import gather
 
 ELSEWHERE = FINGERPRINT.but(processor="slide rule")
 

@@ -38,7 +38,7 @@ import resource, sys, time
 from pathlib import Path
 start = time.perf_counter()
 from ablations.store import Store
-from reports.page import write_report
+from reports.page.report import write_report
 folder = Path(sys.argv[1])
 page = write_report(Store(folder), folder / "report")[0]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -21,7 +21,7 @@ from ablations.studies import find_study
 from alexnet.norms import local_response_norm, map_response_norm
 from alexnet.presets import preset
 from alexnet.unshared import unshared_convolution
-from reports.comparison import compare
+from reports.analysis.comparison import compare
 
 HERE = Path(__file__).parent
 ROUNDS = 40
@@ -211,7 +211,7 @@ def test_nothing_to_do(benchmark: BenchmarkFixture, what: str, tmp_path: Path) -
         filled(tmp_path, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
         code = (
             "from pathlib import Path; from ablations.store import Store; "
-            "from reports.page import write_report; import sys; "
+            "from reports.page.report import write_report; import sys; "
             f"write_report(Store(Path({str(tmp_path)!r})), Path({str(tmp_path)!r}) / 'report')"
         )
 

@@ -13,8 +13,8 @@ from common import Place
 
 from ablations.store import Store
 from reports import run_study
-from reports.page import write_report
-from reports.verification import keep, verify
+from reports.findings.verification import keep, verify
+from reports.page.report import write_report
 
 LONGEST = 30
 """Seconds that a case may take."""

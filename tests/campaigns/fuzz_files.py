@@ -20,10 +20,10 @@ from ablations.store import Store
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import stored
 from alexnet.sealed import seal_of
-from reports import document
-from reports.baseline import Baseline, BaselineError
-from reports.page import gather
-from reports.verification import FILE, read_verified
+from reports.findings.verification import FILE, read_verified
+from reports.page import document
+from reports.page.report import gather
+from reports.smoke.baseline import Baseline, BaselineError
 
 
 class Target(NamedTuple):
@@ -72,7 +72,7 @@ def targets(place: Place) -> dict[str, Target]:
             DatasetError,
         ),
         "baseline": Target(
-            (common.ROOT / "reports" / "baseline.json").read_bytes(), "baseline.json",
+            (common.ROOT / "reports" / "smoke" / "baseline.json").read_bytes(), "baseline.json",
             Baseline.read, BaselineError,
         ),
         "verified": Target(

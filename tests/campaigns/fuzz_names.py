@@ -19,7 +19,7 @@ from mutations import as_json, leaves, put
 from ablations.plan import Plan, PlanError
 from ablations.store import Store
 from alexnet.sealed import seal_of
-from reports.page import write_report
+from reports.page.report import write_report
 
 PROBES = (
     "<script>alert({n})</script>", '"><img src=x onerror=alert({n})>', "' onmouseover='alert({n})",

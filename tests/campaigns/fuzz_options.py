@@ -11,15 +11,13 @@ from cases import Hung, limited, place_of, results_of
 from click.testing import CliRunner
 from common import Counts, Place
 
-import reports.ablate
-import reports.all_studies
-import reports.smoke_runs
-import reports.verify
 from ablations.messages import WorkerError
 from ablations.studies import STUDIES
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.presets import PRESETS
 from reports.cli import main as command_line
+from reports.commands import ablate, all_studies, verify
+from reports.smoke import trainings
 
 NUMBERS = ("0", "-1", "1", "2", "1000", "1001", "9" * 20, "1e3", "nan", "inf", "0x10", "٣", "1_0",
            " 5", "+3", "1.5", "²", "", "None", "1e400", "1,5")  # fmt: skip
@@ -62,7 +60,7 @@ def options(place: Place, counts: Counts, cases: int, chance: random.Random) -> 
     def stop(*_: object, **__: object) -> None:
         raise WorkerError("here workers would start")
 
-    for module in (reports.ablate, reports.all_studies, reports.smoke_runs, reports.verify):
+    for module in (ablate, all_studies, trainings, verify):
         module.LocalWorkers = stop  # type: ignore[attr-defined]
     try:
         for number in range(cases):

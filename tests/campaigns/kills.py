@@ -48,9 +48,9 @@ from ablations.store import Store  # noqa: E402
 from alexnet.data.order import Order  # noqa: E402
 from alexnet.data.preparation import prepare  # noqa: E402
 from reports import run_study  # noqa: E402
-from reports.baseline import Baseline  # noqa: E402
-from reports.page import gather, write_report  # noqa: E402
-from reports.verification import keep, verify  # noqa: E402
+from reports.findings.verification import keep, verify  # noqa: E402
+from reports.page.report import gather, write_report  # noqa: E402
+from reports.smoke.baseline import Baseline  # noqa: E402
 
 MOST = 40
 """Kills of one study, which then may finish."""
@@ -269,7 +269,7 @@ def everywhere(place: Place, counts: Counts, kills: int, chance: random.Random) 
     whole = whole_of(place)
     plan = Plan.read(next((whole.results / "plans").glob("*.json")))
     bare = plan.model_copy(update={"choices": {}, "timings": {}})
-    baseline = Baseline.read(common.ROOT / "reports" / "baseline.json")
+    baseline = Baseline.read(common.ROOT / "reports" / "smoke" / "baseline.json")
     record = Store(whole.results).records()[0]
     found = verify(record, record, Store(whole.results))
 

@@ -1,0 +1,1 @@
+"""From records to numbers: effects with intervals, tests and verdicts."""

@@ -1,0 +1,216 @@
+"""`ablate` from request to result: plan, run what is missing, say what it comes to."""
+
+import time
+from typing import NamedTuple
+
+from rich.console import Console
+
+from ablations.executors import LocalWorkers
+from ablations.in_process import ThisProcess, Workers
+from ablations.messages import Event, Failed, Finished, Place, Probe, Timed, TimeStep
+from ablations.plan import Plan, Timing
+from ablations.registration import threads_of
+from ablations.runner import Chosen, counts, remaining, run_study
+from ablations.store import Store
+from ablations.study import Study
+from alexnet.data.manifest import Manifest
+from reports.commands import narration
+from reports.commands.announcement import Announcement, announce, list_runs, say_other_releases
+from reports.commands.console import Progress, say
+from reports.commands.exit_codes import FAILED
+from reports.commands.request import (
+    Request,
+    asked,
+    keep_plan,
+    new_plan,
+    plans_that_share,
+    ready,
+    same_or_refused,
+    worker_count,
+)
+from reports.commands.time_limit import STOPPED, TimeLimit
+from reports.figures.kept import draw_anew
+
+WARM_STEPS, TIMED_STEPS = 8, 30
+SELDOM = 40  # at most a fortieth of the time goes into drawing
+
+
+class Done(NamedTuple):
+    """What came of a request."""
+
+    plan: Plan
+    store: Store
+    failures: tuple[str, ...] = ()  # a sentence each
+    is_dry: bool = False  # what is missing was only listed
+
+
+def run(request: Request, console: Console) -> int:
+    """Do what was asked and say what it comes to; return the exit code."""
+    study, manifest = asked(request)
+    narration.introduce(console, study, manifest, request.smoke)
+    narration.say_what_is_checked(console, manifest)
+    limit = TimeLimit(request.time_limit)
+    try:
+        with limit:
+            done = carry_out(request, console, study, manifest)
+    except KeyboardInterrupt:
+        return limit.stopped(console, STOPPED)
+    if done.is_dry:
+        return 0
+    narration.conclude(console, study, done.plan, done.store, figure=not request.dry_run)
+    for failure in done.failures:
+        say(console, "FAILED", failure)
+    return FAILED if done.failures else 0
+
+
+def carry_out(request: Request, console: Console, study: Study, manifest: Manifest) -> Done:
+    """Plan what was asked and train what is missing, saying how it goes.
+
+    Raises:
+        PlanError: If the registered plan cannot be read, or is not the study's.
+        StoreError: If the results folder cannot be written.
+        WorkerError: If nothing can be trained here.
+    """
+    store = Store(request.results)
+    plan = store.read_plan(study.name, manifest.name, request.smoke)
+    for problem in store.problems:
+        say(console, "set aside", problem)
+    if plan is not None:
+        plan = same_or_refused(request, study, manifest, plan, store)
+        seeds = request.seeds_of(plan)
+        narration.train_again(console, plan, store, request.dry_run)
+        if not remaining(plan, store, seeds).runs and plan.timings:
+            done, total = counts(plan, store, seeds)
+            if not request.dry_run:
+                plan = keep_plan(plan, store)
+            say(console, "nothing to do", f"{done} of {total} runs here")
+            say_other_releases(console, plan, store, seeds)
+            return Done(plan, store)
+    if not request.dry_run:
+        narration.open_for_writing(console, store)
+    threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
+    workers = _workers(request, console, threads)
+    try:
+        return _work(request, console, study, manifest, plan, store, workers)
+    finally:
+        workers.close()
+
+
+def _workers(request: Request, console: Console, threads: int) -> Workers:
+    place = Place(
+        request.results.resolve(),
+        request.data_dir.resolve(),
+        request.device,
+        threads,
+        request.command,
+    )
+    count = worker_count(request.workers, console, threads)
+    return LocalWorkers(count, place) if count else ThisProcess(place)
+
+
+def _work(
+    request: Request,
+    console: Console,
+    study: Study,
+    manifest: Manifest,
+    plan: Plan | None,
+    store: Store,
+    workers: Workers,
+) -> Done:
+    probe = ready(workers)
+    if plan is None:
+        plan = new_plan(request, study, manifest, probe.precision)
+    seeds = request.seeds_of(plan)
+    announcement = Announcement(
+        study=study,
+        plan=plan,
+        store=store,
+        manifest=manifest,
+        seeds=seeds,
+        probe=probe,
+        workers=workers.count,
+        step=_time_steps(workers, plan, WARM_STEPS),
+    )
+    sharing = plans_that_share(request, plan, manifest, store)
+    announce(console, announcement)
+    narration.say_what_is_registered_too(console, sharing, request.dry_run)
+    narration.say_what_can_be_shown(console, announcement.work.plan, store)
+    if request.dry_run:
+        list_runs(console, announcement)
+        say(console, "dry run", "nothing was written and nothing trained")
+        return Done(plan, store, is_dry=True)
+    plan = keep_plan(plan, store)
+    for one in sharing:
+        keep_plan(one, store)
+    progress = Progress(console, [plan], store, {plan.name: seeds})
+    plan = _train(progress, console, plan, store, workers, seeds)
+    say(console, "took", progress.summary(workers.count))
+    plan = narration.averaged(console, plan, store)
+    if not progress.failures and not plan.timings:
+        plan = _time_alone(workers, plan, probe)
+    store.write_plan(plan)
+    return Done(plan, store, tuple(map(_sentence, progress.failures)))
+
+
+def _sentence(failure: Failed) -> str:
+    name = failure.run.short if failure.run else "worker"
+    return f"run {name}: {failure.reason.splitlines()[0]}"
+
+
+def _train(
+    progress: Progress,
+    console: Console,
+    plan: Plan,
+    store: Store,
+    workers: Workers,
+    seeds: tuple[int, ...],
+) -> Plan:
+    """Do all that is missing, showing it; return the plan with the rates that were chosen."""
+    redrawing = _Redrawing()
+    with progress:
+        for event in run_study(plan, store, workers, seeds):
+            progress.show(event)
+            if isinstance(event, Chosen):
+                plan = event.plan
+                narration.say_what_can_be_shown(console, plan, store)
+            redrawing.on(event, plan, store)
+    return plan
+
+
+def _time_steps(workers: Workers, plan: Plan, steps: int) -> dict[str, Timed]:
+    """Time a training step of every arm, one after the other."""
+    one, found = plan.definition, dict[str, Timed]()
+    for arm, config in one.arms.items():
+        workers.submit(TimeStep(config, one.dataset, one.precision, steps))
+        while arm not in found:
+            for event in workers.events(timeout=60):
+                if isinstance(event, Timed):
+                    found[arm] = event
+    return found
+
+
+def _time_alone(workers: Workers, plan: Plan, probe: Probe) -> Plan:
+    step = _time_steps(workers, plan, TIMED_STEPS)
+    timings = {
+        arm: Timing(
+            seconds_per_step=step[arm].seconds,
+            batch=config.training.batch,
+            fingerprint=probe.fingerprint,
+        )
+        for arm, config in plan.definition.arms.items()
+    }
+    return plan.model_copy(update={"timings": timings})
+
+
+class _Redrawing:
+    """Draws the figure again as runs finish, but seldom: drawing takes a core from training."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def on(self, event: Event | Chosen, plan: Plan, store: Store) -> None:
+        """Draw if a run has finished and the last time is long enough ago."""
+        if isinstance(event, Finished) and time.monotonic() >= self._next:
+            start = time.monotonic()
+            if draw_anew(plan, store) is not None:
+                self._next = start + SELDOM * (time.monotonic() - start)

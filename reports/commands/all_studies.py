@@ -1,0 +1,182 @@
+"""`ablate --study all`: every study together."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from ablations.executors import LocalWorkers
+from ablations.messages import Place
+from ablations.plan import Plan
+from ablations.registration import threads_of
+from ablations.runner import Chosen, counts, remaining, run_studies
+from ablations.store import Store
+from ablations.studies import STUDIES
+from ablations.study import Study
+from alexnet.data.manifest import DatasetError, Manifest
+from alexnet.data.stored import read_manifest
+from reports.analysis.comparison import compare
+from reports.commands import effort
+from reports.commands.console import Progress, say
+from reports.commands.exit_codes import FAILED
+from reports.commands.narration import (
+    averaged,
+    open_for_writing,
+    say_what_can_be_shown,
+    say_what_is_checked,
+    train_again,
+)
+from reports.commands.request import (
+    PRACTICE,
+    Request,
+    keep_plan,
+    new_plan,
+    ready,
+    same_or_refused,
+    shown_on,
+    worker_count,
+)
+from reports.commands.time_limit import STOPPED, TimeLimit
+from reports.evidence import EVIDENCE
+from reports.wording import words
+
+
+def run_all(request: Request, console: Console) -> int:
+    """Run what all studies lack on one dataset, in step; return the exit code."""
+    if request.dataset == "paper":
+        raise DatasetError("the paper's own images differ from study to study; name a dataset")
+    manifest = read_manifest(request.dataset or PRACTICE, request.data_dir)
+    say_what_is_checked(console, manifest)
+    studies = list(shown(manifest, console))
+    store = Store(request.results)
+    plans = {
+        study.name: same_or_refused(request, study, manifest, plan, store)
+        for study in studies
+        if (plan := store.read_plan(study.name, manifest.name, smoke=False))
+    }
+    threads = {study.bases[manifest.name].threads for study in studies}
+    if len(threads) > 1:
+        raise DatasetError(f"studies on {manifest.name} differ in threads; run them one by one")
+    if not request.dry_run:
+        open_for_writing(console, store)
+    place = _place(request, plans, studies, manifest)
+    count = worker_count(request.workers, console, place.threads)
+    workers = LocalWorkers(count, place)
+    limit = TimeLimit(request.time_limit)
+    try:
+        with limit:
+            progress = _work(request, console, studies, manifest, store, plans, workers)
+    except KeyboardInterrupt:
+        return limit.stopped(console, STOPPED)
+    finally:
+        workers.close()
+    if progress is None:
+        return 0
+    for plan in plans.values():
+        done = averaged(console, plan, store)
+        store.write_plan(done)
+        _say_answer(console, done, store)
+    say(console, "page", "invoke report")
+    return FAILED if progress.failures else 0
+
+
+def _work(
+    request: Request,
+    console: Console,
+    studies: Sequence[Study],
+    manifest: Manifest,
+    store: Store,
+    plans: dict[str, Plan],
+    workers: LocalWorkers,
+) -> Progress | None:
+    """Plan what is not planned yet, and train what is missing; None if that was only asked about.
+
+    ``plans``, by study, are completed and follow the rates that are chosen.
+    """
+    probe = ready(workers)
+    for study in studies:
+        plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
+    every = list(plans.values())
+    seeds = {plan.name: request.seeds_of(plan) for plan in every}
+    _announce(console, studies, every, manifest, store)
+    if request.dry_run:
+        say(console, "dry run", "nothing was written and nothing trained")
+        return None
+    every = [keep_plan(plan, store) for plan in every]
+    for plan in every:
+        train_again(console, plan, store, dry=False)
+    plans.update({plan.definition.study: plan for plan in every})
+    progress = Progress(console, every, store, seeds)
+    with progress:
+        for event in run_studies(every, store, workers, seeds):
+            progress.show(event)
+            if isinstance(event, Chosen):
+                plans[event.plan.definition.study] = event.plan
+                say_what_can_be_shown(console, event.plan, store)
+    say(console, "took", progress.summary(workers.count))
+    return progress
+
+
+def shown(manifest: Manifest, console: Console) -> Iterator[Study]:
+    """Yield every study as a dataset can show it; say which cannot be shown, and why."""
+    for study in STUDIES.values():
+        try:
+            yield shown_on(study, manifest)
+        except DatasetError as error:
+            say(console, "left out", str(error))
+
+
+def _place(
+    request: Request, plans: dict[str, Plan], studies: list[Study], manifest: Manifest
+) -> Place:
+    registered = {plan.definition.threads for plan in plans.values()}
+    asked = threads_of(studies[0].bases[manifest.name])
+    return Place(
+        request.results.resolve(),
+        request.data_dir.resolve(),
+        request.device,
+        registered.pop() if len(registered) == 1 else asked,
+        request.command,
+    )
+
+
+def _announce(
+    console: Console,
+    studies: Sequence[Study],
+    plans: Sequence[Plan],
+    manifest: Manifest,
+    store: Store,
+) -> None:
+    here, total = (
+        sum(column) for column in zip(*(_counts(plan, store) for plan in plans), strict=True)
+    )
+    one = effort.shared(studies, manifest.name)
+    say(console, "plan", f"{len(studies)} studies on {manifest.name}, {total} runs to compare")
+    say(console, "", f"{one.arms} arms, {one.distinct} different trainings: shared ones run once")
+    if here:
+        say(console, "", f"{here} runs are here")
+    pace = effort.speed([store, Store(EVIDENCE)])
+    if pace and (took := effort.total_seconds(studies, manifest.name, pace)):
+        about = words.duration(took)
+        say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
+    say(console, "order", "rates first, then seed by seed: balanced whenever it stops")
+    console.print()
+
+
+def _counts(plan: Plan, store: Store) -> tuple[int, int]:
+    """Return how many comparison runs are here, other studies' among them, and how many there are.
+
+    A plan that was not registered before has no rates yet, but records may decide them.
+    """
+    seeds = plan.definition.seeds
+    return counts(remaining(plan, store, seeds).plan, store, seeds)
+
+
+def _say_answer(console: Console, plan: Plan, store: Store) -> None:
+    comparison = compare(plan, store)
+    done = f"{comparison.done} of {comparison.planned} runs"
+    if comparison.done < comparison.planned:
+        say(console, comparison.study, f"incomplete, {done}")
+        if not comparison.has_verdicts:
+            return
+    for effect in comparison.effects:
+        say(console, comparison.study, words.verdict_line(effect, comparison))

@@ -1,0 +1,264 @@
+"""What `ablate` will do, how long it should take and what it will keep, said beforehand."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+
+from rich.console import Console
+
+from ablations.messages import Probe, Timed
+from ablations.plan import Plan
+from ablations.record import Record
+from ablations.runner import Work, counts, remaining
+from ablations.store import LARGEST_WEIGHTS, Store
+from ablations.study import Study, TimeTo
+from ablations.tuning import STEP
+from alexnet.data.catalogue import Description, describe
+from alexnet.data.manifest import Manifest
+from reports.analysis.caveats import made_by
+from reports.analysis.comparison import find_records
+from reports.commands.console import say
+from reports.wording import words
+
+TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
+RECORD = 20_000  # bytes
+FORWARD = 3  # times as fast as a training step
+AROUND_A_RUN = 0.3  # seconds to build, write and hand over
+LISTED = 12  # runs, in a dry run
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """What is known before anything starts."""
+
+    study: Study
+    plan: Plan
+    store: Store
+    manifest: Manifest
+    seeds: tuple[int, ...]
+    probe: Probe
+    workers: int
+    step: dict[str, Timed]  # by arm
+
+    @cached_property
+    def work(self) -> Work:
+        """What is still to do; other studies may have trained some of a new plan's runs."""
+        return remaining(self.plan, self.store, self.seeds)
+
+    @cached_property
+    def here(self) -> int:
+        """How many comparison runs have a record, of arms whose rates are known."""
+        return counts(self.work.plan, self.store, self.seeds)[0]
+
+    @property
+    def compared(self) -> float:
+        """The fraction of all comparison runs that is still to do."""
+        one = self.plan.definition
+        return (len(one.arms) * len(self.seeds) - self.here) / (len(one.arms) * len(one.seeds))
+
+    @property
+    def all_tuning_runs(self) -> int:
+        """How many tuning runs there are, as far as is known: an edge of a grid adds two."""
+        return self.work.rates * len(self.plan.definition.tuning_seeds)
+
+    @property
+    def tuning_runs(self) -> float:
+        """How many of them are still to do."""
+        return self.work.untried * len(self.plan.definition.tuning_seeds)
+
+    @property
+    def comparison_runs(self) -> float:
+        """How many comparison runs are still to do."""
+        one = self.plan.definition
+        return len(one.arms) * len(one.seeds) * self.compared
+
+    @property
+    def run_seconds(self) -> float:
+        """How long a run takes beside its passes: chiefly its evaluation, forward alone."""
+        config = next(iter(self.plan.definition.arms.values()))
+        part = {
+            name: min(config.training.images or n, n) for name, n in self.manifest.counts.items()
+        }
+        views = 2 if config.network.view == self.manifest.size else 10
+        seen = part["test"] + views * (part["valid"] + part["test"])
+        return AROUND_A_RUN + self.pass_seconds * seen / part["train"] / FORWARD
+
+    @property
+    def pass_seconds(self) -> float:
+        """How long a pass over the training images takes, the mean over arms."""
+        config = next(iter(self.plan.definition.arms.values()))
+        images = config.training.images or self.manifest.counts["train"]
+        step = sum(timed.seconds for timed in self.step.values()) / len(self.step)
+        return images / config.training.batch * step
+
+
+def announce(console: Console, a: Announcement) -> None:
+    """Say what will be done and how long it should take, before it is done."""
+    one, plan, store = a.plan.definition, a.plan, a.store
+    total = len(one.arms) * len(a.seeds)
+    horizon = max(config.training.epochs for config in one.arms.values())
+    until = (
+        f"until {words.percent(one.metric.training_error)} training error or {horizon} epochs"
+        if isinstance(one.metric, TimeTo)
+        else f"{horizon} epochs each"
+    )
+    there = f", {a.here} of them here" if a.here else ""
+    say(
+        console,
+        "plan",
+        f"{_arms(len(one.arms))} x {len(a.seeds)} seeds = {total} runs{there}, {until}",
+    )
+    for contrast in one.contrasts:
+        metric = contrast.metric or one.metric
+        nothing = words.size(contrast.margin_for(metric), metric)
+        way = {"equal": "no difference"}.get(contrast.predicts(metric), contrast.predicts(metric))
+        say(
+            console,
+            "compares",
+            f"{contrast.between}, {words.measured(contrast, metric)}: {way} expected, nothing "
+            f"within {nothing}",
+        )
+    if not (one.judged or one.smoke):
+        say(console, "", "shown without a verdict")
+    if len(a.seeds) < len(plan.seeds):
+        say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
+    say(console, *_tuning(a))
+    new = (
+        "new"
+        if store.read_plan(one.study, one.dataset.name, one.smoke) is None
+        else (f"registered {plan.registered.at:%Y-%m-%d %H:%M} UTC")
+    )
+    say(console, "registered", f"plan {plan.short}, {new}")
+    f = a.probe.fingerprint
+    say(
+        console,
+        "machine",
+        f"{a.workers} {'worker' if a.workers == 1 else 'workers'} on {f.hardware}, {f.capability}, "
+        f"{one.precision}, torch {f.torch.split('+')[0]}",
+    )
+    _say_what_is_reused(console, a)
+    say(console, "time", _time(a))
+    say(console, "disk", _disk(a))
+    console.print()
+
+
+def _arms(count: int) -> str:
+    return f"{count} {'arm' if count == 1 else 'arms'}"
+
+
+def _tuning(a: Announcement) -> tuple[str, str]:
+    """Say how rates are chosen, and how much of that is done."""
+    one, total = a.plan.definition, a.all_tuning_runs
+    if not total:
+        if one.rates_of:
+            return "rate", "one in each arm; none is chosen here"
+        return "rate", f"{one.rates[0]:g} in every arm; none is chosen here"
+    here = total - round(a.tuning_runs)
+    there = f", {here} of them here" if here else ""
+    tried = [count for arm in one.arms if (count := one.rates_tried(arm))]
+    if len(set(tried)) == 1 and sum(tried) == a.work.rates:
+        grid = f"{_arms(len(tried))} x {tried[0]} rates"
+    else:
+        grid = f"{_arms(len(tried))}, {a.work.rates} rates"
+    steps = (above / below for below, above in itertools.pairwise(sorted(one.rates)))
+    apart = max(steps, default=1.0)
+    known = f", to a factor of {math.sqrt(STEP) if one.refine else apart:.2g}"
+    finer = "; two runs more for one that is best at the edge of its grid" if one.refine else ""
+    seeds = f"x {len(one.tuning_seeds)} seeds"
+    chosen = f"to choose each arm's rate{known if len(one.rates) > 1 else ''}{finer}"
+    return "before that", f"{grid} {seeds} = {total} runs{there}, {chosen}"
+
+
+def _say_what_is_reused(console: Console, a: Announcement) -> None:
+    """Say which records here were made otherwise than this machine would make them."""
+    records = _records(a.work.plan, a.store, a.seeds)
+    made = a.probe.fingerprint
+    _say_used(console, a.store, [record for record in records if record.fingerprint != made])
+
+
+def say_other_releases(console: Console, plan: Plan, store: Store, seeds: Sequence[int]) -> None:
+    """Say which records were made with another release of PyTorch than is here; loads nothing."""
+    here = version("torch").split("+")[0]
+    records = _records(plan, store, seeds)
+    other = [record for record in records if record.fingerprint.torch.split("+")[0] != here]
+    if other:
+        say(console, "", f"torch is {here} here")
+    _say_used(console, store, other)
+
+
+def _records(plan: Plan, store: Store, seeds: Sequence[int]) -> list[Record]:
+    found = find_records(plan, store, seeds)
+    return [record for of_arm in found.values() for record in of_arm.values()]
+
+
+def _say_used(console: Console, store: Store, records: Sequence[Record]) -> None:
+    for text in made_by(records):
+        say(console, "used as it is", text)
+    if records:
+        say(console, "", "to train again, beside them: the same command with --results NEW, then")
+        say(console, "", f"    invoke compare --before {store.results} --after NEW")
+
+
+def _time(a: Announcement) -> str:
+    """Estimate from steps timed here and the passes that the whole study took before."""
+    if not a.work.runs:
+        return "none: there is nothing to train"
+    one = a.plan.definition
+    runs = a.tuning_runs + a.comparison_runs
+    if a.plan.about.passes is None or one.smoke:
+        passes = runs * next(iter(one.arms.values())).training.epochs
+    else:
+        share = (
+            TUNING_SHARE * a.work.untried / max(1, a.work.rates) + (1 - TUNING_SHARE) * a.compared
+        )
+        passes = a.plan.about.passes * share
+    seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
+    text = f"about {words.duration(seconds)}"
+    if a.plan.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
+        steps = [timed.seconds for timed in a.step.values()]
+        if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
+            text += f" (the paper's own experiment: {own})"
+    return text + "; Ctrl-C loses nothing"
+
+
+def _disk(a: Announcement) -> str:
+    """Estimate what the records, scores and weights still to come take."""
+    config = next(iter(a.plan.definition.arms.values()))
+    number = 8 if "float64" in a.plan.definition.precisions_of.values() else 4  # bytes
+    weights = number * max(timed.parameters for timed in a.step.values())
+    kept = (weights if weights <= LARGEST_WEIGHTS else 0) + RECORD
+    scores = (
+        2 * number * config.network.classes * a.manifest.counts["test"]
+    )  # by one view and by ten
+    unfinished = 2 * weights * a.workers
+    total = a.tuning_runs * kept + a.comparison_runs * (kept + scores) + unfinished
+    return f"about {max(1, round(total / 1e6))} MB for records, scores and weights"
+
+
+def list_runs(console: Console, a: Announcement) -> None:
+    """Name the runs that can start now; the others' ids follow from rates not chosen yet."""
+    runs = a.work.runs
+    for run in runs[:LISTED]:
+        rate = run.config.training.optimizer.rate
+        say(console, run.short, f"{', '.join(a.plan.arms_of(run))}, rate {rate:g}, seed {run.seed}")
+    if len(runs) > LISTED:
+        say(console, "", f"and {len(runs) - LISTED} more")
+    if len(a.work.plan.choices) < len(a.plan.definition.arms):
+        say(console, "", "the ids after these depend on what these will show")
+
+
+def own_experiment(study: Study, paper: Description) -> str:
+    """Return the command that runs a study on the paper's own dataset."""
+    return f"{paper.how} ablate --study {study.name} --dataset {paper.name}"
+
+
+def own_time(study: Study, paper: Description, steps: list[float], workers: int) -> str | None:
+    """Say how long the paper's own experiment should take here, from seconds per step."""
+    base = study.bases.get(paper.name)
+    if base is None or base.passes is None:
+        return None
+    seconds = base.passes * paper.images / base.config.training.batch * sum(steps) / len(steps)
+    return f"about {words.duration(seconds / workers)}"

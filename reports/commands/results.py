@@ -1,0 +1,88 @@
+"""`results`: what is in a results folder, what it weighs, and what can go."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from ablations.leftovers import UNNEEDED, Entry, Kind, delete, entries
+from ablations.plan import Plan
+from ablations.runner import counts
+from ablations.store import Store
+from alexnet.data.manifest import in_words
+from reports.commands.console import say
+from reports.commands.request import RequestError
+
+COLUMN = 48
+
+
+def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
+    """List what is in a results folder; with ``prune`` delete what nothing needs, after asking.
+
+    Raises:
+        RequestError: If there is no such folder.
+    """
+    if not results.is_dir():
+        raise RequestError(f"there is no results folder {results}")
+    store = Store(results)
+    found = list(entries(store))
+    plans = store.plans()
+    total = in_words(sum(entry.size for entry in found))
+    say(console, "results", f"{results}: {_count(len(plans), 'plan')}, "
+        f"{_count(len(store.records()), 'run')}, {total}")  # fmt: skip
+    sizes: Counter[Path] = Counter()
+    for entry in found:
+        sizes[entry.path.parent] += entry.size
+    for plan in plans:
+        say(console, "", _of_plan(plan, store, sizes))
+    console.print()
+    for kind in Kind:
+        some = [entry for entry in found if entry.kind is kind]
+        if some:
+            say(console, "", _row(kind, some))
+    for problem in store.problems:
+        say(console, "set aside", problem)
+    unneeded = [entry for entry in found if entry.kind in UNNEEDED]
+    if not unneeded:
+        say(console, "unneeded", "nothing")
+        return 0
+    size = in_words(sum(entry.size for entry in unneeded))
+    how = "" if prune else "; delete them with --prune"
+    say(console, "unneeded", f"{_count(len(unneeded), 'file')}, {size}, marked * above{how}")
+    if not prune:
+        return 0
+    if not yes and not click.confirm("delete them?", default=False):
+        say(console, "kept", "nothing was deleted")
+        return 0
+    deleted = delete(store, unneeded)
+    freed = in_words(sum(entry.size for entry in deleted))
+    say(console, "deleted", f"{_count(len(deleted), 'file')}, {freed}" if deleted else "nothing")
+    if left := len(unneeded) - len(deleted):
+        say(console, "kept", f"{_count(left, 'file')} that a run needs by now, or that cannot go")
+    return 0
+
+
+def _of_plan(plan: Plan, store: Store, sizes: Mapping[Path, int]) -> str:
+    """Return how far a plan is, and what its runs weigh; runs that plans share count in each."""
+    done, planned = counts(plan, store, plan.seeds)
+    compared = {plan.run(arm, seed).id for arm in plan.choices for seed in plan.seeds}
+    runs = [
+        record.run
+        for record in store.records()
+        if record.run.id in compared or (not record.run.sees_test and plan.arms_of(record.run))
+    ]
+    tuned = sum(not run.sees_test for run in runs)
+    size = in_words(sum(sizes[store.folder(run)] for run in runs))
+    return f"{plan.name:<{COLUMN}} {done} of {planned} runs, {tuned} to choose rates, {size}"
+
+
+def _row(kind: Kind, several: Sequence[Entry]) -> str:
+    size = in_words(sum(entry.size for entry in several))
+    mark = "* " if kind in UNNEEDED else "  "
+    return f"{mark}{kind.value:<{COLUMN - 2}} {len(several):>6}  {size:>8}"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"

@@ -1,0 +1,327 @@
+"""`verify`: trains recorded runs again, and says whether they come to the same."""
+
+import contextlib
+import random
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+
+from ablations.executors import LocalWorkers
+from ablations.messages import Failed, Finished, Place, Progressed
+from ablations.plan import Plan
+from ablations.record import Record
+from ablations.run import DatasetRef, Run
+from ablations.runner import work_off
+from ablations.store import LOCK, Store
+from alexnet.config import EDITION
+from alexnet.data.manifest import DatasetError
+from alexnet.data.stored import read_manifest
+from alexnet.durable import temporary_prefix
+from alexnet.locks import locked
+from reports.analysis.preconditions import runs_in_words
+from reports.commands.console import QUIET, say
+from reports.commands.exit_codes import CHANGED, FAILED
+from reports.commands.request import RequestError, ready, refuse_device, worker_count
+from reports.commands.time_limit import TimeLimit
+from reports.evidence import EVIDENCE
+from reports.findings.verification import FEWEST, Verified, keep, summary, verify
+from reports.wording import words
+
+CHEAPEST = 3
+"""Runs that are trained again where none are named: of so many networks, the shortest."""
+FEWEST_DIGITS = 4
+"""Of an id that names a run."""
+
+
+@dataclass(frozen=True)
+class VerifyRequest:
+    """What a person asked `verify` for.
+
+    Raises:
+        RequestError: If it cannot be asked for, whatever is there.
+    """
+
+    results: Path | None  # None: results, or the shipped evidence where nothing is in it
+    runs: tuple[str, ...]  # first digits of ids
+    sample: int | None  # how many, drawn at random
+    workers: int | None
+    device: str
+    data_dir: Path
+    dry_run: bool = False
+    time_limit: float | None = None  # seconds
+
+    def __post_init__(self) -> None:
+        """Refuse what no folder could answer."""
+        refuse_device(self.device)
+        if self.runs and self.sample is not None:
+            raise RequestError("--run names runs and --sample draws them; use one of the two")
+
+
+def run(request: VerifyRequest, console: Console) -> int:
+    """Train again what was asked for, say what it comes to and keep it; return the exit code."""
+    store = _store(request)
+    records = store.records()
+    for problem in store.problems:
+        say(console, "set aside", problem)
+    able, reasons = _able(records, request.data_dir)
+    chosen, how = _chosen(request, able, reasons)
+    plans = store.plans()
+    for reason, count in reasons.items():
+        say(console, "left out", f"{runs_in_words(count)}: {reason}")
+    threads = max(record.fingerprint.threads for record in chosen)
+    workers = min(worker_count(request.workers, console, threads), len(chosen))
+    needed = sum(one.seconds.training + one.seconds.evaluation for one in chosen) / workers
+    here = f"{runs_in_words(len(chosen))} of {len(records):,} in {store.results}"
+    say(console, "verify", f"{here}, {how}; about {words.duration(needed)} as they were recorded")
+    if request.dry_run:
+        for record in chosen:
+            say(console, record.run.short, _name(record.run, plans))
+        say(console, "dry run", "nothing was written and nothing trained")
+        return 0
+    limit = TimeLimit(request.time_limit)
+    found: list[Verified] = []
+    failures = 0
+    try:
+        with limit:
+            for record, again in _trained(request, store, chosen, workers, _Heartbeat(console)):
+                name = f"{record.run.short}  {_name(record.run, plans)}"
+                if isinstance(again, str):
+                    failures += 1
+                    say(console, "FAILED", f"{name}: {again}")
+                    continue
+                one = verify(record, again, store, len(chosen))
+                found.append(one)
+                _tell(console, one, name)
+                _keep(console, store, one)
+    except KeyboardInterrupt:
+        stopped = "what was verified is kept; runs under way are not"
+        code = limit.stopped(console, stopped)
+    else:
+        code = FAILED if failures else 0
+    _conclude(console, found)
+    return CHANGED if any(one.outcome == "different" for one in found) else code
+
+
+def _store(request: VerifyRequest) -> Store:
+    """Return the store that was asked for.
+
+    Raises:
+        RequestError: If it has no record.
+    """
+    places = [request.results] if request.results else [Path("results"), EVIDENCE]
+    for place in places:
+        store = Store(place)
+        if store.records():
+            return store
+    raise RequestError(
+        f"no run is recorded in {places[0]}; name a folder that has some with --results PATH"
+    )
+
+
+def _able(records: Sequence[Record], data_dir: Path) -> tuple[list[Record], dict[str, int]]:
+    """Return the records whose run can be trained here, and why others cannot, with how many."""
+    here: dict[DatasetRef, str | None] = {}
+    able, reasons = [], dict[str, int]()
+    for record in records:
+        run = record.run
+        if run.dataset not in here:
+            here[run.dataset] = _missing(run.dataset, data_dir)
+        reason = here[run.dataset]
+        if run.edition != EDITION:
+            reason = f"of edition {run.edition}, which this version no longer trains"
+        if reason is None:
+            able.append(record)
+        else:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return able, reasons
+
+
+def _missing(dataset: DatasetRef, data_dir: Path) -> str | None:
+    """Return why the images of a run are not here; None if they are."""
+    try:
+        here = DatasetRef.of(read_manifest(dataset.name, data_dir))
+    except DatasetError as error:
+        return str(error)
+    if here == dataset:
+        return None
+    return f"{dataset.name} in {data_dir} holds other images than they were trained on"
+
+
+def _chosen(
+    request: VerifyRequest, able: Sequence[Record], reasons: dict[str, int]
+) -> tuple[list[Record], str]:
+    """Return what to train again, and how it was chosen.
+
+    Raises:
+        RequestError: If nothing can be, or a name is of no run, or of several.
+    """
+    if not able:
+        raise RequestError(f"no run here can be trained again: {'; '.join(reasons)}")
+    if request.runs:
+        named = (_named(text, able) for text in request.runs)
+        return list({record.run.id: record for record in named}.values()), "as named"
+    if request.sample is not None:
+        count = min(request.sample, len(able))
+        return random.sample(list(able), count), f"drawn at random from {len(able):,}"
+    finished = [record for record in able if record.status == "finished"] or list(able)
+    compared = [record for record in finished if record.run.sees_test] or finished
+    shortest: dict[str, Record] = {}
+    for record in sorted(compared, key=lambda one: one.seconds.training):
+        key = f"{record.run.dataset.digest} {record.run.config.network.model_dump_json()}"
+        shortest.setdefault(key, record)
+    return list(shortest.values())[:CHEAPEST], "the shortest of different networks"
+
+
+def _named(text: str, able: Sequence[Record]) -> Record:
+    """Return the record whose id begins with some digits.
+
+    Raises:
+        RequestError: If none does, or several do, or there are too few.
+    """
+    found = [record for record in able if record.run.id.startswith(text.lower())]
+    if len(text) < FEWEST_DIGITS or len(found) > 1:
+        raise RequestError(f"{text!r} does not name one run; give more digits of its id")
+    if not found:
+        raise RequestError(f"no run that can be trained here has an id that begins with {text!r}")
+    return found[0]
+
+
+def _name(run: Run, plans: Sequence[Plan]) -> str:
+    """Return what a run is called: study and images, arm and seed."""
+    for plan in plans:
+        images = plan.definition.dataset
+        if (images.digest, images.split) != (run.dataset.digest, run.dataset.split):
+            continue
+        for arm in plan.arms_of(run):
+            kind = "seed" if run.sees_test else "tuning seed"
+            return f"{plan.name}, {words.spoken(arm)}, {kind} {run.seed}"
+    return "of no plan here"
+
+
+def _trained(
+    request: VerifyRequest,
+    store: Store,
+    chosen: Sequence[Record],
+    count: int,
+    heartbeat: "_Heartbeat",
+) -> Iterator[tuple[Record, Record | str]]:
+    """Yield each record with that of the run trained again, or with why it could not be.
+
+    In a folder of their own, which is deleted: a record of before would be taken for the answer.
+    """
+    with _scratch(store.results) as folder:
+        beside = Store(folder)
+
+        def place_of(record: Record) -> tuple[str, int]:
+            return _device(request, record), record.fingerprint.threads
+
+        for (device, threads), several in groupby(sorted(chosen, key=place_of), key=place_of):
+            todo = {record.run.id: record for record in several}
+            place = Place(folder, request.data_dir.resolve(), device, threads, "invoke verify")
+            workers = LocalWorkers(min(count, len(todo)), place)
+            try:
+                ready(workers)
+                yield from _work_off(todo, beside, workers, heartbeat)
+            finally:
+                workers.close()
+
+
+def _work_off(
+    todo: dict[str, Record], beside: Store, workers: LocalWorkers, heartbeat: "_Heartbeat"
+) -> Iterator[tuple[Record, Record | str]]:
+    def missing() -> list[Run]:
+        return [one.run for one in todo.values() if beside.find(one.run) is None]
+
+    for event in work_off(missing, beside, workers):
+        if isinstance(event, Progressed):
+            heartbeat.on(event)
+        elif isinstance(event, Failed) and event.run is not None:
+            heartbeat.spoke()
+            yield todo[event.run.id], event.reason.splitlines()[0]
+        elif isinstance(event, Finished) and (again := beside.find(event.run)) is not None:
+            heartbeat.spoke()
+            yield todo[event.run.id], again
+
+
+class _Heartbeat:
+    """Says now and then how far a long run is."""
+
+    def __init__(self, console: Console) -> None:
+        """Begin to wait."""
+        self._console, self._spoke = console, time.monotonic()
+
+    def spoke(self) -> None:
+        """Note that something was said."""
+        self._spoke = time.monotonic()
+
+    def on(self, event: Progressed) -> None:
+        """Say how far a run is, if nothing was said for a minute."""
+        if time.monotonic() - self._spoke >= QUIET:
+            self.spoke()
+            epochs = event.run.config.training.epochs
+            far = f"epoch {event.epoch.number} of at most {epochs}, goes on"
+            say(self._console, event.run.short, far)
+
+
+def _device(request: VerifyRequest, record: Record) -> str:
+    """Return where a run is trained again: on the kind of device that it was, unless told."""
+    if request.device != "auto":
+        return request.device
+    return "cpu" if record.fingerprint.device == "cpu" else "auto"
+
+
+@contextlib.contextmanager
+def _scratch(results: Path) -> Iterator[Path]:
+    """Yield a folder beside the records, or where temporary files are if that is read-only.
+
+    Should this be killed, a later command sweeps it: it is called so, and its lock is free.
+    """
+    try:
+        name = temporary_prefix("verify")
+        made = tempfile.TemporaryDirectory(prefix=name, dir=results.resolve())
+    except OSError:
+        made = tempfile.TemporaryDirectory(prefix="verify-")
+    with made as folder, locked(Path(folder) / LOCK):
+        yield Path(folder)
+
+
+def _tell(console: Console, one: Verified, name: str) -> None:
+    """Say what came of one run, and how far it is from what was recorded."""
+    if one.outcome == "equal":
+        elsewhere = f", though with {', '.join(one.settings)}" if one.settings else ""
+        say(console, "equal", f"{name}: to the bit{elsewhere}")
+        return
+    where = f"with {', '.join(one.settings)}" if one.settings else "on the same machine"
+    label = one.outcome if one.outcome == "consistent" else one.outcome.upper()
+    say(console, label, f"{name}: {where}, {one.differences[0]}")
+    if one.rounding is not None and one.outcome == "consistent":
+        say(console, "", f"rounding: no number differs by more than {one.rounding:.1g} of it")
+    elif one.outcome == "consistent" and not one.compared:
+        say(console, "", "it diverged, as it had; after how long is chance")
+    elif one.outcome == "not judged" and not one.compared:
+        say(console, "", f"other seeds end either way, or there are fewer than {FEWEST}")
+    for row in one.compared:
+        limits = f"limits need {FEWEST} other seeds, and there are {one.seeds}"
+        if row.lower is not None and row.upper is not None:
+            inside = "inside" if row.inside else "OUTSIDE"
+            limits = (
+                f"{inside} {row.lower:.4g} to {row.upper:.4g}, which {one.seeds} seeds differ by"
+            )
+        say(console, "", f"{row.name} {row.again:.4g} for {row.recorded:.4g}; {limits}")
+
+
+def _keep(console: Console, store: Store, one: Verified) -> None:
+    try:
+        keep(store.results, one)
+    except OSError as error:
+        say(console, "not kept", f"{store.results} cannot be written ({error.strerror})")
+
+
+def _conclude(console: Console, found: Sequence[Verified]) -> None:
+    if found:
+        say(console, "verified", summary(found))

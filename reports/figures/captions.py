@@ -1,0 +1,122 @@
+"""What stands below the pictures of studies: of what is drawn in them, and of nothing else."""
+
+from ablations.metrics import TimeTo
+from ablations.store import Store
+from alexnet.config import Drops, MomentumSGD
+from alexnet.data.catalogue import called
+from reports.analysis.effect import ON_THE_PAPERS_DATA
+from reports.findings.rate_map import rate_curves, rate_readings
+from reports.findings.sections import THIN, Section
+from reports.findings.spread import spreads
+from reports.wording import words
+
+INTERVAL = "95\u00a0% interval"
+
+
+def caption(section: Section, store: Store) -> str:
+    """Return the sentences below a study's own figure."""
+    return f"{_of_figure(section, store)} {_about(section)}"
+
+
+def figure_1_caption(section: Section) -> str:
+    """Return the sentences below Figure 1, which has the speed-up below its curves."""
+    effect = section.comparison.effects[0]
+    on_the_clock = ""
+    if effect.seconds_ratio is not None:
+        on_the_clock = (
+            f" In seconds: {words.times(effect.seconds_ratio)} times (steps timed alone)."
+        )
+    lines = _lines(section)
+    return (
+        f"After the paper's Figure 1. {section.headline}{on_the_clock} "
+        f"{lines[0].upper()}{lines[1:]}. {_about(section)}"
+    )
+
+
+def _about(section: Section) -> str:
+    one = section.plan.definition
+    precisions = " and ".join(sorted(set(one.precisions_of.values())))
+    return f"{called(section.comparison.dataset)}, {len(one.seeds)} planned seeds, {precisions}."
+
+
+def _of_figure(section: Section, store: Store) -> str:
+    plan = section.plan
+    if plan.about.shows == "readings" and plan.choices:
+        return (
+            "Above: every reading with its seeds as small points and their geometric mean, the "
+            f"largest first.{_of_rates(section, store)}"
+        )
+    if plan.about.shows == "spread" and spreads(plan, store):
+        return f"Standard deviation over seeds, with its {INTERVAL}."
+    if not _curves(section):
+        return (
+            "The runs that choose the rates, a line each: error counted while training over a "
+            "window of one epoch. No comparison run has a curve yet."
+        )
+    ours = "After the paper's Figure 1. " if plan.definition.claim == "C09" else ""
+    ratio = section.comparison.effects[0].metric.is_ratio
+    threshold = ", the dotted line the threshold" if ratio else ""
+    return (
+        f"{ours}Left: error counted while training over a window of one epoch; "
+        f"{_lines(section)}{threshold}.{_drops(section)} Right: {_of_contrasts(section)}."
+    )
+
+
+def _of_rates(section: Section, store: Store) -> str:
+    """Return what is drawn of a network at several rates, and what it comes to."""
+    curves = rate_curves(section.plan, store)
+    if not curves:
+        return ""
+    said = "; ".join(rate_readings(curves))
+    return (
+        " Below: epochs against the rate, seeds as small points, a ring around the best, a hollow "
+        f"triangle where not every seed arrived{f': {said}' if said else ''}."
+    )
+
+
+def _drops(section: Section) -> str:
+    """Return why curves jump where the rate drops, if they may: as the paper's update has it."""
+    training, *others = (config.training for config in section.plan.definition.arms.values())
+    schedule, optimizer = training.schedule, training.optimizer
+    if any(other.schedule != schedule for other in others):
+        return ""
+    if not (isinstance(schedule, Drops) and isinstance(optimizer, MomentumSGD)):
+        return ""
+    if optimizer.convention != "paper" or not optimizer.momentum:
+        return ""
+    at = [str(epoch) for epoch in schedule.after if epoch < training.epochs]
+    if not at:
+        return ""
+    epochs = " and ".join(filter(None, (", ".join(at[:-1]), at[-1])))
+    unit = "epoch" if epochs == "1" else "epochs"
+    return (
+        f" The rate drops after {epochs} {unit}; the velocity of section 5, which has the rate "
+        "inside, goes on at the old one for a while, so the error can jump there."
+    )
+
+
+def _curves(section: Section) -> int:
+    """Return of how many comparison runs there is a curve."""
+    return sum(run.epochs > 0 for runs in section.runs.values() for run in runs)
+
+
+def _lines(section: Section) -> str:
+    if _curves(section) > THIN:
+        return "lines are means over seeds, as far as all seeds go; there are too many to draw each"
+    return "thin lines are seeds, thick their mean as far as all seeds go"
+
+
+def _of_contrasts(section: Section) -> str:
+    effects = section.comparison.effects
+    if not any(effect.pairs for effect in effects):
+        return "what is compared, of which no pair of runs is there yet"
+    interval = any(effect.low is not None for effect in effects)
+    if isinstance(effects[0].metric, TimeTo):
+        text = "geometric mean of the paired ratio of epochs to each training error"
+        return text + (f", with its {INTERVAL}" if interval else "")
+    parts = ["paired differences, seeds as small points, their mean"]
+    parts[0] += f" with its {INTERVAL}" if interval else ""
+    own = section.comparison.setting in ON_THE_PAPERS_DATA
+    if own and any(effect.contrast.paper is not None for effect in effects):
+        parts.append("the paper's number as a diamond")
+    return ", ".join((*parts, "what counts as nothing in grey"))

@@ -1,0 +1,314 @@
+"""The paper's figures, redrawn from plans and records."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ablations.contrast import Pair
+from ablations.metrics import TimeTo
+from ablations.plan import Plan
+from ablations.store import Store
+from alexnet.data import catalogue
+from alexnet.progress import Curve, running_curve
+from reports.analysis.comparison import Comparison, compare, find_records, speed_ups
+from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
+from reports.analysis.preconditions import Records
+from reports.figures.pictures import LINES, short, styled
+from reports.figures.readings import draw_readings
+from reports.figures.spread import draw_spread
+from reports.findings.sections import THIN
+from reports.findings.spread import spreads
+from reports.wording.words import effect_sentence, metric_name, named, spoken, unit
+
+Curves = dict[str, dict[int, Curve]]
+"""Running curves, by arm and seed."""
+
+MANY = 5
+"""Arms up to which the legend fits beside their curves."""
+LONGEST = 34  # letters of a name in a legend
+ACROSS = 40  # of a line below them
+WIDEST = 26  # letters of a line beside the axes
+LINES_OF_A_NAME = 7
+POINTS = 40
+"""Thresholds at which the speed-up curve is drawn."""
+
+
+def draw(
+    plan: Plan,
+    store: Store,
+    labels: Mapping[str, str] | None = None,
+    comparison: Comparison | None = None,
+) -> Figure | None:
+    """Draw running training error against epochs and, beside it, what the study compares.
+
+    After the paper's Figure 1: for times, the speed-up at every threshold; for all else, every
+    contrast with its seeds, its interval and the paper's number.
+
+    Until the first comparison runs exist, the runs that choose the rates are drawn, and said to
+    be that. None if there are no runs at all. A study of readings or of spread has its own figure.
+
+    Args:
+        plan: What was asked.
+        store: Its records.
+        labels: What arms are called in place of their names.
+        comparison: What it came to, if that is known already.
+    """
+    if plan.about.shows == "spread" and spreads(plan, store):
+        return draw_spread(plan, store)
+    if plan.about.shows == "readings" and plan.choices:
+        return draw_readings(plan, comparison or compare(plan, store), store)
+    records = find_records(plan, store, plan.definition.seeds)
+    drawn = comparison_curves(records)
+    tuning = not any(drawn.values())
+    if tuning:
+        drawn = _tuning_curves(plan, store)
+    if not any(drawn.values()):
+        return None
+    called = {arm: (labels or {}).get(arm, spoken(arm)) for arm in plan.definition.arms}
+    found = comparison or compare(plan, store)
+    effects = [_labelled(effect, called) for effect in found.effects]
+    with styled("ticks"):
+        figure = Figure(figsize=(9, _height(effects)), layout="constrained")
+        if tuning:
+            draw_curves(figure.subplots(), plan, drawn, tuning, called)
+        else:
+            left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
+            draw_curves(left, plan, drawn, tuning, called)
+            if isinstance(effects[0].metric, TimeTo):
+                draw_speed_ups(right, records, found.effects, called)
+            else:
+                _draw_contrasts(right, effects, found.setting in ON_THE_PAPERS_DATA)
+        sns.despine(figure)
+    return figure
+
+
+def _height(effects: Sequence[Effect]) -> float:
+    """Return inches in which every contrast has room for the lines of its name."""
+    lines = max(_in_lines(named(effect, effects)).count("\n") for effect in effects) + 1
+    return max(4.2, 1.2 + len(effects) * max(0.6, 0.1 + 0.17 * lines))
+
+
+def _labelled(effect: Effect, called: Mapping[str, str]) -> Effect:
+    """Return an effect whose arms are called otherwise."""
+    contrast = effect.contrast
+    names: dict[str, Any] = {
+        side: called.get(arm, arm)  # the paper, too, may be a side
+        for side, arm in (("arm", contrast.arm), ("against", contrast.against))
+    }
+    if contrast.minus is not None:
+        names["minus"] = Pair(*(called[arm] for arm in contrast.minus))
+    named_so = contrast.model_copy(update=names)
+    return effect.model_copy(update={"contrast": named_so})
+
+
+def comparison_curves(records: Records) -> Curves:
+    """Return the curves of comparison runs that have any."""
+    return {
+        arm: {seed: running_curve(r.curve) for seed, r in found.items() if r.curve}
+        for arm, found in records.items()
+    }
+
+
+def _tuning_curves(plan: Plan, store: Store) -> Curves:
+    """Return the curves of every tuning run that has a record and went beyond one epoch."""
+    one = plan.definition
+    found: Curves = {arm: {} for arm in one.arms}
+    for record in store.records():
+        run = record.run
+        if run.sees_test or run.dataset != one.dataset or len(record.curve) < 2:
+            continue
+        for arm in plan.arms_of(run):
+            found[arm][len(found[arm])] = running_curve(record.curve)
+    return found
+
+
+def draw_curves(
+    axes: Axes,
+    plan: Plan,
+    drawn: Curves,
+    tuning: bool,
+    called: Mapping[str, str],
+) -> None:
+    """Draw running training error against epochs: a line per run and, of comparisons, their mean.
+
+    The line of a comparison run is called ``curve-<place of its arm>-<seed>``, so that a page can
+    say which run it is.
+
+    Args:
+        axes: Where to.
+        plan: What was compared.
+        drawn: The curves.
+        tuning: Whether they are of the runs that choose the rates.
+        called: What each arm is called.
+    """
+    one = plan.definition
+    palette = sns.color_palette("colorblind", len(one.arms))
+    arms = list(one.arms)[::-1]  # the paper's new idea first, as a solid line
+    every = tuning or sum(map(len, drawn.values())) <= THIN
+    for number, arm in enumerate(arms):
+        curves = list(drawn[arm].values())
+        look: dict[str, Any] = {"color": palette[number], "linestyle": LINES[number % len(LINES)]}
+        for seed, curve in drawn[arm].items() if every else ():
+            (line,) = axes.plot(curve.epochs, 100 * curve.errors, linewidth=0.6, alpha=0.45, **look)
+            if not tuning:
+                line.set_gid(f"curve-{len(arms) - 1 - number}-{seed}")
+        if not curves:
+            continue
+        seeds = f"{len(curves)} {'seed' if len(curves) == 1 else 'seeds'}"
+        kind = "tuning runs" if tuning else f"rate {plan.choices[arm].rate:g}, {seeds}"
+        label = f"{short(called[arm], LONGEST)}, {kind}"
+        if tuning:
+            axes.plot([], [], linewidth=2, label=label, **look)
+        else:
+            mean = mean_curve(curves)
+            axes.plot(mean.epochs, 100 * mean.errors, linewidth=2.2, label=label, **look)
+    threshold = getattr(one.metric, "training_error", None)
+    if threshold is not None:
+        _mark(axes, 100 * threshold, f"{100 * threshold:g} %", dashes=(1, 2))
+    axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
+    starts = [curve.errors[0] for of_arm in drawn.values() for curve in of_arm.values()]
+    highest = 100 * max([threshold or 0.0, *starts])
+    axes.set_ylim(None, min(100, highest + 3))
+    axes.set_title(
+        f"{catalogue.called(one.dataset.name)}: "
+        + ("choosing the rates" if tuning else plan.about.title)
+    )
+    if len(arms) <= MANY:
+        axes.legend(frameon=False, loc="best")
+    else:  # a long one would lie over the curves
+        axes.figure.legend(frameon=False, loc="outside lower left", ncols=2, fontsize=8)
+
+
+def mean_curve(curves: Sequence[Curve]) -> Curve:
+    """Return the mean over seeds, as far as all of them go: beyond, only slow ones are left."""
+    length = min(len(curve.epochs) for curve in curves)
+    errors = np.mean([curve.errors[:length] for curve in curves], axis=0)
+    return Curve(curves[0].epochs[:length], errors)
+
+
+def _mark(axes: Axes, height: float, text: str, dashes: tuple[int, int]) -> None:
+    """Draw a quiet line across, with what it stands for at its right end."""
+    axes.axhline(height, color="0.35", linewidth=0.8, linestyle=(0, dashes))
+    axes.annotate(
+        text,
+        (1, height),
+        xycoords=("axes fraction", "data"),
+        xytext=(-2, 3),
+        textcoords="offset points",
+        ha="right",
+        color="0.35",
+    )
+
+
+def draw_speed_ups(
+    axes: Axes, records: Records, several: Sequence[Effect], called: Mapping[str, str]
+) -> None:
+    """Draw the speed-up of each contrast of times, at every training error to its threshold."""
+    effects = [effect for effect in several if effect.metric.is_ratio]
+    palette = sns.color_palette("colorblind", len(effects))
+    papers = {e.contrast.paper for e in effects if e.contrast.paper is not None}
+    highest = max(papers, default=1.0)
+    for paper in papers:
+        _mark(axes, paper, f"the paper: {paper:g}", dashes=(4, 2))
+    axes.axhline(1, color="0.75", linewidth=0.8)
+    for effect, color in zip(effects, palette, strict=True):
+        highest = max(highest, _draw_speed_up(axes, records, effect, called, color))
+    axes.set_ylim(0, 1.15 * highest)  # a wide band of few seeds may leave the picture
+    axes.set_xlabel("training error reached, %")
+    if len(effects) == 1:
+        axes.set_title(effect_sentence(effects[0]), wrap=True)
+        axes.set_ylabel(f"{called[effects[0].contrast.arm]}'s speed-up, times")
+    else:
+        axes.set_ylabel("speed-up, times")
+        axes.legend(frameon=False, fontsize=8)
+    axes.invert_xaxis()
+
+
+def _draw_speed_up(
+    axes: Axes, records: Records, effect: Effect, called: Mapping[str, str], color: Any
+) -> float:
+    """Draw one contrast's speed-up; return the largest that was drawn."""
+    contrast, metric = effect.contrast, effect.metric
+    arms, against = records[contrast.arm], records[contrast.against]
+    seeds = [seed for seed in arms if seed in against]
+    sides = [[side[seed] for seed in seeds] for side in (arms, against)]
+    curves = [running_curve(record.curve) for side in sides for record in side if record.curve]
+    if not curves or not isinstance(metric, TimeTo):
+        return 1.0
+    first = min(curve.errors[0] for curve in curves)
+    thresholds = np.linspace(first, metric.training_error, POINTS)
+    found = speed_ups(sides[0], sides[1], [float(t) for t in thresholds])
+    x = [100 * point.training_error for point in found]
+    look = {"color": color, "linewidth": 2, "label": _labelled(effect, called).contrast.between}
+    axes.plot(x, [point.estimate for point in found], **look)
+    if all(point.low is not None for point in found):
+        low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))
+        axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    if effect.estimate is not None and effect.bound == "none":
+        spread = None
+        if effect.low is not None and effect.high is not None:
+            spread = [[effect.estimate - effect.low], [effect.high - effect.estimate]]
+        at = [100 * metric.training_error]
+        axes.plot(at * len(effect.by_seed), effect.by_seed, "o", color="0.6", markersize=2.5)
+        axes.errorbar(at, [effect.estimate], spread, fmt="o", color=color, capsize=3)
+    return max((point.estimate for point in found), default=1.0)
+
+
+def _draw_contrasts(axes: Axes, effects: Sequence[Effect], own: bool) -> None:
+    """Draw a row for each contrast: seeds as points, mean and interval, paper, margin.
+
+    Contrasts in another unit than the first are left to the table.
+
+    Args:
+        axes: Where to.
+        effects: Of each contrast.
+        own: On the paper's data; its number has no place among those of others.
+    """
+    measured_in = unit(effects[0].metric)
+    drawn = [effect for effect in effects if unit(effect.metric) == measured_in]
+    scale = 100 if measured_in == "points" else 1
+    color = sns.color_palette("colorblind")[0]
+    for row, effect in enumerate(drawn):
+        contrast = effect.contrast
+        axes.fill_betweenx(
+            [row - 0.4, row + 0.4],
+            -scale * effect.margin,
+            scale * effect.margin,
+            color="0.9",
+            linewidth=0,
+        )
+        differences = [scale * difference for difference in effect.by_seed]
+        axes.plot(differences, [row + 0.18] * len(differences), "o", color="0.6", markersize=3)
+        if own and contrast.paper is not None:
+            axes.plot([scale * contrast.paper], [row], "D", color="0.2", markersize=5)
+        if effect.estimate is not None:
+            spread = None
+            if effect.low is not None and effect.high is not None:
+                ends = (effect.estimate - effect.low, effect.high - effect.estimate)
+                spread = [[scale * end] for end in ends]
+            axes.errorbar(
+                [scale * effect.estimate], [row], xerr=spread, fmt="o", color=color, capsize=3
+            )
+    axes.axvline(0, color="0.75", linewidth=0.8, zorder=0)
+    axes.set_yticks(range(len(drawn)), [_in_lines(named(effect, drawn)) for effect in drawn])
+    axes.set_ylim(len(drawn) - 0.4, -0.6)
+    # Rows of two metrics have both in their names.
+    same = {(e.metric, e.contrast.against_metric) for e in drawn} == {(drawn[0].metric, None)}
+    label = f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}"
+    # The layout keeps no room for what is wider than its axes; to the left there is some.
+    axes.set_xlabel(textwrap.fill(label, ACROSS), loc="right")
+    axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
+
+
+def _in_lines(name: str) -> str:
+    """Return a contrast's name broken where it reads well, and never wider than its axes."""
+    for place in (", ", " against", " over ", " minus "):
+        name = name.replace(place, f"\n{place.lstrip(', ')}")
+    lines = [line for part in name.split("\n") for line in textwrap.wrap(part, WIDEST)]
+    cut = len(lines) > LINES_OF_A_NAME
+    return "\n".join([*lines[: LINES_OF_A_NAME - 1], "…"] if cut else lines)

@@ -1,0 +1,1 @@
+"""What a report says: one value for each thing."""

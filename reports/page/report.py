@@ -1,0 +1,215 @@
+"""The page, and everything else that `invoke report` writes."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from ablations.pool import strangers
+from ablations.store import Store
+from alexnet.data.catalogue import called
+from alexnet.durable import write_atomically
+from reports.figures import captions
+from reports.figures.differences import draw_differences
+from reports.figures.forest import ForestRow, draw_forest, draw_narrow_forest, forest, one_a_claim
+from reports.figures.front import draw_front_figure, draw_share, figure_1
+from reports.figures.inside import Inside, inside_figures, shown_runs
+from reports.figures.network import draw_network
+from reports.figures.pictures import save
+from reports.figures.study import draw
+from reports.figures.tuning import draw_tuning
+from reports.findings import paper_tables
+from reports.findings.deviations import Deviation, deviations
+from reports.findings.headline import Answer, Fact, answer, facts
+from reports.findings.ledger import Row, groups, ledger, ledger_table, numbers
+from reports.findings.provenance import Provenance, provenance
+from reports.findings.rate_map import rate_curves, rate_table
+from reports.findings.readings import readings_table
+from reports.findings.sections import Section, begun, sections
+from reports.findings.spread import spread_table
+from reports.findings.verification import read_verified
+from reports.page import document
+from reports.page.tables import (
+    arms_table,
+    certainty_table,
+    contrasts_table,
+    needs_contrasts,
+    thresholds_table,
+    tuning_table,
+    write_table,
+    write_tables,
+)
+from reports.wording import words
+
+MANY = 20
+"""Studies of which each has a picture of how its rates were chosen; of more, a table alone."""
+TREES = 40
+"""Rows of the forest plot; its table has all."""
+
+
+class Report(NamedTuple):
+    """All that a report shows."""
+
+    sections: list[Section]  # that were asked for
+    everything: list[Section]
+    claims: list[Row]
+    front: Answer
+    facts: tuple[Fact, ...]
+    forest: list[ForestRow]
+    deviations: list[Deviation]
+    provenance: Provenance
+    results: list[paper_tables.Result]
+    inside: list[Inside]
+    problems: list[str]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as data."""
+        return document.document(
+            self.sections, self.claims, self.front, self.facts, self.forest, self.deviations,
+            self.provenance, self.problems,
+        )  # fmt: skip
+
+
+def gather(store: Store, study: str | None = None) -> Report:
+    """Return all that a report on a results folder shows; with ``study``, its sections alone."""
+    everything, waiting = begun(sections(store))
+    claims = ledger([(section.plan, section.comparison) for section in everything])
+    asked_for = everything
+    if study is not None:
+        asked_for = [s for s in (*everything, *waiting) if s.plan.definition.study == study]
+    inside = shown_runs(asked_for, store)  # may find files that are damaged
+    verified, differing = read_verified(store)
+    apart = strangers(store, [section.plan for section in (*everything, *waiting)])
+    return Report(
+        sections=asked_for,
+        everything=everything,
+        claims=claims,
+        front=answer(everything, claims),
+        facts=facts(everything, waiting, verified),
+        forest=forest(everything),
+        deviations=deviations(everything),
+        provenance=provenance(store, everything),
+        results=paper_tables.results(everything, store),
+        inside=inside,
+        problems=[*store.problems, *apart, *differing],
+    )
+
+
+def write_report(store: Store, out: Path, study: str | None = None) -> list[Path]:
+    """Write page, ``report.json``, ``figures/`` and ``tables/`` to ``out``; return the paths."""
+    report = gather(store, study)
+    written: list[Path] = []
+    pictures: dict[str, Markup] = {}
+    for name, figure in _figures(report, store):
+        paths = save(figure, out / "figures", name)
+        pictures[name] = _inline(paths[0].read_text(encoding="utf-8"), name)
+        written += paths
+    for name, table in _tables(report):
+        written += write_table(table, out / "tables", name)
+    for section in report.sections:
+        written += write_tables(section.plan, section.comparison, out / "tables", section.name)
+    if share := draw_share(report.front, report.forest, figure_1(report.everything), store):
+        share_path = out / "share.png"
+        write_atomically(share_path, share)
+        written.append(share_path)
+    page, data = out / "index.html", out / "report.json"
+    content = report.document
+    write_atomically(page, _render(report, pictures, content, store).encode())
+    write_atomically(data, document.to_json(content).encode())
+    return [page, data, *written]
+
+
+def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
+    """Yield every figure with the name of its files, one at a time."""
+    trees = one_a_claim(report.forest, TREES)
+    for name, draw_trees in (("forest", draw_forest), ("forest-narrow", draw_narrow_forest)):
+        if (figure := draw_trees(trees)) is not None:
+            yield name, figure
+    if (lead := figure_1(report.everything)) is not None:
+        yield "figure1", draw_front_figure(lead, store)
+    if not report.forest and lead is None and (leader := _leader(report)) is not None:
+        figure = draw(leader.plan, store, comparison=leader.comparison)
+        if figure is not None:
+            yield "lead", figure
+    yield "figure2", draw_network("paper")
+    yield from inside_figures(report.inside)
+    for section in report.sections:
+        if (figure := draw(section.plan, store, comparison=section.comparison)) is not None:
+            yield section.name, figure
+        few = len(report.sections) <= MANY
+        if few and (moving := draw_differences(section.plan, store)) is not None:
+            yield f"{section.name}.differences", moving
+        if few and (tuning := draw_tuning(section.plan)) is not None:
+            yield f"{section.name}.tuning", tuning
+
+
+def _leader(report: Report) -> Section | None:
+    """Return the study that the front speaks of."""
+    return next((s for s in report.everything if s.name == report.front.lead), None)
+
+
+def _tables(report: Report) -> Iterator[tuple[str, Any]]:
+    yield "ledger", ledger_table(report.claims)
+    yield "table1", paper_tables.table_1(report.results).frame
+    yield "table2", paper_tables.table_2(report.results).frame
+    elsewhere = paper_tables.elsewhere_table(report.results)
+    if len(elsewhere):
+        yield "errors_elsewhere", elsewhere
+
+
+def _render(
+    report: Report, pictures: Mapping[str, Markup], content: Mapping[str, Any], store: Store
+) -> str:
+    environment = Environment(
+        loader=PackageLoader("reports.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {
+        "words": words,
+        "called": called,
+        "captions": captions,
+        "arms_table": arms_table,
+        "certainty_table": certainty_table,
+        "contrasts_table": contrasts_table,
+        "needs_contrasts": needs_contrasts,
+        "numbers": numbers,
+        "paper_tables": paper_tables,
+        "rate_curves": rate_curves,
+        "rate_table": rate_table,
+        "readings_table": readings_table,
+        "spread_table": spread_table,
+        "thresholds_table": thresholds_table,
+        "tuning_table": tuning_table,
+    }
+    return environment.get_template("page.html").render(
+        report=report,
+        pictures=pictures,
+        digest=content["digest"],
+        store=store,
+        groups=groups(report.claims),
+        lead=figure_1(report.everything),
+        inside=report.inside,
+        trees=TREES,
+    )
+
+
+def _inline(document: str, name: str) -> Markup:
+    """Return the svg element alone, with ids that no other figure on the page has."""
+    element = document[document.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    prefix = re.sub(r"\W", "-", name)
+
+    def within(tag: re.Match[str]) -> str:
+        named = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', tag[0])
+        return re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{prefix}-\2", named)
+
+    element = re.sub(r"<[^>]+>", within, element)
+    return Markup(element.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))

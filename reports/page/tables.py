@@ -1,0 +1,250 @@
+"""A comparison as a table: Markdown, CSV, LaTeX, and rows for the page."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from ablations.metrics import observe
+from ablations.plan import Plan
+from ablations.record import Record
+from ablations.run import SHORT
+from ablations.store import Store
+from ablations.study import Metric
+from ablations.tuning import Trial, held_out
+from alexnet.durable import write_atomically
+from alexnet.progress import gave_up
+from reports.analysis.comparison import Comparison
+from reports.wording.words import (
+    arm_cells,
+    estimate,
+    interval,
+    margin,
+    measured,
+    metric_name,
+    one_more_pair,
+    paper_number,
+    percent,
+    size,
+    unit,
+    value,
+)
+
+
+def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
+    """Return one row per arm by the primary metric, every cell as it is read.
+
+    Changes, and what follows from them, have columns where all are against one arm, which then
+    changes by nothing. The verdict comes first, where a narrow screen shows it.
+    """
+    metric = plan.definition.metric
+    primary = [e for e in comparison.effects if e.metric == metric and e.contrast.is_simple]
+    references = {effect.contrast.against for effect in primary}
+    shown = {e.contrast.arm: e for e in primary} if len(references) == 1 else {}
+    nothing = "1" if metric.is_ratio else "0"
+    rows = []
+    for row in comparison.rows:
+        of_effect = [nothing if row.arm in references else "-", "", ""]
+        if effect := shown.get(row.arm):
+            of_effect = [estimate(effect), interval(effect), paper_number(effect)]
+        rows.append([*arm_cells(row, metric), *of_effect])
+    size = "speed-up" if metric.is_ratio else f"change, {unit(metric)}"
+    columns = [
+        "arm",
+        "rate",
+        "seeds",
+        "reached",
+        "epochs" if metric.is_ratio else metric_name(metric),
+    ]
+    table = pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
+    if not shown:
+        return table[columns]
+    words = [shown[row.arm].verdict if row.arm in shown else "-" for row in comparison.rows]
+    table.insert(1, "verdict", words)
+    return table
+
+
+def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
+    """Return whether the arms' table does not say everything of the contrasts."""
+    metrics = [effect.metric for effect in comparison.effects]
+    simple = all(effect.contrast.is_simple for effect in comparison.effects)
+    return metrics != [plan.definition.metric] or not simple
+
+
+def contrasts_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row per contrast: what, the word for it, how large and how sure."""
+    rows = []
+    for effect in comparison.effects:
+        rows.append(
+            [
+                effect.contrast.between,
+                effect.verdict,
+                measured(effect.contrast, effect.metric),
+                effect.pairs,
+                f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",
+                interval(effect),
+                one_more_pair(effect) or "-",
+                paper_number(effect),
+                margin(effect),
+                _p(effect.p_adjusted),
+                _p(effect.equivalence_p_adjusted),
+            ]
+        )
+    return pd.DataFrame(
+        rows,
+        columns=["contrast", "verdict", "by", "pairs", "effect", "95 % interval", "one more pair",
+                 "paper", "nothing within", "p (corrected)", "equivalence p (corrected)"],
+    )  # fmt: skip
+
+
+def certainty_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row per contrast with pairs: its tests, and what the planned seeds can show."""
+    rows = []
+    for effect in comparison.effects:
+        if effect.p is None:
+            continue
+        can_show = "-"
+        if effect.detectable is not None and not comparison.smoke:
+            can_show = size(effect.detectable, effect.metric)
+            if effect.seeds_for_paper is not None:
+                can_show += f"; the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
+        equality = effect.decidable_margin
+        correlation = effect.pair_correlation
+        rows.append(
+            [
+                effect.contrast.between,
+                measured(effect.contrast, effect.metric),
+                _p(effect.p),
+                _p(effect.p_adjusted),
+                _p(effect.equivalence_p),
+                f"{margin(effect)}: {effect.contrast.margin_reason}",
+                can_show,
+                "-" if equality is None else size(equality, effect.metric),
+                "-" if correlation is None else f"{correlation:.2f}",
+                effect.unmet or "met or none",
+            ]
+        )
+    return pd.DataFrame(
+        rows,
+        columns=["contrast", "by", "exact sign-flip p", "corrected", "equivalence p",
+                 "nothing within", "can show (80 % power)", "can find equality within",
+                 "correlation of pairs", "precondition"],
+    )  # fmt: skip
+
+
+def thresholds_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the speed-up of every contrast at the other thresholds."""
+    return pd.DataFrame(
+        [
+            [
+                effect.contrast.between,
+                percent(at.training_error),
+                f"{at.estimate:.2f}",
+                _between(at.low, at.high),
+                at.pairs,
+            ]
+            for effect in comparison.effects
+            for at in effect.at_thresholds
+        ],
+        columns=["contrast", "training error", "speed-up", "95 % interval", "pairs"],
+    )
+
+
+def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
+    """Return every rate that was tried, what each tuning seed got, by which run, and the choice."""
+    metric = held_out(plan.definition.metric)
+    records = {record.run.id: record for record in store.records()}
+    rows = []
+    for arm, choice in plan.choices.items():
+        for trial in choice.trials:
+            pairs = zip(trial.runs, trial.outcomes, strict=True)
+            got = [_got(records.get(run), outcome, trial, metric) for run, outcome in pairs]
+            chosen = "chosen" if trial.rate == choice.rate else ""
+            ids = " ".join(run[:SHORT] for run in trial.runs)
+            rows.append([arm, f"{trial.rate:g}", chosen, trial.epochs, ", ".join(got), ids])
+    by_seed = f"{metric_name(metric)}, by seed"
+    return pd.DataFrame(rows, columns=["arm", "rate", "", "epochs given", by_seed, "runs"])
+
+
+def _got(record: Record | None, outcome: float, trial: Trial, metric: Metric) -> str:
+    """Return what one tuning run got, as far as its record still says; its number if it is gone."""
+    if record is None:
+        return value(outcome, metric) + ("" if trial.reached else "?")
+    if record.status == "diverged":
+        return f"diverged in epoch {len(record.curve) + 1}"
+    if gave_up(record.curve, record.run.config):
+        return f"given up after {len(record.curve)}"
+    seen = observe(record, metric)
+    if seen is not None and seen.bound:
+        return f"not within {len(record.curve)}"
+    return value(outcome, metric)
+
+
+def write_tables(plan: Plan, comparison: Comparison, folder: Path, name: str) -> list[Path]:
+    """Write arms and contrasts as Markdown, CSV and LaTeX; return the paths."""
+    tables = {name: arms_table(plan, comparison), f"{name}.contrasts": contrasts_table(comparison)}
+    return [path for stem, table in tables.items() for path in write_table(table, folder, stem)]
+
+
+def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
+    """Write a table as Markdown, CSV and LaTeX; return the paths."""
+    flat = table.map(_in_a_line).rename(columns=_in_a_line)
+    contents = {
+        "md": markdown(table),
+        "csv": table.map(_no_formula).rename(columns=_no_formula).to_csv(
+            index=False, lineterminator="\n"
+        ),
+        "tex": flat.style.hide(axis="index").format(escape="latex").format_index(
+            escape="latex", axis="columns"
+        ).to_latex(hrules=True),
+    }  # fmt: skip
+    paths = []
+    for ending, content in contents.items():
+        path = folder / f"{name}.{ending}"
+        write_atomically(path, content.encode())
+        paths.append(path)
+    return paths
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a table in Markdown; what would end a cell or be read as HTML is escaped."""
+    rows = [list(table.columns), *table.values.tolist()]
+    head, *lines = ([_in_markdown(cell) for cell in row] for row in rows)
+    ruled = [head, ["---"] * len(head), *lines]
+    return "".join("| " + " | ".join(line) + " |\n" for line in ruled)
+
+
+def _in_markdown(cell: object) -> str:
+    text = str(_in_a_line(cell)).replace("\\", "\\\\").replace("|", "\\|")
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _in_a_line(cell: object) -> object:
+    """Return text without line breaks, which would end a row; anything else as it is."""
+    return " ".join(cell.splitlines()) if isinstance(cell, str) else cell
+
+
+STARTS = ("=", "@", "+", "-", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+SIGNED = re.compile(r"[+-](?:\d[\d.,]*(?: ?[%\N{MULTIPLICATION SIGN}])?(?:$| [a-z\[])|$)")
+"""A number with its sign, alone or before words; a formula has an operator there."""
+
+
+def _no_formula(cell: object) -> object:
+    """Return text as a cell that no spreadsheet computes; numbers and their signs as they are.
+
+    >>> _no_formula("=1+1"), _no_formula("-cmd"), _no_formula("+1+1"), _no_formula("-2 +x")
+    ("'=1+1", "'-cmd", "'+1+1", "'-2 +x")
+    >>> _no_formula("-1.83 [-2.31, -1.35]"), _no_formula("-0.5 to +0.1"), _no_formula("-")
+    ('-1.83 [-2.31, -1.35]', '-0.5 to +0.1', '-')
+    """
+    computes = isinstance(cell, str) and cell.startswith(STARTS) and not SIGNED.match(cell)
+    return f"'{cell}" if computes else cell
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.2f} to {high:.2f}"
