@@ -282,7 +282,7 @@ def bench(
     c: Context, explain: bool = False, network: str | None = None, threads: str | None = None
 ) -> None:
     """Time against each other, in one process, what speed depends on."""
-    from ablations.executors import KEEP_MEMORY
+    from ablations.workers.processes import KEEP_MEMORY
 
     if not explain and (network or threads):
         raise Exit("--network and --threads are of `invoke bench --explain`", code=2)

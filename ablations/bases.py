@@ -11,8 +11,8 @@ from typing import Any, Literal
 from ablations.metrics import FinalError, Metric
 from ablations.study import Base, Study
 from alexnet.config import Config, GiveUp, Network, Normal
-from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import Manifest
+from alexnet.data.synthetic import GENERATED
 from alexnet.presets import alexnet_cifar, paper
 
 TEN_VIEWS = FinalError(views="ten")

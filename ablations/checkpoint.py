@@ -14,9 +14,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ablations.machine import Fingerprint
-from alexnet.progress import Epoch
+from alexnet.config.base import canonical
+from alexnet.learning_curve import Epoch
 from alexnet.sealed import SEAL, SealError, refuse_irregular
-from alexnet.values import canonical
 
 SHARE = 1 / 33
 """Of the time since the last checkpoint, the most that writing the next may take: 3 %."""

@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from ablations.record import Record
-from alexnet.chance import derive
 from alexnet.config import Config, Exponential, Fraction, Frozen
-from alexnet.measures import Measure
-from alexnet.progress import (
+from alexnet.learning_curve import (
     PARTS,
     early_loss,
     running_curve,
     time_to,
     valid_curve,
 )
+from alexnet.measures import Measure
+from alexnet.random_streams import derive
 
 SHUFFLES = 1_000
 """Ways to deal kernels to two towers that a run's own is compared with."""

@@ -17,8 +17,8 @@ from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
 from ablations.unsealed import UNSEALED
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
+from alexnet.config.base import canonical
 from alexnet.sealed import SEAL, SealError, parsed, read_bytes, seal_of, sealed_text, unsealed
-from alexnet.values import canonical
 
 
 class PlanError(ValueError):

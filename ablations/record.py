@@ -9,10 +9,10 @@ from pydantic import Field
 from ablations.machine import Fingerprint, Provenance
 from ablations.run import Run
 from alexnet.config import Config, Frozen
+from alexnet.config.base import canonical
+from alexnet.learning_curve import Epoch
 from alexnet.measures import Measures
-from alexnet.progress import Epoch
 from alexnet.sealed import SealError, read_sealed, sealed_text
-from alexnet.values import canonical
 
 
 class RecordError(ValueError):

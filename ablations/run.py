@@ -7,8 +7,8 @@ from typing import Self
 from pydantic import Field
 
 from alexnet.config import EDITION, Config, Frozen, Precision
+from alexnet.config.base import canonical
 from alexnet.data.manifest import OWN_NAME, Manifest
-from alexnet.values import canonical
 
 TUNING_SEEDS = (1000, 1001)
 """Seeds of the runs that choose a rate; they never see the test images."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ablations.in_process import Workers
-from ablations.messages import Elsewhere, Event, Failed, Finished
 from ablations.plan import Plan
 from ablations.run import Run
 from ablations.store import Store
 from ablations.tuning import Choice, Pending
+from ablations.workers.in_process import Workers
+from ablations.workers.protocol import Elsewhere, Event, Failed, Finished
 
 
 class Chosen(NamedTuple):

@@ -6,8 +6,8 @@ found is controlled by an arm of its own, or stands beside the result.
 
 from collections.abc import Mapping
 
-from alexnet.architecture import Network, windows
 from alexnet.config import LRN, Config, Pool
+from alexnet.config.network import Network, windows
 from alexnet.cost import size_of
 
 

@@ -23,7 +23,7 @@ from ablations.metrics import FinalError, Gap, Metric, Outcome, TimeTo, observe
 from ablations.record import Record
 from ablations.run import TUNING_SEEDS, Run
 from alexnet.config import Config, Frozen, GiveUp
-from alexnet.progress import gave_up
+from alexnet.learning_curve import gave_up
 
 STEP = 3.0
 """About the factor between neighbours of a grid."""

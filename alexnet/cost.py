@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from alexnet.architecture import Conv, Network
-from alexnet.values import Frozen
+from alexnet.config.base import Frozen
+from alexnet.config.network import Conv, Network
 
 MEASURED = Path(__file__).parent / "costs.json"
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.augment import centre, resized
-from alexnet.chance import derive
 from alexnet.config import Config
 from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.data.manifest import Manifest
 from alexnet.evaluation import Neighbourhood, Observer, ranks
+from alexnet.random_streams import derive
 
 SMALLEST = 64
 """Side of a stored image, pixels, from which on a person recognises what is in it."""

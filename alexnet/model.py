@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from alexnet.architecture import module_name
-from alexnet.chance import stream_seed
 from alexnet.config import (
     Config,
     Conv,
@@ -19,8 +17,10 @@ from alexnet.config import (
     Normal,
     Precision,
 )
+from alexnet.config.network import module_name
 from alexnet.layers import build_layer, build_part, fan_in
 from alexnet.precision import weight_type
+from alexnet.random_streams import stream_seed
 
 
 class Layers(nn.Sequential):

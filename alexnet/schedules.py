@@ -12,7 +12,7 @@ from alexnet.config import (
     Steps,
     Training,
 )
-from alexnet.progress import Epoch
+from alexnet.learning_curve import Epoch
 
 
 class Factors(NamedTuple):

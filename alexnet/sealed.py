@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from alexnet.config.base import canonical
 from alexnet.data.digests import digest_of
 from alexnet.text import holds_control
-from alexnet.values import canonical
 
 SEAL = "sha256"
 """The name of the digest, beside what it is of."""

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from alexnet.chance import stream_seed
 from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset
 from alexnet.evaluation import Observer, measure
 from alexnet.layers import DropoutLayer
+from alexnet.learning_curve import PARTS, Epoch, over
 from alexnet.model import AlexNet
 from alexnet.optim import Optimizer
 from alexnet.precision import arithmetic, image_type, widened
-from alexnet.progress import PARTS, Epoch, over
+from alexnet.random_streams import stream_seed
 from alexnet.schedules import FULL, Factors, factors
 
 LOSS_DIGITS = 6

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from alexnet.architecture import windows
+from alexnet.config.network import windows
 from alexnet.precision import wide
 
 

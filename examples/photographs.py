@@ -9,8 +9,8 @@ kernels, and what the network makes of images that it has not seen.
 """
 
 from ablations.study import Base, Contrast, FinalError, Study
-from alexnet.architecture import FanIn
 from alexnet.config import Drops
+from alexnet.config.network import FanIn
 from alexnet.presets import paper
 
 whole = paper()

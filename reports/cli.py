@@ -71,10 +71,10 @@ def _said_of(error: Exception) -> str | None:
     """Return what bad input is told; None of an error that is none of bad input."""
     from pydantic import ValidationError
 
-    from ablations.messages import WorkerError
     from ablations.plan import PlanError
     from ablations.store import StoreError
     from ablations.studies import StudyError
+    from ablations.workers.protocol import WorkerError
     from alexnet.data.manifest import DatasetError
     from alexnet.presets import PresetError
     from reports.commands.console import as_typed
@@ -211,7 +211,7 @@ def ablate(
 @refusing
 def report(study: str | None, out: Path | None, show: bool, results: tuple[Path, ...]) -> int:
     """Write page, tables and figures of everything in a results folder."""
-    from ablations.pool import strangers
+    from ablations.merged import strangers
     from reports.commands.console import say
     from reports.page.report import write_report
 
@@ -238,11 +238,11 @@ def _opened(folders: Sequence[Path]) -> "Store":
     Raises:
         Refused: If one of them holds nothing, or all together no plan.
     """
-    from ablations.pool import Pool
+    from ablations.merged import MergedResults
     from ablations.store import Store
     from reports.commands.console import as_typed
 
-    store = Store(folders[0]) if len(folders) == 1 else Pool(folders)
+    store = Store(folders[0]) if len(folders) == 1 else MergedResults(folders)
     held = ("plans/*.json", "runs/*/record.json")
     empty = [folder for folder in folders if not any(any(folder.glob(one)) for one in held)]
     if empty or not store.plans():
@@ -470,7 +470,7 @@ def prepare(
     data_dir: Path,
 ) -> int:
     """Download or import images, check them, and write the form that training reads."""
-    from alexnet.data.order import Order
+    from alexnet.data.prepare.order import Order
     from reports.commands.datasets import run
 
     order = Order(

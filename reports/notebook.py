@@ -11,10 +11,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from ablations.messages import RunError
 from ablations.plan import Plan
 from ablations.runner import counts
 from ablations.store import Store, StoreError
+from ablations.workers.protocol import RunError
 from alexnet.config import Precision
 from alexnet.data.manifest import default_data_dir
 from alexnet.names import suggestion

@@ -18,9 +18,9 @@ from alexnet.config import Config
 from alexnet.data.images import Dataset, Images
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
+from alexnet.learning_curve import Epoch
 from alexnet.measures import Measure, Measures
 from alexnet.presets import tiny
-from alexnet.progress import Epoch
 
 if several := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     # Processes that each take every core are slower than one that does.

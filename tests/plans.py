@@ -7,7 +7,7 @@ from typing import Any
 from conftest import PROVENANCE, REF, record_of
 
 from ablations.plan import Plan
-from ablations.registration import about, define
+from ablations.planning import about, define
 from ablations.store import Store
 from ablations.studies import find_study
 from ablations.study import Base, Contrast, FinalError, Study

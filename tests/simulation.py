@@ -13,17 +13,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from conftest import FINGERPRINT, PROVENANCE, REF
 
-from ablations.messages import Event, Finished, Progressed
 from ablations.plan import Definition, Plan
+from ablations.planning import about
 from ablations.record import Record, Seconds
-from ablations.registration import about
 from ablations.run import Run
 from ablations.study import Base, Contrast, Setting, Study, TimeTo
 from ablations.tuning import Choice, Trial
-from alexnet.chance import derive
+from ablations.workers.protocol import Event, Finished, Progressed
 from alexnet.config import Tanh, Until
+from alexnet.learning_curve import Epoch
 from alexnet.presets import tiny
-from alexnet.progress import Epoch
+from alexnet.random_streams import derive
 from reports.analysis.comparison import compare
 
 THRESHOLD, START, HORIZON, TENTH = 0.25, 0.7, 60, 10_000

@@ -24,10 +24,10 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ablations.machine import Fingerprint
+from alexnet.child_processes import environment
 from alexnet.config import Precision
 from alexnet.cores import cores
 from alexnet.data.manifest import default_data_dir
-from alexnet.data.pool import environment
 from reports.commands.request import ALL, Request
 from reports.smoke.baseline import Baseline, Losses, differences, losses_of
 from reports.smoke.options import SHIPPED, Check

@@ -22,9 +22,9 @@ from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import Arm, Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.cost import costs, size_of
-from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import default_data_dir
 from alexnet.data.stored import read_manifest
+from alexnet.data.synthetic import GENERATED
 from alexnet.presets import PRESETS, preset, tiny
 from reports.analysis.comparison import compare
 from reports.commands import all_studies, effort

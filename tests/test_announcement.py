@@ -13,9 +13,9 @@ from test_runner_order import ARMS, FOLLOWS, against, finish, labelled, plan_of,
 from test_study import example
 
 from ablations.machine import Fingerprint
-from ablations.messages import Probe, Timed
 from ablations.plan import Plan
 from ablations.runner import remaining
+from ablations.workers.protocol import Probe, Timed
 from reports.commands import announcement
 from reports.commands.announcement import Announcement, announce, list_runs
 

@@ -1,6 +1,7 @@
 """The shape of the house: imports point one way, and listing never loads PyTorch."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,10 +67,36 @@ def test_imports_point_down_from_folder_to_folder(package: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("folder", "never"),
+    [
+        ("alexnet/config", "alexnet.(?!config)"),
+        ("alexnet/presets", "alexnet.(?!config|presets|names)"),
+    ],
+)
+def test_configs_import_configs_alone(folder: str, never: str) -> None:
+    """They are values, which listing and reporting read."""
+    for path in (ROOT / folder).rglob("*.py"):
+        assert not [name for name in imported(path) if re.match(never, name)], path
+
+
+def test_training_reads_images_and_never_prepares_them() -> None:
+    """Nothing imports what prepares but that itself, and the commands."""
+    for path in (*(ROOT / "alexnet").rglob("*.py"), *(ROOT / "ablations").rglob("*.py")):
+        if path.parent != ROOT / "alexnet" / "data" / "prepare":
+            assert not [n for n in imported(path) if n.startswith("alexnet.data.prepare")], path
+
+
+@pytest.mark.parametrize(
     "module",
-    ["alexnet", "ablations.runner", "ablations.executors", "reports.cli", "reports.commands.ablate",
-     "reports.page.report"],
-)  # fmt: skip
+    [
+        "alexnet",
+        "ablations.runner",
+        "ablations.workers.processes",
+        "reports.cli",
+        "reports.commands.ablate",
+        "reports.page.report",
+    ],
+)
 def test_planning_and_reporting_never_load_pytorch(module: str) -> None:
     """Only a worker process may; loading it takes seconds that a listing should not."""
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 
 from ablations.arms import biases_of_zero
 from ablations.bases import bases, suited
-from ablations.registration import define
+from ablations.planning import define
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, Contrast, FinalError, Study
 from alexnet.config import Config
-from alexnet.data import generated
+from alexnet.data import synthetic
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.model import skeleton
@@ -267,16 +267,16 @@ SEES_SMALL = [study for study in STUDIES.values() if "cifar10" in study.bases]
 def test_generated_images_are_too_small_for_the_papers_own_network_alone() -> None:
     """A study that has no base for so small images gets none."""
     for study in STUDIES.values():
-        fitted = suited(study, generated.manifest())
+        fitted = suited(study, synthetic.manifest())
 
-        assert (generated.GENERATED in fitted.bases) == (study in SEES_SMALL), study.name
+        assert (synthetic.GENERATED in fitted.bases) == (study in SEES_SMALL), study.name
     assert len(SEES_SMALL) >= 20
 
 
 @pytest.mark.parametrize("study", SEES_SMALL, ids=lambda study: study.name)
 def test_generated_images_do_for_every_study_as_a_smoke_run(study: Study) -> None:
     """They are of 32 pixels, which every study sees on CIFAR-10, and no claim is made on them."""
-    manifest = generated.manifest()
+    manifest = synthetic.manifest()
     fitted = suited(study, manifest).on(manifest.name, manifest.has)
 
     definition = define(fitted, manifest.name, manifest, 2, "float32", smoke=True)

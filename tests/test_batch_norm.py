@@ -14,10 +14,10 @@ from alexnet.config import BatchNorm, Config, LeakyRelu
 from alexnet.data.images import Dataset
 from alexnet.evaluation import evaluate
 from alexnet.layers import build_part
+from alexnet.learning_curve import Epoch
 from alexnet.model import AlexNet, build, skeleton
 from alexnet.optim import optimizer_for
 from alexnet.presets import alexnet_cifar, paper, tiny
-from alexnet.progress import Epoch
 from alexnet.training import fit
 
 NORMED = {"network": {"parts": {"norm": BatchNorm()}}}

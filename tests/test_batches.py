@@ -121,7 +121,7 @@ def test_colour_noise_is_its_formula(formula: str, images: Dataset, config: Conf
 
 
 def _colour_seed() -> int:
-    from alexnet.chance import derive
+    from alexnet.random_streams import derive
 
     return derive(0, "colour", "epoch", 1)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.chance import derive, stream_seed
+from alexnet.random_streams import derive, stream_seed
 
 
 def test_a_stream_has_the_same_seed_on_every_machine() -> None:

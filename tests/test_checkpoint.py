@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from test_worker import StoppedError, outcome, run_of
 
 from ablations.checkpoint import Checkpoint, CheckpointError, Pace
-from ablations.messages import Place
-from ablations.worker import Workbench
+from ablations.workers.protocol import Place
+from ablations.workers.trainer import Workbench
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 

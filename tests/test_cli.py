@@ -17,9 +17,9 @@ from plans import filled, resealed
 from test_preparation import picture
 from test_study import example
 
-from ablations.executors import LocalWorkers
 from ablations.record import Record
 from ablations.store import Store
+from ablations.workers.processes import LocalWorkers
 from alexnet.data.catalogue import CATALOGUE
 from reports.cli import main
 from reports.commands.console import as_typed

@@ -125,7 +125,7 @@ def test_the_mean_curve_ends_with_the_shortest() -> None:
     """Beyond it, only the slow seeds would be left."""
     from conftest import epochs_of
 
-    from alexnet.progress import running_curve
+    from alexnet.learning_curve import running_curve
 
     curves = [running_curve(epochs_of(errors)) for errors in ([0.6, 0.2], [0.4, 0.2, 0.1])]
     mean = mean_curve(curves)

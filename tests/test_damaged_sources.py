@@ -17,9 +17,9 @@ from test_files import TAR, entry, read, tar_of, zip_of
 from test_layouts import KAGGLE, KAGGLE_TEXTS, TINY, TINY_TEXTS, found, inventory, written
 from test_packs import IDX, idx_source, image, parquet, unpack
 
-from alexnet.data.decoding import UndecodableError
-from alexnet.data.files import listing
 from alexnet.data.manifest import DatasetError
+from alexnet.data.prepare.decoding import UndecodableError
+from alexnet.data.prepare.files import listing
 
 
 def put(path: Path, content: bytes) -> Path:

@@ -12,8 +12,8 @@ from alexnet.data.catalogue import CATALOGUE, Description
 from alexnet.data.digests import Label, dataset_digest, digest_of, held_out
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Manifest, default_data_dir, folder_of
-from alexnet.data.order import Order
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare.order import Order
+from alexnet.data.prepare.preparation import prepare
 from alexnet.data.statistics import Sums, statistics
 from alexnet.data.stored import at_start, read_manifest
 
@@ -148,7 +148,7 @@ def test_a_manifest_of_an_older_version_says_so(tmp_path: Path) -> None:
 @pytest.fixture
 def several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
     """Return a set of 40 images in eight or more files, which is too large to be digested whole."""
-    monkeypatch.setattr("alexnet.data.shards.SHARD", 4 * 3 * 16 * 16)
+    monkeypatch.setattr("alexnet.data.prepare.shards.SHARD", 4 * 3 * 16 * 16)
     monkeypatch.setattr("alexnet.data.stored.CHECKED", 0)
     monkeypatch.setattr("alexnet.data.stored.SAMPLED", 2 * 4 * 3 * 16 * 16)
     chance = np.random.default_rng(0)

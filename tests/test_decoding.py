@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 from torchvision.transforms.v2 import functional
 
-from alexnet.data.decoding import UndecodableError, common_fit, decoded, examined, square
 from alexnet.data.digests import digest_of
-from alexnet.data.files import LARGEST, File
 from alexnet.data.manifest import Fit
+from alexnet.data.prepare.decoding import UndecodableError, common_fit, decoded, examined, square
+from alexnet.data.prepare.files import LARGEST, File
 
 Bytes = NDArray[np.uint8]
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)

@@ -4,7 +4,7 @@ import pytest
 from conftest import FINGERPRINT, PROVENANCE, REF, measures_of, record_of
 from plans import filled, in_setting, of_errors, with_measures
 
-from ablations.pool import strangers
+from ablations.merged import strangers
 from ablations.store import Store
 from ablations.study import Contrast
 from ablations.tuning import Choice, Trial

@@ -22,10 +22,10 @@ from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from alexnet.data.catalogue import CATALOGUE
-from alexnet.data.downloads import fetch
 from alexnet.data.manifest import DatasetError, Manifest
-from alexnet.data.order import Fetching, Order
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare.downloads import fetch
+from alexnet.data.prepare.order import Fetching, Order
+from alexnet.data.prepare.preparation import prepare
 from alexnet.data.stored import read_manifest
 
 CLASSES = ["airplane", "automobile"]

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
 
-from ablations.messages import Place
 from ablations.record import Record
 from ablations.run import Run
-from ablations.worker import Workbench
+from ablations.workers.protocol import Place
+from ablations.workers.trainer import Workbench
 from alexnet.config import Config
 from alexnet.data.images import Dataset, Images
 from alexnet.data.manifest import Fit, Manifest
@@ -272,8 +272,10 @@ def worked(
     results: Path, data: Dataset, config: Config, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Record, Path]:
     """Return the record of a run on a dataset, and its folder."""
-    monkeypatch.setattr("ablations.worker.load", lambda name, folder: data)
-    monkeypatch.setattr("ablations.worker.read_manifest", lambda name, folder: data.manifest)
+    monkeypatch.setattr("ablations.workers.trainer.load", lambda name, folder: data)
+    monkeypatch.setattr(
+        "ablations.workers.trainer.read_manifest", lambda name, folder: data.manifest
+    )
     bench = Workbench(Place(results, results, "cpu", 1, "a test"))
     run = Run(config=config, seed=seed, dataset=REF, precision="float32")
     return bench.execute(run, lambda epoch: None), bench.store.folder(run)

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from test_worker import run_of
 
-from ablations import executors
-from ablations.executors import MOST_DEATHS, LocalWorkers
-from ablations.messages import (
+from ablations.run import Run
+from ablations.store import CHECKPOINT, BusyError, Store
+from ablations.workers import processes
+from ablations.workers.processes import MOST_DEATHS, LocalWorkers
+from ablations.workers.protocol import (
     Elsewhere,
     Event,
     Failed,
@@ -25,8 +27,6 @@ from ablations.messages import (
     TimeStep,
     WorkerError,
 )
-from ablations.run import Run
-from ablations.store import CHECKPOINT, BusyError, Store
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 
@@ -133,7 +133,7 @@ def end_at_once(pipe: object, place: Place) -> None:
 
 def test_where_none_can_start_the_study_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a sentence, and not by starting workers for ever."""
-    monkeypatch.setattr(executors, "_serve", end_at_once)
+    monkeypatch.setattr(processes, "_serve", end_at_once)
     workers = LocalWorkers(1, place)
 
     with pytest.raises(WorkerError, match=r"ended before it could train \(exit code 7\)"):
@@ -149,7 +149,7 @@ def test_others_go_on_where_one_cannot_be_replaced(
     until(workers, Probe)
     until(workers, Probe)
     runs = [run_of(tiny()).but(seed=seed) for seed in (0, 1)]
-    monkeypatch.setattr(executors, "_serve", end_at_once)
+    monkeypatch.setattr(processes, "_serve", end_at_once)
     for run in runs:
         workers.submit(run)
     kill(workers)
@@ -171,8 +171,8 @@ import sys
 from pathlib import Path
 from test_executors import until
 from test_worker import run_of
-from ablations.executors import LocalWorkers
-from ablations.messages import Place, Probe, Progressed
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import Place, Probe, Progressed
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alexnet.data.files import File, listing
 from alexnet.data.manifest import DatasetError
-from alexnet.data.spool import packed
+from alexnet.data.prepare.files import File, listing
+from alexnet.data.prepare.spool import packed
 
 CONTENTS = {
     "cat/1.jpg": b"first",

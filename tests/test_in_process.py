@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from ablations.executors import LocalWorkers
-from ablations.messages import RunError, WorkerError
 from ablations.record import Record
 from ablations.store import Store
 from ablations.studies import StudyError
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import RunError, WorkerError
 from alexnet.data.manifest import DatasetError
-from alexnet.progress import Epoch
+from alexnet.learning_curve import Epoch
 from alexnet.training import fit
 from reports import run_study
 from reports.commands.request import RequestError
@@ -184,7 +184,7 @@ def test_interrupted_it_goes_on_with_the_same_call(
             if len(started) == 2:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr("ablations.worker.fit", interrupted)
+    monkeypatch.setattr("ablations.workers.trainer.fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_study(study, seeds=2, results=tuned)
 
@@ -193,7 +193,7 @@ def test_interrupted_it_goes_on_with_the_same_call(
     left = Store(tuned)
     assert left.problems == []
     assert sum(record.run.sees_test for record in left.records()) == 1
-    monkeypatch.setattr("ablations.worker.fit", fit)
+    monkeypatch.setattr("ablations.workers.trainer.fit", fit)
     run_study(study, results=tuned)
     assert essences(Store(tuned)) == essences(by_workers)
     assert [r.interruptions for r in Store(tuned).records() if r.interruptions] == [1]
@@ -353,8 +353,8 @@ def test_settings_for_single_kinds_of_operation_are_given_back() -> None:
     code = (
         "import torch\n"
         "from pathlib import Path\n"
-        "from ablations.in_process import ThisProcess\n"
-        "from ablations.messages import Place\n"
+        "from ablations.workers.in_process import ThisProcess\n"
+        "from ablations.workers.protocol import Place\n"
         "torch.backends.cudnn.conv.fp32_precision = 'ieee'\n"
         "ThisProcess(Place(Path(), Path(), 'cpu', 1, '')).close()\n"
         "print(torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision)\n"

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
-from alexnet.architecture import windows
 from alexnet.config import (
     LRN,
     Conv,
@@ -24,6 +23,7 @@ from alexnet.config import (
     Relu,
     Tanh,
 )
+from alexnet.config.network import windows
 from alexnet.layers import (
     Convolution,
     DropoutLayer,

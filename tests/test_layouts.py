@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from alexnet.data.files import File, listing
-from alexnet.data.folders import ClassFolder
-from alexnet.data.layouts import inventory, synset_titles
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import (
+from alexnet.data.prepare.files import File, listing
+from alexnet.data.prepare.folders import ClassFolder
+from alexnet.data.prepare.layouts import inventory, synset_titles
+from alexnet.data.prepare.published import (
     EMPTY,
     HIDDEN,
     NO_LABEL,

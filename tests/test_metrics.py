@@ -8,7 +8,7 @@ from conftest import epochs_of, measures_of, record_of, run_of
 from ablations.metrics import Outcome, observe
 from ablations.study import EarlyLoss, FinalError, Gap, TimeTo
 from ablations.tuning import held_out
-from alexnet.progress import early_loss, running_curve, time_to
+from alexnet.learning_curve import early_loss, running_curve, time_to
 
 SEEN = measures_of(train=0.02, valid=0.21, test=0.25)
 

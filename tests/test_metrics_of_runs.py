@@ -21,9 +21,9 @@ from ablations.study import (
     TowerRank,
 )
 from alexnet.config import Config
+from alexnet.learning_curve import Epoch
 from alexnet.measures import Measures, Neighbours
 from alexnet.presets import tiny
-from alexnet.progress import Epoch
 
 SEEN = measures_of(train=0.02, valid=0.21, test=0.25)
 

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from plans import filled
 
-from ablations.in_process import ThisProcess
 from ablations.plan import Plan, Timing
 from ablations.runner import remaining
 from ablations.store import Store, StoreError
+from ablations.workers.in_process import ThisProcess
 from alexnet.data.manifest import default_data_dir
 from reports import figure1
 from reports.commands.request import Request, RequestError, asked, new_plan

@@ -16,9 +16,9 @@ from test_cli import call
 
 from ablations.store import Store
 from alexnet.data.manifest import Manifest, default_data_dir
-from alexnet.data.order import Order
-from alexnet.data.preparation import prepare
-from alexnet.data.published import ARCHIVE
+from alexnet.data.prepare.order import Order
+from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.published import ARCHIVE
 from reports.commands.narration import _results as results_option
 
 HEIC = struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(500)

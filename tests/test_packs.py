@@ -19,12 +19,12 @@ import pytest
 import scipy.io
 from torchvision.datasets import CIFAR10, imagenet
 
-from alexnet.data import downloads
 from alexnet.data.catalogue import CATALOGUE
-from alexnet.data.files import listing
 from alexnet.data.manifest import DatasetError
-from alexnet.data.packs import FASHION_CLASSES, FASHION_CONTENTS, unpacked
-from alexnet.data.published import NOT_AN_IMAGE, Inventory
+from alexnet.data.prepare import downloads
+from alexnet.data.prepare.files import listing
+from alexnet.data.prepare.packs import FASHION_CLASSES, FASHION_CONTENTS, unpacked
+from alexnet.data.prepare.published import NOT_AN_IMAGE, Inventory
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 Row = tuple[str, str, bytes]

@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 from test_inside_figures import CLASSES, written
 
 from ablations.plan import Plan
-from ablations.registration import about, define
+from ablations.planning import about, define
 from ablations.run import DatasetRef
 from ablations.store import Store
 from ablations.study import Base, Contrast, FinalError, Study

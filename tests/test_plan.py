@@ -9,14 +9,14 @@ from conftest import PROVENANCE
 from plans import MANIFEST, STUDY, chosen, in_setting, plan_of, resealed
 
 from ablations.plan import Plan, PlanError
-from ablations.registration import define, refuse_difference
+from ablations.planning import define, refuse_difference
 from ablations.runner import remaining
 from ablations.store import Store
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.tuning import Choice, Trial
+from alexnet.config.base import canonical
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.durable import write_atomically
-from alexnet.values import canonical
 from reports.analysis.caveats import since
 from reports.analysis.comparison import compare
 

@@ -16,9 +16,9 @@ from conftest import PROVENANCE, leaving, measures_of, record_of
 from plans import HELPS, chosen, of_errors, plan_of
 from safetensors.numpy import save_file
 
+from ablations.merged import MergedResults, strangers
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook
-from ablations.pool import Pool, strangers
 from ablations.store import Store
 from reports.analysis.comparison import compare
 from reports.cli import main
@@ -57,7 +57,7 @@ def report(*folders: Path) -> tuple[int, str]:
 def test_three_folders_with_a_seed_each_are_a_whole_study(shared_out: list[Path]) -> None:
     """Twice as fast in every seed; alone, each is incomplete, 2 of 6 runs."""
     alone = compare(Store(shared_out[0]).plans()[0], Store(shared_out[0]))
-    pool = Pool(shared_out)
+    pool = MergedResults(shared_out)
     (plan,) = pool.plans()
 
     together = compare(plan, pool)
@@ -106,7 +106,7 @@ def test_a_pool_says_what_its_folders_copied_into_one_would_say(
     plan = chosen(plan_of(seeds=3))
     folder_of(tmp_path / "one", plan, SEEDS)
 
-    pooled, copied = gather(Pool(shared_out)), gather(Store(tmp_path / "one"))
+    pooled, copied = gather(MergedResults(shared_out)), gather(Store(tmp_path / "one"))
 
     assert pooled.document["digest"] == copied.document["digest"]
 
@@ -145,7 +145,7 @@ def test_other_questions_are_not_pooled(other: Plan, what: str, tmp_path: Path) 
     folders = [folder_of(tmp_path / "a", PLAN, [0]), folder_of(tmp_path / "b", other, [1])]
 
     with pytest.raises(PlanError, match="not the same question"):
-        Pool(folders).plans()
+        MergedResults(folders).plans()
     code, output = report(*folders)
 
     assert code == 2
@@ -159,7 +159,7 @@ def test_machines_with_other_numbers_of_cores_ask_one_question(tmp_path: Path) -
     """Large networks take all cores; their runs have the same ids."""
     more = of(PLAN, threads=64)
     folders = [folder_of(tmp_path / "a", PLAN, [0, 1]), folder_of(tmp_path / "b", more, [2])]
-    pool = Pool(folders)
+    pool = MergedResults(folders)
     (plan,) = pool.plans()
 
     assert compare(plan, pool).done == 6
@@ -171,7 +171,7 @@ def test_a_damaged_record_is_named_and_another_folders_believed(tmp_path: Path) 
     run = PLAN.run("tanh", 0)
     path = folders[0] / "runs" / run.short / "record.json"
     path.write_text(path.read_text()[:-30])
-    pool = Pool(folders)
+    pool = MergedResults(folders)
     (plan,) = pool.plans()
 
     assert [problem for problem in pool.problems if str(path) in problem]
@@ -184,7 +184,7 @@ def test_a_damaged_plan_is_named_and_another_folders_used(tmp_path: Path) -> Non
     folders = [folder_of(tmp_path / "a", PLAN, [0]), folder_of(tmp_path / "b", PLAN, [1, 2])]
     path = folders[0] / "plans" / "relu_vs_tanh@fashion_mini.json"
     path.write_text("{")
-    pool = Pool(folders)
+    pool = MergedResults(folders)
     (plan,) = pool.plans()
 
     assert [problem for problem in pool.problems if str(path) in problem]
@@ -200,7 +200,7 @@ def test_runs_in_several_folders_are_said_and_the_first_is_shown(tmp_path: Path)
         folder_of(tmp_path / name, PLAN, [0, number], tanh)
         for number, (name, tanh) in enumerate([("a", 0.3), ("b", 0.4), ("c", 0.4)])
     ]
-    pool = Pool(folders)
+    pool = MergedResults(folders)
     (plan,) = pool.plans()
 
     assert pool.problems == ["2 runs in more than one folder: the first one's is shown"]
@@ -213,7 +213,7 @@ def test_a_folder_named_twice_is_read_once(tmp_path: Path) -> None:
     """Nothing is then in more than one."""
     folder = folder_of(tmp_path / "a", PLAN, SEEDS)
 
-    assert Pool([folder, tmp_path / "a" / ".." / "a"]).problems == []
+    assert MergedResults([folder, tmp_path / "a" / ".." / "a"]).problems == []
 
 
 def test_the_earliest_registration_wins_whatever_the_order(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_the_earliest_registration_wins_whatever_the_order(tmp_path: Path) -> No
     folders = [folder_of(tmp_path / "a", late, [0]), folder_of(tmp_path / "b", early, [1, 2])]
 
     for order in (folders, folders[::-1]):
-        (plan,) = Pool(order).plans()
+        (plan,) = MergedResults(order).plans()
 
         assert plan.registered.commit == "early"
         assert plan.about.title == "late"
@@ -249,10 +249,12 @@ def test_rates_chosen_in_different_folders_come_together(tmp_path: Path) -> None
     for name, half in zip("ab", halves, strict=True):
         Store(tmp_path / name).write_plan(half)
 
-    (plan,) = Pool([tmp_path / "a", tmp_path / "b"]).plans()
+    (plan,) = MergedResults([tmp_path / "a", tmp_path / "b"]).plans()
 
     assert plan.choices == PLAN.choices
-    found = Pool([tmp_path / "a", tmp_path / "b"]).read_plan("relu_vs_tanh", "fashion_mini", False)
+    found = MergedResults([tmp_path / "a", tmp_path / "b"]).read_plan(
+        "relu_vs_tanh", "fashion_mini", False
+    )
     assert found == plan
 
 
@@ -265,7 +267,7 @@ def test_runs_of_no_plan_are_named_by_edition_and_images(tmp_path: Path) -> None
     for seed in SEEDS:
         store.add(record_of(of(PLAN, edition=7).run("relu", seed), [0.4]))
     store.add(record_of(of(PLAN, dataset=image).run("relu", 0), [0.4]))
-    pool = Pool([folder, other])
+    pool = MergedResults([folder, other])
     name, digest = PLAN.definition.dataset.name, PLAN.definition.dataset.digest[:6]
 
     found = strangers(pool, pool.plans())
@@ -304,7 +306,7 @@ def test_networks_of_several_folders_are_averaged(tmp_path: Path) -> None:
         record = record_of(run, [0.2], measures=measures_of(0.1, 0.2, 0.5))
         store.add(leaving(record, path))
 
-    alone, together = Store(folders[0]).plans()[0], Pool(folders).plans()[0]
+    alone, together = Store(folders[0]).plans()[0], MergedResults(folders).plans()[0]
 
     assert alone.ensembles == {}
     assert together.ensembles == {"with": {"2 of 2": (0.0,), "1 of 2": (0.5,)}}

@@ -14,7 +14,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from alexnet.augment import colour_shifts
-from alexnet.chance import derive
 from alexnet.config import (
     Adam,
     AreaCrops,
@@ -32,10 +31,11 @@ from alexnet.data.batches import Draws, Lens
 from alexnet.data.images import Dataset
 from alexnet.evaluation import evaluate
 from alexnet.layers import DropoutLayer
+from alexnet.learning_curve import Epoch
 from alexnet.model import build
 from alexnet.optim import optimizer_for
 from alexnet.presets import tiny
-from alexnet.progress import Epoch
+from alexnet.random_streams import derive
 from alexnet.training import fit, give_dropout_its_chance
 
 UNIFORM = ("aten::rand", "aten::uniform_")

@@ -20,12 +20,12 @@ from filelock import FileLock
 from PIL import Image
 from rich.console import Console
 
-from alexnet.data import preparation, shards
 from alexnet.data.digests import digest_of
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Fit, Manifest
-from alexnet.data.order import Event, Found, Order, Progress
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare import preparation, shards
+from alexnet.data.prepare.order import Event, Found, Order, Progress
+from alexnet.data.prepare.preparation import prepare
 from alexnet.data.statistics import statistics
 from alexnet.data.stored import damaged, read_manifest, stored
 from reports.commands.datasets import run
@@ -157,8 +157,9 @@ def test_a_damaged_dataset_is_refused_and_made_again(pets: Path, tmp_path: Path)
 SLOW = """
 import sys, time
 from pathlib import Path
-from alexnet.data import preparation, shards
-from alexnet.data.preparation import Order, prepare
+from alexnet.data.prepare import preparation
+from alexnet.data.prepare import shards
+from alexnet.data.prepare.preparation import Order, prepare
 
 shards.MOST, preparation.FEW = 50, 60
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from conftest import epochs_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alexnet.progress import Curve, Epoch, running_curve, time_to
+from alexnet.learning_curve import Curve, Epoch, running_curve, time_to
 
 
 def test_the_window_slides_by_a_tenth() -> None:

@@ -11,16 +11,16 @@ from plans import MANIFEST, STUDY, chosen
 from simulation import Memory
 
 from ablations.plan import Plan
-from ablations.registration import about, define, refuse_difference
+from ablations.planning import about, define, refuse_difference
 from ablations.run import TUNING_SEEDS, Run
 from ablations.runner import counts, remaining
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, Contrast, FinalError, Study
 from ablations.tuning import Choice, Pending, tune
+from alexnet.config.base import canonical
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.presets import alexnet_cifar, tiny
-from alexnet.values import canonical
 
 EVIDENCE = Path(__file__).parent.parent / "reports" / "evidence" / "plans"
 DIGESTS = {

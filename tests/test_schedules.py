@@ -12,8 +12,8 @@ from alexnet.config import (
     Steps,
     Training,
 )
+from alexnet.learning_curve import Epoch
 from alexnet.presets import preset
-from alexnet.progress import Epoch
 from alexnet.schedules import factor, factors, plateaus
 
 

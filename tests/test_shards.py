@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from alexnet.chance import derive
 from alexnet.config import ChannelMeans, Config, MeanImage, PcaColour
 from alexnet.data import batches
 from alexnet.data.batches import ahead, training_batches
@@ -22,6 +21,7 @@ from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
 from alexnet.evaluation import evaluate
 from alexnet.model import build
+from alexnet.random_streams import derive
 
 SIDE, VIEW = 80, 72
 

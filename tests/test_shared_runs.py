@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 from test_bases import images_of
 
-from ablations import pool as folders
+from ablations import merged
 from ablations.plan import Plan, PlanError
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, Contrast, FinalError, Study
-from alexnet.config import Pool
-from alexnet.data.generated import GENERATED
+from alexnet.config import MergedResults
+from alexnet.data.synthetic import GENERATED
 from alexnet.presets import tiny
 from reports.analysis.comparison import compare
 from reports.commands.ablate import run
@@ -23,7 +23,7 @@ from reports.commands.request import Request, RequestError, keep_plan, new_plan,
 from reports.page.report import gather
 
 NO_NORM = {"network": {"parts": {"norm": None}}}
-AVERAGE = {"network": {"parts": {"pool": Pool(kind="avg_pool", rounding="ceil")}}}
+AVERAGE = {"network": {"parts": {"pool": MergedResults(kind="avg_pool", rounding="ceil")}}}
 
 SEEDS = 6
 
@@ -226,6 +226,6 @@ def test_folders_may_differ_in_a_plan_that_one_of_them_never_asked(tmp_path: Pat
     assert one != other
 
     for order in (("a", "b"), ("b", "a")):
-        pool = folders.Pool([tmp_path / name for name in order])
+        pool = merged.MergedResults([tmp_path / name for name in order])
         found = {plan.definition.study: plan for plan in pool.plans()}
         assert found["pool"].definition == other

@@ -19,7 +19,7 @@ from ablations.studies import STUDIES
 from ablations.study import Arm, Contrast
 from alexnet.config import Config
 from reports.commands import all_studies
-from reports.smoke import options as check
+from reports.smoke import options
 from reports.smoke.trainings import FOLDER, delete_last
 
 SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
@@ -357,8 +357,8 @@ def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An installed package is not the place for what somebody else's machine comes to."""
-    monkeypatch.setattr(check, "checkout", lambda: (None, None))
-    shipped = check.Check(baseline=Path(check.SHIPPED))
+    monkeypatch.setattr(options, "checkout", lambda: (None, None))
+    shipped = options.Check(baseline=Path(options.SHIPPED))
 
     code, output = call(
         *SMOKE, "--results", tmp_path, "--baseline", "shipped", "--update-baseline",
@@ -368,7 +368,7 @@ def test_the_shipped_baseline_is_made_anew_in_a_checkout_alone(
     assert code == 2
     assert "name a file of yours" in output
     assert "--baseline baseline.json --update-baseline" in shipped.renewal
-    assert check.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
+    assert options.Check(baseline=Path("b.json")).renewal.count("b.json") == 1
 
 
 def test_images_that_no_study_can_be_shown_on_are_refused(

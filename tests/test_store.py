@@ -13,8 +13,8 @@ from conftest import record_of, run_of
 from ablations.record import Record, RecordError
 from ablations.run import Run
 from ablations.store import BusyError, Store, StoreError
+from alexnet.config.base import canonical
 from alexnet.presets import tiny
-from alexnet.values import canonical
 
 
 def test_a_record_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from ablations.study import Study
 from alexnet.config import Config
 from alexnet.data.batches import training_batches
 from alexnet.data.catalogue import CATALOGUE
-from alexnet.data.generated import GENERATED
 from alexnet.data.images import Dataset, load
+from alexnet.data.synthetic import GENERATED
 from alexnet.model import build, skeleton
 from alexnet.optim import optimizer_for
 from alexnet.precision import image_type

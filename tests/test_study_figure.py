@@ -12,7 +12,6 @@ from PIL import Image
 
 from ablations.plan import Plan
 from ablations.store import Store
-from reports.figures import kept as study_figure
 from reports.figures.kept import keep_figure
 from reports.figures.study import draw
 
@@ -86,7 +85,7 @@ def test_other_words_are_drawn(kept: Kept) -> None:
 def test_other_code_draws_anew(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """After an update of what draws, or of a module of this package."""
     plan, store, path = kept
-    monkeypatch.setattr(study_figure, "_code", lambda: ("another",))
+    monkeypatch.setattr("reports.figures.kept._code", lambda: ("another",))
 
     keep_figure(plan, store)
 

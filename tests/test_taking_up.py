@@ -14,15 +14,15 @@ from PIL import Image
 from test_packs import parquet
 from test_preparation import contents, made, pets, picture, small_shards
 
-from alexnet.data import preparation, work
-from alexnet.data.decoding import decoded
 from alexnet.data.digests import digest_of
-from alexnet.data.files import File
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Manifest
-from alexnet.data.order import Note, Order, Progress
-from alexnet.data.pool import Pool
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare import preparation, work
+from alexnet.data.prepare.decoding import decoded
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.order import Note, Order, Progress
+from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.worker_pool import WorkerPool
 from alexnet.data.stored import all_stored
 
 __all__ = ["pets", "small_shards"]  # fixtures
@@ -238,7 +238,7 @@ def die(number: int) -> int:
 
 def test_a_killed_process_is_said() -> None:
     """With what to do."""
-    with Pool(2) as pool, pytest.raises(DatasetError, match="fewer --workers") as caught:
+    with WorkerPool(2) as pool, pytest.raises(DatasetError, match="fewer --workers") as caught:
         list(pool.spread(die, range(4)))
 
     assert isinstance(caught.value.__cause__, BrokenProcessPool)

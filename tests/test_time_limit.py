@@ -9,7 +9,7 @@ from rich.console import Console
 from test_cli import call
 
 from ablations.store import Store
-from alexnet.data.generated import GENERATED
+from alexnet.data.synthetic import GENERATED
 from reports.commands.time_limit import INTERRUPTED, TIME_LIMIT, TimeLimit, seconds_of
 
 

@@ -19,9 +19,9 @@ from alexnet.config import (
 )
 from alexnet.data.images import Dataset
 from alexnet.evaluation import clean_sample, evaluate, measure
+from alexnet.learning_curve import Epoch, over, running_curve, time_to
 from alexnet.model import AlexNet, build
 from alexnet.optim import optimizer_for
-from alexnet.progress import Epoch, over, running_curve, time_to
 from alexnet.training import DivergedError, fit
 
 

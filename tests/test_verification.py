@@ -11,7 +11,7 @@ from plans import filled, resealed
 from scipy import stats
 from test_cli import call
 
-from ablations.pool import Pool
+from ablations.merged import MergedResults
 from ablations.record import Record
 from ablations.store import Store
 from alexnet.config import Config
@@ -301,7 +301,7 @@ def test_the_latest_of_each_machine_counts(results: Path, config: Config) -> Non
     keep(folders[1], verify(recorded, recorded, Store(folders[1])))
 
     for order in (folders, folders[::-1]):
-        found, problems = read_verified(Pool(order))
+        found, problems = read_verified(MergedResults(order))
         assert [one.outcome for one in found] == ["different"]
         assert len(problems) == 1
 

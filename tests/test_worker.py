@@ -8,17 +8,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from ablations.messages import Place, TimeStep
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
-from ablations.worker import Workbench
+from ablations.workers.protocol import Place, TimeStep
+from ablations.workers.trainer import Workbench
 from alexnet.config import Adam, Config, Plateau
 from alexnet.data.manifest import DatasetError, Manifest, default_data_dir
-from alexnet.data.order import Order
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare.order import Order
+from alexnet.data.prepare.preparation import prepare
 from alexnet.data.stored import read_manifest
+from alexnet.learning_curve import Epoch
 from alexnet.presets import tiny
-from alexnet.progress import Epoch
 
 
 class StoppedError(Exception):

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from alexnet import augment
 from alexnet.augment import View
-from alexnet.chance import stream_seed
 from alexnet.config import AreaCrops, ChannelMeans, Config, MeanImage, Offsets, Stream
 from alexnet.data.images import Dataset, Images, Pixels, Shards, some
 from alexnet.precision import wide
+from alexnet.random_streams import stream_seed
 
 EVALUATION_BATCH = 500
 """Images scored at a time; part of how a run is measured, so that it is the same everywhere."""

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
+from alexnet.config.base import Frozen
 from alexnet.data.manifest import (
     IN_PACKAGE,
     DatasetError,
@@ -12,7 +13,6 @@ from alexnet.data.manifest import (
     qualities,
 )
 from alexnet.names import suggestion
-from alexnet.values import Frozen
 
 LINE = 12.5  # megabytes a second: the 100 megabits that a download is estimated at
 SLOW = 5  # minutes, from which on a download says so before it starts

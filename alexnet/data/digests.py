@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from alexnet.chance import derive
+from alexnet.random_streams import derive
 
 
 class Label(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alexnet.data import generated
+from alexnet.data import synthetic
 from alexnet.data.manifest import IN_PACKAGE, PARTS, DatasetError, Manifest, Part, folder_of
 from alexnet.data.statistics import GREY, Statistics, statistics
 from alexnet.data.stored import at_start, damaged, read_manifest
@@ -251,7 +251,7 @@ def load(name: str, data_dir: Path) -> Dataset:
             and some for their digests, others each time.
     """
     manifest, folder = read_manifest(name, data_dir), folder_of(name, data_dir)
-    if name == generated.GENERATED:
+    if name == synthetic.GENERATED:
         return _generated(manifest)
     _refuse_damage(manifest, folder)
     if name in IN_PACKAGE:
@@ -288,7 +288,7 @@ def _part(manifest: Manifest, folder: Path, part: Part) -> Images:
 
 def _generated(manifest: Manifest) -> Dataset:
     """Return the images that are computed."""
-    arrays = generated.arrays()
+    arrays = synthetic.arrays()
     parts = [
         Images(torch.from_numpy(arrays[part].pixels), torch.from_numpy(arrays[part].labels))
         for part in PARTS

@@ -9,9 +9,9 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, PositiveInt
 
+from alexnet.config.base import Frozen
 from alexnet.paths import expanded
 from alexnet.sealed import sealed
-from alexnet.values import Frozen
 
 EMBEDDED = Path(__file__).parent
 IN_PACKAGE = ("fashion_mini",)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from alexnet.data import generated
+from alexnet.data import synthetic
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.digests import file_digest
 from alexnet.data.manifest import (
@@ -36,8 +36,8 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
     """
     if not OWN_NAME.fullmatch(name):
         raise DatasetError(f"{name!r} is no name of a dataset; prepared ones lie in {data_dir}")
-    if name == generated.GENERATED:
-        return generated.manifest()
+    if name == synthetic.GENERATED:
+        return synthetic.manifest()
     if manifest := stored(name, data_dir):
         return manifest
     refuse_homeless(data_dir)

@@ -19,7 +19,7 @@ from ablations.store import Store
 from ablations.study import ALPHA, Contrast, NormActive, Setting
 from ablations.tuning import held_out
 from alexnet.config import Frozen
-from alexnet.progress import running_curve, time_to
+from alexnet.learning_curve import running_curve, time_to
 from reports.analysis import statistics
 from reports.analysis.caveats import (
     ArmRow,

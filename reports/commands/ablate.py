@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ablations.executors import LocalWorkers
-from ablations.in_process import ThisProcess, Workers
-from ablations.messages import Event, Failed, Finished, Place, Probe, Timed, TimeStep
 from ablations.plan import Plan, Timing
-from ablations.registration import threads_of
+from ablations.planning import threads_of
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.study import Study
+from ablations.workers.in_process import ThisProcess, Workers
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import Event, Failed, Finished, Place, Probe, Timed, TimeStep
 from alexnet.data.manifest import Manifest
 from reports.commands import narration
 from reports.commands.announcement import Announcement, announce, list_runs, say_other_releases

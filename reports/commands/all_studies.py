@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from ablations.executors import LocalWorkers
-from ablations.messages import Place
 from ablations.plan import Plan
-from ablations.registration import threads_of
+from ablations.planning import threads_of
 from ablations.runner import Chosen, counts, remaining, run_studies
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Study
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import Place
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from reports.analysis.comparison import compare

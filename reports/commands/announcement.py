@@ -9,13 +9,13 @@ from importlib.metadata import version
 
 from rich.console import Console
 
-from ablations.messages import Probe, Timed
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.runner import Work, counts, remaining
 from ablations.store import LARGEST_WEIGHTS, Store
 from ablations.study import Study, TimeTo
 from ablations.tuning import STEP
+from ablations.workers.protocol import Probe, Timed
 from alexnet.data.catalogue import Description, describe
 from alexnet.data.manifest import Manifest
 from reports.analysis.caveats import made_by

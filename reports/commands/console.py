@@ -12,14 +12,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ablations.messages import Elsewhere, Event, Failed, Finished, Progressed
 from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.run import Run
 from ablations.runner import Chosen, counts
 from ablations.store import Store
 from ablations.tuning import Choice
-from alexnet.progress import Epoch, gave_up
+from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progressed
+from alexnet.learning_curve import Epoch, gave_up
 from reports.wording.words import clock
 
 CONSOLE_SCRIPT = "alexnet-ablations"

@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download, describe, suitable_base
-from alexnet.data.downloads import HUB
 from alexnet.data.manifest import HOMELESS, IN_PACKAGE, DatasetError, Manifest, folder_of, in_words
-from alexnet.data.order import Fetching, Found, Note, Order, Progress
-from alexnet.data.preparation import prepare
-from alexnet.data.shards import FLAT
+from alexnet.data.prepare.downloads import HUB
+from alexnet.data.prepare.order import Fetching, Found, Note, Order, Progress
+from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.shards import FLAT
 from alexnet.data.stored import MisplacedError, all_stored, bytes_on_disk, misplaced, stored
 from reports.commands.console import LABEL, as_typed, say
 from reports.wording.words import clock

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ablations.plan import Timing
-from ablations.registration import threads_of
+from ablations.planning import threads_of
 from ablations.run import TUNING_SEEDS
 from ablations.store import Store
 from ablations.study import Study
 from ablations.tuning import rates_tried
 from alexnet.config import Config
+from alexnet.config.base import canonical
 from alexnet.cores import cores
 from alexnet.cost import size_of
 from alexnet.data.catalogue import CATALOGUE
-from alexnet.values import canonical
 
 BACKWARD = 3
 """A training step does the multiply-adds of three passes forward."""

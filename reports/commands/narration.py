@@ -12,7 +12,7 @@ from ablations.bases import PRACTICE_IMAGES
 from ablations.ensembles import with_ensembles, without_scores
 from ablations.leftovers import sweep
 from ablations.plan import Plan
-from ablations.registration import threads_of
+from ablations.planning import threads_of
 from ablations.store import Store
 from ablations.study import ALPHA, NEEDED, Study
 from alexnet.cores import cores

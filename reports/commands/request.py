@@ -12,21 +12,21 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from ablations.bases import suited
-from ablations.in_process import Workers
 from ablations.machine import provenance
-from ablations.messages import Probe
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook
-from ablations.registration import about, define, refuse_difference
+from ablations.planning import about, define, refuse_difference
 from ablations.store import Store
 from ablations.studies import STUDIES, find_study
 from ablations.study import Study
+from ablations.workers.in_process import Workers
+from ablations.workers.protocol import Probe
 from alexnet.config import Precision
 from alexnet.cores import cores
 from alexnet.data.catalogue import CATALOGUE
-from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
+from alexnet.data.synthetic import GENERATED
 from alexnet.names import suggestion
 from alexnet.text import shown
 from reports.commands.console import say

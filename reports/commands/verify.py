@@ -11,13 +11,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.executors import LocalWorkers
-from ablations.messages import Failed, Finished, Place, Progressed
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
 from ablations.store import LOCK, Store
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import Failed, Finished, Place, Progressed
 from alexnet.config import EDITION
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest

@@ -12,7 +12,7 @@ from ablations.contrast import Contrast
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data.catalogue import called
-from alexnet.progress import running_curve
+from alexnet.learning_curve import running_curve
 from reports.analysis.comparison import find_records
 from reports.analysis.preconditions import Records
 from reports.figures.pictures import LINES, styled

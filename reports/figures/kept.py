@@ -8,8 +8,8 @@ from pathlib import Path
 from ablations.machine import SOURCES
 from ablations.plan import Plan
 from ablations.store import Store
+from alexnet.config.base import canonical
 from alexnet.data.digests import file_digest
-from alexnet.values import canonical
 from reports.analysis.comparison import find_records
 
 SHOWN = "Shown"

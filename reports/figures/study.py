@@ -14,7 +14,7 @@ from ablations.metrics import TimeTo
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data import catalogue
-from alexnet.progress import Curve, running_curve
+from alexnet.learning_curve import Curve, running_curve
 from reports.analysis.comparison import Comparison, compare, find_records, speed_ups
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
 from reports.analysis.preconditions import Records

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ablations.metrics import EnsembleError, Metric
-from ablations.registration import difference, in_short
+from ablations.planning import difference, in_short
 from ablations.study import ALPHA
 from alexnet.config import Frozen
 from reports.analysis import statistics

@@ -20,8 +20,8 @@ from ablations.run import SHORT
 from ablations.store import Store
 from alexnet.config import Frozen
 from alexnet.durable import write_atomically
+from alexnet.learning_curve import running_curve, time_to
 from alexnet.locks import locked
-from alexnet.progress import running_curve, time_to
 from alexnet.sealed import SealError, read_sealed, sealed_text
 from reports.analysis.statistics import difference_limit
 from reports.findings.record_differences import differences, rounding_between, settings_apart

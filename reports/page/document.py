@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from alexnet.config.base import canonical
 from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed, unsealed
-from alexnet.values import canonical
 from reports.analysis.comparison import Comparison
 from reports.figures.forest import ForestRow
 from reports.findings.deviations import Deviation

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ablations.pool import strangers
+from ablations.merged import strangers
 from ablations.store import Store
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically

@@ -13,7 +13,7 @@ from ablations.store import Store
 from ablations.study import Metric
 from ablations.tuning import Trial, held_out
 from alexnet.durable import write_atomically
-from alexnet.progress import gave_up
+from alexnet.learning_curve import gave_up
 from reports.analysis.comparison import Comparison
 from reports.wording.words import (
     arm_cells,

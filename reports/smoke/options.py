@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ablations.machine import checkout
-from alexnet.data.generated import GENERATED
+from alexnet.data.synthetic import GENERATED
 from reports.commands.request import Request, RequestError
 from reports.smoke.trainings import PRECISION, device_of
 

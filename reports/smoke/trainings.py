@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ablations.executors import LocalWorkers
 from ablations.machine import Fingerprint
-from ablations.messages import Failed, Finished, Place
+from ablations.planning import define
 from ablations.record import Record
-from ablations.registration import define
 from ablations.run import Run
 from ablations.runner import work_off
 from ablations.store import Store, StoreError
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import Failed, Finished, Place
 from alexnet.config import Precision
-from alexnet.data.generated import GENERATED
 from alexnet.data.stored import read_manifest
+from alexnet.data.synthetic import GENERATED
 from reports.commands.all_studies import shown
 from reports.commands.request import Request, ready, worker_count
 

@@ -17,9 +17,9 @@ from steps import CORES, as_workers_do, batch
 from torch import Tensor, nn
 
 from ablations.studies import StudyError, find_study
-from alexnet.architecture import Maps
 from alexnet.config import Config, Conv, Dense, Precision
-from alexnet.data import generated
+from alexnet.config.network import Maps
+from alexnet.data import synthetic
 from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset, Images
 from alexnet.model import AlexNet, as_computed, build
@@ -76,7 +76,7 @@ def _seconds_of_a_batch(config: Config, precision: Precision, rounds: int) -> fl
     images = Images(pixels, torch.zeros(len(pixels), dtype=torch.long))
     mean = torch.full((side, side, 3), 127.0, dtype=torch.float64)
     axes = torch.eye(3, dtype=torch.float64)
-    data = Dataset(generated.manifest(), images, images, images, mean, axes.sum(0), axes)
+    data = Dataset(synthetic.manifest(), images, images, images, mean, axes.sum(0), axes)
 
     def epoch() -> int:
         dtype = image_type(precision)

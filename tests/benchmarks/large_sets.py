@@ -18,8 +18,8 @@ from typing import Self
 
 from photographs import made_up
 
-from alexnet.data.order import Order
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare.order import Order
+from alexnet.data.prepare.preparation import prepare
 
 DIFFERENT = 500  # pictures; the others are these with other bytes behind the image
 

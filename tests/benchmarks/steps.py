@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ablations.messages import Place
-from ablations.worker import Workbench
+from ablations.workers.protocol import Place
+from ablations.workers.trainer import Workbench
 from alexnet.config import Config, Precision
 from alexnet.model import build
 from alexnet.optim import optimizer_for

@@ -21,8 +21,8 @@ from torchvision.transforms import v2
 from alexnet.config import Config
 from alexnet.data.batches import training_batches
 from alexnet.data.images import in_memory, load
-from alexnet.data.order import Order
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare.order import Order
+from alexnet.data.prepare.preparation import prepare
 from alexnet.presets import preset
 
 CORES = min(2, os.cpu_count() or 1)

@@ -21,8 +21,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alexnet.data.order import Order  # noqa: E402
-from alexnet.data.preparation import prepare  # noqa: E402
+from alexnet.data.prepare.order import Order  # noqa: E402
+from alexnet.data.prepare.preparation import prepare  # noqa: E402
 
 STUDY = '''"""Two arms, two rates and four seeds of a network that trains in a tenth of a second."""
 

@@ -11,8 +11,8 @@ from cases import Hung, limited, place_of, results_of
 from click.testing import CliRunner
 from common import Counts, Place
 
-from ablations.messages import WorkerError
 from ablations.studies import STUDIES
+from ablations.workers.protocol import WorkerError
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.presets import PRESETS
 from reports.cli import main as command_line

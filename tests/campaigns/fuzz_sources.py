@@ -21,8 +21,8 @@ from mutations import as_json, damaged
 from PIL import Image
 
 from alexnet.data.manifest import DatasetError, Manifest
-from alexnet.data.order import Order
-from alexnet.data.preparation import prepare
+from alexnet.data.prepare.order import Order
+from alexnet.data.prepare.preparation import prepare
 
 
 def sources(place: Place, counts: Counts, cases: int, chance: random.Random) -> None:

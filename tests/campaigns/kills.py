@@ -42,11 +42,11 @@ from common import (  # noqa: E402
     snapshot,
 )
 
-import ablations.worker  # noqa: E402,F401  PyTorch, once
+import ablations.workers.trainer  # noqa: E402,F401  PyTorch, once
 from ablations.plan import Plan  # noqa: E402
 from ablations.store import Store  # noqa: E402
-from alexnet.data.order import Order  # noqa: E402
-from alexnet.data.preparation import prepare  # noqa: E402
+from alexnet.data.prepare.order import Order  # noqa: E402
+from alexnet.data.prepare.preparation import prepare  # noqa: E402
 from reports import run_study  # noqa: E402
 from reports.findings.verification import keep, verify  # noqa: E402
 from reports.page.report import gather, write_report  # noqa: E402

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ablations.machine import Fingerprint
 from ablations.run import DatasetRef, Run
 from alexnet.config import Config, Precision
-from alexnet.progress import Epoch
+from alexnet.learning_curve import Epoch
 
 
 @dataclass(frozen=True)

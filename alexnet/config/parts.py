@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from alexnet.values import Fraction, Frozen, later
+from alexnet.config.base import Fraction, Frozen, later
 
 Rounding = Literal["floor", "ceil"]
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import IMAGE_ENDINGS, NO_LABEL, NOT_AN_IMAGE, Inventory
-from alexnet.data.spool import Found, Row, gathered
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.published import IMAGE_ENDINGS, NO_LABEL, NOT_AN_IMAGE, Inventory
+from alexnet.data.prepare.spool import Found, Row, gathered
 from alexnet.text import shown
 
 PART = re.compile(r"(train|test|validation|valid|val)(?![a-z])")

@@ -13,8 +13,6 @@ from pathlib import Path
 from filelock import Timeout
 
 from alexnet.cores import cores
-from alexnet.data import downloads, sources
-from alexnet.data.assembly import assembled
 from alexnet.data.catalogue import Download
 from alexnet.data.manifest import (
     IN_PACKAGE,
@@ -24,9 +22,11 @@ from alexnet.data.manifest import (
     folder_of,
     refuse_homeless,
 )
-from alexnet.data.order import Event, Fetching, Found, Note, Order, Progress
-from alexnet.data.pool import Pool
-from alexnet.data.published import Inventory
+from alexnet.data.prepare import downloads, sources
+from alexnet.data.prepare.assembly import assembled
+from alexnet.data.prepare.order import Event, Fetching, Found, Note, Order, Progress
+from alexnet.data.prepare.published import Inventory
+from alexnet.data.prepare.worker_pool import WorkerPool
 from alexnet.data.stored import MisplacedError, damaged, stored
 from alexnet.locks import locked
 
@@ -147,7 +147,7 @@ def _prepare(order: Order) -> Iterator[Event]:
     yield announced
     if order.fit is not None:
         place.refuse_small_disk(announced.needed, order.name)
-    with Pool(announced.workers) as pool:
+    with WorkerPool(announced.workers) as pool:
         yield from assembled(order, found, pool)
 
 

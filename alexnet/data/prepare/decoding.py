@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from alexnet.data.digests import digest_of
-from alexnet.data.files import LARGEST, File
 from alexnet.data.manifest import Fit
+from alexnet.data.prepare.files import LARGEST, File
 from alexnet.data.statistics import Pixels
 
 LOSSLESS = ("PNG", "BMP", "PPM")

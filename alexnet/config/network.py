@@ -4,8 +4,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from alexnet.parts import LRN, BatchNorm, MapNorm, Part, Pool, Rounding
-from alexnet.values import Frozen, later
+from alexnet.config.base import Frozen, later
+from alexnet.config.parts import LRN, BatchNorm, MapNorm, Part, Pool, Rounding
 
 
 class Normal(Frozen):

@@ -7,15 +7,15 @@ from functools import partial
 
 import numpy as np
 
-from alexnet.data.decoding import Examined, common_fit, examined
 from alexnet.data.digests import Label, dataset_digest, digest_of, file_digest, held_out
-from alexnet.data.files import File
 from alexnet.data.manifest import PARTS, DatasetError, Fit, Manifest, Part
-from alexnet.data.order import Event, Order, Progress
-from alexnet.data.pool import Pool
-from alexnet.data.published import Inventory
-from alexnet.data.shards import Member, finished, shards, write
-from alexnet.data.sources import refuse_odd_classes
+from alexnet.data.prepare.decoding import Examined, common_fit, examined
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.order import Event, Order, Progress
+from alexnet.data.prepare.published import Inventory
+from alexnet.data.prepare.shards import Member, finished, shards, write
+from alexnet.data.prepare.sources import refuse_odd_classes
+from alexnet.data.prepare.worker_pool import WorkerPool
 from alexnet.data.statistics import GREY, Statistics, Sums
 from alexnet.sealed import SealError, parsed, sealed, unsealed
 
@@ -25,7 +25,7 @@ EXAMPLES = 3  # of what is strange, by name
 TEST_SHARE = 0.2  # of each class, where a source has no test images
 
 
-def assembled(order: Order, found: Inventory, pool: Pool) -> Iterator[Event]:
+def assembled(order: Order, found: Inventory, pool: WorkerPool) -> Iterator[Event]:
     """Digest all images and write them; the last event is the manifest."""
     images, fit = found.images, order.fit
     known = yield from _digests(order, [image.file for image in images], fit is None, pool)
@@ -79,7 +79,7 @@ def _refuse_losses(order: Order, left_out: dict[str, str], images: int) -> None:
 
 
 def _digests(
-    order: Order, files: Sequence[File], sizes: bool, pool: Pool
+    order: Order, files: Sequence[File], sizes: bool, pool: WorkerPool
 ) -> Generator[Progress, None, list[Examined]]:
     """Digest all files, going on from what an earlier start has noted; return what is known."""
     notes = order.place.notes / "digests.jsonl"

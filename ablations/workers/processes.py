@@ -9,7 +9,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
-from ablations.messages import (
+from ablations.run import Run
+from ablations.workers.protocol import (
     Elsewhere,
     Event,
     Failed,
@@ -21,12 +22,11 @@ from ablations.messages import (
     TimeStep,
     WorkerError,
 )
-from ablations.run import Run
+from alexnet.child_processes import environment, follow_parent
 from alexnet.data.manifest import DatasetError
-from alexnet.data.pool import environment, follow_parent
 
 if TYPE_CHECKING:
-    from ablations.worker import Workbench
+    from ablations.workers.trainer import Workbench
 
 KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each layer: 20 % of a step
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
@@ -184,7 +184,7 @@ def _serve(pipe: Connection, place: Place) -> None:
     """Run in the child: load PyTorch once, then do jobs until the parent is gone."""
     follow_parent()  # which decides what Ctrl-C means, and whose end is this one's
     try:
-        from ablations.worker import Workbench
+        from ablations.workers.trainer import Workbench
 
         bench = Workbench(place)
         pipe.send(Probe(bench.precision(), bench.fingerprint()))
@@ -211,7 +211,7 @@ def answer(bench: "Workbench", job: Job, tell: Callable[[Progressed], None]) -> 
         tell: Called after each pass of a run over its images.
     """
     from ablations.store import BusyError
-    from ablations.worker import explain
+    from ablations.workers.trainer import explain
 
     if isinstance(job, TimeStep):
         try:

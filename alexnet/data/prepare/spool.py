@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from alexnet.data.files import File
-from alexnet.data.published import Published
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.published import Published
 from alexnet.durable import replacing, write_atomically
 from alexnet.sealed import SealError, read_sealed, sealed
 

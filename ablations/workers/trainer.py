@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ablations.checkpoint import Checkpoint, CheckpointError, Pace
 from ablations.machine import Fingerprint, processor, provenance, variables
-from ablations.messages import Place, Timed, TimeStep, WorkerError
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
 from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store
+from ablations.workers.protocol import Place, Timed, TimeStep, WorkerError
 from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
@@ -24,10 +24,10 @@ from alexnet.data.stored import read_manifest
 from alexnet.durable import write_atomically
 from alexnet.evaluation import Neighbourhood, Scores, evaluate
 from alexnet.examples import about, examples, shows_anything
+from alexnet.learning_curve import Epoch
 from alexnet.model import AlexNet, build
 from alexnet.optim import Optimizer, optimizer_for
 from alexnet.precision import image_type
-from alexnet.progress import Epoch
 from alexnet.training import DivergedError, fit, step
 
 

@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import (
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.published import (
     ARCHIVE,
     NO_LABEL,
     Inventory,

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from alexnet.data import downloads, layouts, packs
 from alexnet.data.catalogue import CATALOGUE, Download
 from alexnet.data.digests import digest_of
-from alexnet.data.files import File, Listing, copied, listing
 from alexnet.data.manifest import DatasetError, in_words
-from alexnet.data.order import Event, Note, Order
-from alexnet.data.published import Inventory, is_hidden
+from alexnet.data.prepare import downloads, layouts, packs
+from alexnet.data.prepare.files import File, Listing, copied, listing
+from alexnet.data.prepare.order import Event, Note, Order
+from alexnet.data.prepare.published import Inventory, is_hidden
 from alexnet.names import suggestion
 from alexnet.text import shown
 

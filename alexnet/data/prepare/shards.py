@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from alexnet.data.decoding import UndecodableError, decoded, square
 from alexnet.data.digests import Label, digest_of, file_digest
-from alexnet.data.files import File
 from alexnet.data.manifest import DatasetError, Fit, Part
+from alexnet.data.prepare.decoding import UndecodableError, decoded, square
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.work import Place
 from alexnet.data.statistics import Pixels, Sums
-from alexnet.data.work import Place
 from alexnet.durable import replacing, write_atomically
 from alexnet.sealed import read_sealed, sealed
 

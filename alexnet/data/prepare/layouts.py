@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
-from alexnet.data.files import File
-from alexnet.data.folders import ClassFolder, in_folders
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import (
+from alexnet.data.prepare.files import File
+from alexnet.data.prepare.folders import ClassFolder, in_folders
+from alexnet.data.prepare.published import (
     EMPTY,
     HIDDEN,
     NO_LABEL,

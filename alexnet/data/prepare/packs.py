@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet.data import parquet
 from alexnet.data.digests import digest_of
-from alexnet.data.files import DAMAGE, LARGEST, File, listing
 from alexnet.data.manifest import DatasetError
-from alexnet.data.published import NOT_AN_IMAGE, Inventory, Published, is_hidden
-from alexnet.data.spool import Found, Row, gathered
+from alexnet.data.prepare import parquet
+from alexnet.data.prepare.files import DAMAGE, LARGEST, File, listing
+from alexnet.data.prepare.published import NOT_AN_IMAGE, Inventory, Published, is_hidden
+from alexnet.data.prepare.spool import Found, Row, gathered
 
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",

@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from alexnet.values import Fraction, Frozen, later
+from alexnet.config.base import Fraction, Frozen, later
 
 Rgb = tuple[float, float, float]
 

@@ -1,15 +1,12 @@
 """The same work on many things, by processes that end with the one that started them."""
 
-import contextlib
 import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Self, TypeVar
 
+from alexnet.child_processes import environment, follow_parent
 from alexnet.data.manifest import DatasetError
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -19,7 +16,7 @@ Job = TypeVar("Job")
 Done = TypeVar("Done")
 
 
-class Pool:
+class WorkerPool:
     """Processes for several kinds of work; with one worker, all is done in this process."""
 
     def __init__(self, workers: int) -> None:
@@ -72,28 +69,3 @@ class Pool:
                         "a process was ended by the system, perhaps for lack of memory; "
                         "the same command goes on, with fewer --workers if it happens again"
                     ) from error
-
-
-@contextlib.contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for a child about to start; what a person has set stays."""
-    fresh = {name: value for name, value in variables.items() if name not in os.environ}
-    os.environ.update(fresh)
-    try:
-        yield
-    finally:
-        for name in fresh:
-            del os.environ[name]
-
-
-def follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it is gone, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
-    parent.join()
-    os._exit(1)

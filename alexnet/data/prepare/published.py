@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
-from alexnet.data.files import File
+from alexnet.data.prepare.files import File
 
 IMAGE_ENDINGS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm",

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from ablations.ensembles import with_ensembles
 from ablations.plan import Plan, PlanError, SecondLook, plan_name
+from ablations.planning import difference, in_short
 from ablations.record import Record
-from ablations.registration import difference, in_short
 from ablations.run import Run
 from ablations.store import Store
 
 
-class Pool(Store):
+class MergedResults(Store):
     """What several folders hold together; only read.
 
     Where two hold the same run, the first folder that was named is believed.

@@ -1,6 +1,6 @@
 """All that decides a training run, and the one place from which others take these values.
 
-Networks are described in `architecture` and `parts`, inputs and training in `recipe`.
+Networks are described in `network` and `parts`, inputs and training in `training`.
 """
 
 from functools import cached_property
@@ -8,8 +8,9 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from alexnet.architecture import Conv, Dense, FanIn, Init, Maps, Network, Normal
-from alexnet.parts import (
+from alexnet.config.base import Fraction, Frozen, canonical, later
+from alexnet.config.network import Conv, Dense, FanIn, Init, Maps, Network, Normal
+from alexnet.config.parts import (
     LRN,
     BatchNorm,
     Dropout,
@@ -20,7 +21,7 @@ from alexnet.parts import (
     Relu,
     Tanh,
 )
-from alexnet.recipe import (
+from alexnet.config.training import (
     Adam,
     AreaCrops,
     ChannelMeans,
@@ -40,7 +41,6 @@ from alexnet.recipe import (
     Training,
     Until,
 )
-from alexnet.values import Fraction, Frozen, canonical, later
 
 EDITION = 1
 """Goes up when the mathematics of training changes: a formula, a default, a draw."""
@@ -59,7 +59,7 @@ class Config(Frozen):
 
     @cached_property
     def canonical(self) -> str:
-        """JSON that is the same for the same config; see `alexnet.values.canonical`."""
+        """JSON that is the same for the same config; see `alexnet.config.base.canonical`."""
         return canonical(self.model_dump(mode="json"))
 
     def __hash__(self) -> int:

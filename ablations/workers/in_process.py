@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ablations.executors import CUDA, LocalWorkers, answer, sentence
-from ablations.messages import Event, Failed, Job, Place, Probe, WorkerError
 from ablations.run import Run
-from alexnet.data.pool import environment
+from ablations.workers.processes import CUDA, LocalWorkers, answer, sentence
+from ablations.workers.protocol import Event, Failed, Job, Place, Probe, WorkerError
+from alexnet.child_processes import environment
 
 
 class ThisProcess:
@@ -31,7 +31,7 @@ class ThisProcess:
         with contextlib.ExitStack() as settings:
             try:
                 settings.enter_context(_as_in_a_new_process(place))
-                from ablations.worker import Workbench
+                from ablations.workers.trainer import Workbench
 
                 self._bench = Workbench(place)
                 self._probe = Probe(self._bench.precision(), self._bench.fingerprint())

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from alexnet.data.catalogue import CATALOGUE, Description, Download
-from alexnet.data.folders import ClassFolder
-from alexnet.data.generated import GENERATED
 from alexnet.data.manifest import OWN_NAME, DatasetError, Fit, Manifest
-from alexnet.data.work import Place
+from alexnet.data.prepare.folders import ClassFolder
+from alexnet.data.prepare.work import Place
+from alexnet.data.synthetic import GENERATED
 
 
 @dataclass(frozen=True)

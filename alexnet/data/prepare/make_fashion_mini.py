@@ -1,6 +1,6 @@
 """Make the embedded images from Fashion-MNIST's four official files.
 
-``python -m alexnet.data.make_fashion_mini FOLDER``, where FOLDER holds the ``.gz`` files of
+``python -m alexnet.data.prepare.make_fashion_mini FOLDER``, where FOLDER holds the ``.gz`` files of
 Xiao, Rasul and Vollgraf (2017); Debian's package dataset-fashion-mnist puts them in
 /usr/share/datasets/fashion-mnist. Draws nothing: images are chosen by their digests.
 """
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from alexnet.chance import derive
 from alexnet.data.catalogue import describe
 from alexnet.data.digests import Label, dataset_digest, digest_of, file_digest
 from alexnet.data.manifest import EMBEDDED, Manifest
-from alexnet.data.packs import FASHION_CLASSES, FASHION_CONTENTS, idx_array
+from alexnet.data.prepare.packs import FASHION_CLASSES, FASHION_CONTENTS, idx_array
+from alexnet.random_streams import derive
 
 NAME = "fashion_mini"
 PER_CLASS = {"train": ("train", 1000), "valid": ("train", 200), "test": ("t10k", 200)}

@@ -1,0 +1,1 @@
+"""Who trains: worker processes, or the process that calls."""

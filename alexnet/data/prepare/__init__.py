@@ -1,0 +1,1 @@
+"""What `prepare` does: from any source to the form that training reads."""
