@@ -66,6 +66,13 @@ def test_imports_point_down_from_folder_to_folder(package: str) -> None:
             )
 
 
+def test_no_test_imports_a_test() -> None:
+    """What several need is made in `tests/builders`."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        modules = {name.rpartition(".")[0].rpartition(".")[2] for name in imported(path)}
+        assert not [name for name in modules if name.startswith(("test_", "conftest"))], path
+
+
 @pytest.mark.parametrize(
     ("folder", "never"),
     [

@@ -120,6 +120,8 @@ def test_what_is_promised_is_tested_where_it_says() -> None:
     campaigns = set(re.findall(r"\b(\w+\.py)\b", text))
 
     assert len(tests) > 8
-    assert {f"{name}.py" for name in tests} <= {path.name for path in (ROOT / "tests").iterdir()}
+    assert {f"{name}.py" for name in tests} <= {
+        path.name for path in (ROOT / "tests").rglob("*.py")
+    }
     assert campaigns == {"kills.py", "fuzzing.py"}
     assert campaigns <= {path.name for path in (ROOT / "tests" / "campaigns").iterdir()}

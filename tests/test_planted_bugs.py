@@ -4,9 +4,19 @@ import shutil
 from pathlib import Path
 
 import pytest
-from planted_bugs import BUGS, PACKAGES, ROOT, Bug, Caught, Edit, all_trainings, every_arm, planted
 
 from reports.smoke.trainings import PRECISION
+from tests.proofs.planted_bugs import (
+    BUGS,
+    PACKAGES,
+    ROOT,
+    Bug,
+    Caught,
+    Edit,
+    all_trainings,
+    every_arm,
+    planted,
+)
 
 
 @pytest.mark.parametrize("name", BUGS)

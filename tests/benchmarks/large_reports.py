@@ -14,20 +14,18 @@ from pathlib import Path
 
 import numpy as np
 
-TESTS = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(TESTS))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from conftest import FINGERPRINT, PROVENANCE, REF, measures_of  # noqa: E402
-
-from ablations.plan import Plan  # noqa: E402
-from ablations.planning import about  # noqa: E402
-from ablations.record import Record, Seconds  # noqa: E402
-from ablations.run import Run  # noqa: E402
-from ablations.store import Store  # noqa: E402
-from ablations.study import Base, Contrast, FinalError, Study  # noqa: E402
-from ablations.tuning import Pending  # noqa: E402
-from alexnet.learning_curve import Epoch  # noqa: E402
-from alexnet.presets import tiny  # noqa: E402
+from ablations.plan import Plan
+from ablations.planning import about
+from ablations.record import Record, Seconds
+from ablations.run import Run
+from ablations.store import Store
+from ablations.study import Base, Contrast, FinalError, Study
+from ablations.tuning import Pending
+from alexnet.learning_curve import Epoch
+from alexnet.presets import tiny
+from tests.builders.records import FINGERPRINT, PROVENANCE, REF, measures_of
 
 ARMS, SEEDS, EPOCHS, RATES = 10, 35, 36, (0.001, 0.003, 0.01, 0.03)
 HALF_A_POINT = {"margin": 0.005, "margin_reason": "half a point"}

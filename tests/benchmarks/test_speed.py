@@ -10,9 +10,7 @@ from pathlib import Path
 
 import plain
 import pytest
-import simulation
 import torch
-from plans import filled
 from pytest_benchmark.fixture import BenchmarkFixture
 from steps import CORES, as_it_comes, as_workers_do, batch, our_step
 from torch import Tensor, nn
@@ -22,6 +20,8 @@ from alexnet.norms import local_response_norm, map_response_norm
 from alexnet.presets import preset
 from alexnet.unshared import unshared_convolution
 from reports.analysis.comparison import compare
+from tests.builders.plans import filled
+from tests.proofs import simulation
 
 HERE = Path(__file__).parent
 ROUNDS = 40

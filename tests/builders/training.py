@@ -1,0 +1,19 @@
+"""Networks trained on made-up images."""
+
+from alexnet.config import (
+    Config,
+)
+from alexnet.data.images import Dataset
+from alexnet.learning_curve import Epoch
+from alexnet.model import AlexNet, build
+from alexnet.optim import optimizer_for
+from alexnet.training import fit
+
+
+def train(
+    config: Config, images: Dataset, seed: int = 0, precision: str = "float32"
+) -> tuple[AlexNet, list[Epoch]]:
+    """Return a trained network and its epochs."""
+    network = build(config, seed)
+    optimizer = optimizer_for(network, config.training.optimizer)
+    return network, list(fit(network, optimizer, images, config, seed, precision))  # type: ignore[arg-type]

@@ -1,0 +1,20 @@
+"""What workers say, waited for."""
+
+import time
+
+import pytest
+
+from ablations.workers.processes import LocalWorkers
+from ablations.workers.protocol import Event
+
+LONG = 180  # seconds that a slow machine may take
+
+
+def until(workers: LocalWorkers, kinds: type | tuple[type, ...]) -> Event:
+    """Return the first event of some kinds."""
+    end = time.monotonic() + LONG
+    while time.monotonic() < end:
+        for event in workers.events(timeout=1.0):
+            if isinstance(event, kinds):
+                return event
+    pytest.fail(f"no {kinds} in {LONG} seconds")
