@@ -27,7 +27,7 @@ from alexnet.data.prepare.order import Event, Found, Order, Progress
 from alexnet.data.prepare.preparation import prepare
 from alexnet.data.statistics import statistics
 from alexnet.data.stored import damaged, read_manifest, stored
-from reports.commands.datasets import run
+from reports.commands.prepare import run
 from tests.builders.sources import contents, made, picture
 
 

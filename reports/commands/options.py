@@ -1,0 +1,140 @@
+"""Options that several commands have, and what all do with bad input.
+
+What a command needs is imported where it runs: `--help` and a misprint answer at once.
+"""
+
+import functools
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import click
+
+from alexnet.paths import expanded
+from reports.commands.exit_codes import BAD_INPUT, INTERRUPTED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Refused(click.ClickException):
+    """Bad input: one sentence, exit code 2."""
+
+    exit_code = BAD_INPUT
+
+
+class PathOption(click.Path):
+    """A path, in which ~ is the home folder also where no shell has seen to that."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take what `click.Path` takes, and return `pathlib.Path`."""
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; ~ stays where there is no home folder."""
+        try:
+            return super().convert(expanded(value), param, ctx)
+        except ValueError:  # a zero byte, or half a letter
+            self.fail(f"{str(value)!a} is no path", param, ctx)
+
+
+P = ParamSpec("P")
+
+
+def refusing(command: Callable[P, int]) -> Callable[P, int]:
+    """Turn what the packages raise for bad input into one sentence and exit code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> int:
+        try:
+            code = command(*arguments, **options)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except (ValueError, OSError, RuntimeError) as error:
+            if (said := _said_of(error)) is None:
+                raise
+            if options.get("traceback"):
+                traceback.print_exception(error)
+            raise Refused(said) from error
+        if code:
+            click.get_current_context().exit(code)
+        return code
+
+    return wrapped
+
+
+def _said_of(error: Exception) -> str | None:
+    """Return what bad input is told; None of an error that is none of bad input."""
+    from pydantic import ValidationError
+
+    from ablations.plan import PlanError
+    from ablations.store import StoreError
+    from ablations.studies import StudyError
+    from ablations.workers.protocol import WorkerError
+    from alexnet.data.manifest import DatasetError
+    from alexnet.presets import PresetError
+    from reports.commands.console import as_typed
+    from reports.commands.request import RequestError
+
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, OSError):
+        place = f" in {Path(error.filename).parent}" if error.filename else ""
+        return f"{error.strerror or error}{place}"
+    refusals = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError)
+    return as_typed(str(error)) if isinstance(error, (*refusals, RequestError)) else None
+
+
+def new_console() -> "Console":
+    """Return what commands print to."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _default_data_dir() -> Path:
+    from alexnet.data.manifest import default_data_dir
+
+    return default_data_dir()
+
+
+results_option = click.option(
+    "--results",
+    type=PathOption(file_okay=False),
+    default=Path("results"),
+    help="Folder of plans and records.",
+)
+several_results_option = click.option(
+    "--results",
+    type=PathOption(file_okay=False),
+    multiple=True,
+    default=(Path("results"),),
+    help="Folder of plans and records; given several times, all are read as one.",
+)
+data_option = click.option(
+    "--data-dir",
+    type=PathOption(file_okay=False),
+    default=_default_data_dir,
+    help="Folder of prepared datasets (default: ALEXNET_DATA, else the user's data folder).",
+)
+
+
+def to_seconds(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
+    """Return a time limit in seconds, as a callback of click."""
+    from reports.commands.time_limit import seconds_of
+
+    try:
+        return None if value is None else seconds_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def to_source(context: click.Context, parameter: click.Parameter, value: str | None) -> object:
+    """Return where images come from: a path, or a kind of download; a callback of click."""
+    if value in ("hub", "official") and not Path(value).exists():
+        return value
+    return expanded(value) if value else None
