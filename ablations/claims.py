@@ -42,6 +42,7 @@ class Claim(Frozen):
     independent: tuple[Number, ...] = ()  # caffenet-benchmark
     confounded: str = ""  # what else differed between the networks compared
     study: str | None = None  # that tests it here
+    needs_imagenet: bool = False  # whether that study is of releases of ImageNet alone
     needs: str = ""  # why no study here could, if none could
 
 
@@ -64,7 +65,7 @@ _CLAIMS = (
         setting=_2010,
         paper=_both(37.5, 17.0, "%"),
         log=_both(37.4727, 16.9987, "%"), log_runs="#145-2010",
-        study="table_1",
+        study="table_1", needs_imagenet=True,
     ),
     Claim(
         id="C02", kind="effect", section="6, footnote 5",
@@ -80,7 +81,7 @@ _CLAIMS = (
         "45.7 / 25.7 % (SIFT and Fisher vectors).",
         setting="ILSVRC-2010 test images",
         paper=(*_both(47.1, 28.2, "%", "sparse coding"), *_both(45.7, 25.7, "%", "SIFT + FVs")),
-        study="table_1",
+        study="table_1", needs_imagenet=True,
     ),
     Claim(
         id="C04", kind="count", section="abstract, 4",
@@ -296,7 +297,7 @@ _CLAIMS = (
         paper=_both(67.4, 40.9, "%"),
         log=_both(69.38, 43.65, "%", "five convolutions"), log_runs="#2009-101",
         needs="ImageNet's release of Fall 2009, split in half as nobody has published",
-        study="fall_2009",
+        study="fall_2009", needs_imagenet=True,
     ),
     Claim(
         id="C28", kind="effect", section="6.1, Figure 3",

@@ -113,6 +113,6 @@ def test_planning_and_reporting_never_load_pytorch(module: str) -> None:
 
 def test_the_report_reads_no_study_code() -> None:
     """Pages are made from plans and records alone, so they can be rebuilt for ever."""
-    for folder in ("analysis", "wording", "figures", "page"):
+    for folder in ("analysis", "wording", "findings", "figures", "page"):
         for path in (ROOT / "reports" / folder).rglob("*.py"):
             assert not any(name.startswith("ablations.studies") for name in imported(path)), path

@@ -12,7 +12,6 @@ import pandas as pd
 from ablations.claims import CLAIMS, Claim, Number
 from ablations.contrast import RATIO_MARGIN
 from ablations.plan import Plan
-from ablations.studies import STUDIES
 from alexnet.config import Frozen
 from alexnet.data.catalogue import called
 from reports.analysis.comparison import Comparison
@@ -67,9 +66,7 @@ class Row(Frozen):
     @property
     def needs_imagenet(self) -> bool:
         """Whether nothing was trained for it, and its study runs on releases of ImageNet alone."""
-        if self.claim.study is None or self.state != "not run":
-            return False
-        return all(name.startswith("imagenet") for name in STUDIES[self.claim.study].bases)
+        return self.claim.needs_imagenet and self.state == "not run"
 
     @property
     def state(self) -> State:

@@ -48,6 +48,13 @@ def test_no_log_contradicts_what_the_paper_prints() -> None:
     assert compared == 8  # C01, C10, C13, C15, top-1 and top-5
 
 
+def test_claims_that_need_imagenet_say_so() -> None:
+    """Reports read claims and no studies; those have to agree."""
+    for claim in CLAIMS.values():
+        bases = STUDIES[claim.study].bases if claim.study else {"none": None}
+        assert claim.needs_imagenet == all(name.startswith("imagenet") for name in bases), claim.id
+
+
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_claims_and_studies_name_each_other(study) -> None:
     """The ledger's command runs what tests the claim; numbers are the claim's, or its reverse."""
