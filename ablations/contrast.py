@@ -12,7 +12,7 @@ from ablations.metrics import (
     SameClass,
     TimeToValid,
 )
-from alexnet.config import Fraction, Frozen, later
+from alexnet.config import Fraction, Frozen, added_field
 
 RATIO_MARGIN = 1.25
 """The default margin of ratios: a factor within which one is called nothing."""
@@ -84,16 +84,18 @@ class Contrast(Frozen):
     against: str
     claim: str | None = None  # C01 ... C30; None for a question of one's own
     metric: Metric | None = None  # None: the base's primary one
-    against_metric: Metric | None = later(None)  # of the other arm; None: the same
-    minus: Pair | None = later(None)
-    number: float | None = later(None)  # to compare with, if that is the paper's
+    against_metric: Metric | None = added_field(None)  # of the other arm; None: the same
+    minus: Pair | None = added_field(None)
+    number: float | None = added_field(None)  # to compare with, if that is the paper's
     paper: float | None = None  # the paper's effect, if it prints one
     direction: Direction | None = None  # None: that of the paper's number
     margin: PositiveFloat | None = None  # effects within it are nothing; None: see `registered`
     margin_reason: str = ""
     # Not met: nothing is decided. One, or several in the order in which they are asked:
     precondition: Precondition | tuple[Precondition, ...] | None = None
-    judged: bool = later(True)  # False: shown beside the others, in no test and with no verdict
+    judged: bool = added_field(
+        True
+    )  # False: shown beside the others, in no test and with no verdict
 
     def predicts(self, metric: Metric) -> Direction:
         """Return which way the effect should go."""

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from alexnet.config import Frozen, later
+from alexnet.config import Frozen, added_field
 from alexnet.text import shown
 
 SOURCES = ("alexnet", "ablations", "reports")
@@ -39,7 +39,7 @@ class Fingerprint(Frozen):
     threads: int
     torch: str
     # settings of the libraries that compute, as a person has set them in the environment:
-    variables: tuple[str, ...] = later(())
+    variables: tuple[str, ...] = added_field(())
 
     @property
     def hardware(self) -> str:

@@ -118,7 +118,7 @@ def _each_once(plan: Plan, looks: Sequence[SecondLook]) -> tuple[SecondLook, ...
     return tuple(kept)
 
 
-def strangers(store: Store, plans: Sequence[Plan]) -> list[str]:
+def orphaned_runs(store: Store, plans: Sequence[Plan]) -> list[str]:
     """Return what lies in a folder and belongs to none of its plans, by edition and images."""
     known = {
         (plan.definition.edition, plan.definition.dataset.digest, plan.definition.dataset.split)

@@ -16,7 +16,7 @@ from ablations.run import TUNING_SEEDS, DatasetRef, Run
 from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
 from ablations.unsealed import UNSEALED
-from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, later
+from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, added_field
 from alexnet.config.base import canonical
 from alexnet.sealed import SEAL, SealError, parsed, read_bytes, seal_of, sealed_text, unsealed
 
@@ -136,8 +136,8 @@ class Amendment(Frozen):
     at: datetime
     commit: str | None
     fields: tuple[str, ...]  # of `About`; none where the setting is what changed
-    setting: Setting | None = later(None)  # in place of the one that was registered
-    reason: str = later("")  # for that
+    setting: Setting | None = added_field(None)  # in place of the one that was registered
+    reason: str = added_field("")  # for that
 
 
 class SecondLook(Frozen):

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from alexnet.augment import View, centre, ten_views
 from alexnet.config import Config, Precision
-from alexnet.data.batches import Lens, view_batches
+from alexnet.data.batches import Preprocessing, view_batches
 from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.layers import LocalResponseNorm
 from alexnet.measures import Measure, Measures, Neighbours
@@ -33,27 +33,27 @@ LARGEST_SCORES = 2**30
 
 
 @dataclass(frozen=True)
-class Observer:
+class Evaluator:
     """A trained network and how images are shown to it."""
 
     network: AlexNet
-    lens: Lens
+    preprocessing: Preprocessing
     precision: Precision
 
     @classmethod
     def of(cls, network: AlexNet, data: Dataset, config: Config, precision: Precision) -> Self:
-        """Return the observer of a network that sees a dataset as its config says."""
+        """Return the evaluator of a network that sees a dataset as its config says."""
         measured = data.measured_in(weight_type(precision))
-        return cls(network, Lens.of(measured, config), precision)
+        return cls(network, Preprocessing.of(measured, config), precision)
 
     @property
     def views(self) -> list[View]:
         """The ten views of an image, the centre first."""
-        return ten_views(len(self.lens.mean), self.lens.view)
+        return ten_views(len(self.preprocessing.mean), self.preprocessing.view)
 
     def shown(self, images: Images, view: View | None = None) -> Iterator[Tensor]:
         """Yield a view of images, the centre if None, (n, 3, view, view)."""
-        return view_batches(images, self.lens, view or self.views[0])
+        return view_batches(images, self.preprocessing, view or self.views[0])
 
     @torch.no_grad()
     def scores(self, images: Images, view: View | None = None) -> Tensor:
@@ -88,14 +88,14 @@ class Neighbourhood:
     They and what the network makes of them are found when first asked for, and kept.
     """
 
-    observer: Observer
+    evaluator: Evaluator
     train: Images
 
     @classmethod
     def of(cls, network: AlexNet, data: Dataset, config: Config, precision: Precision) -> Self:
         """Return what a trained network's nearest training images are looked for among."""
         train = data.train.first(config.training.images)
-        return cls(Observer.of(network, data, config, precision), train)
+        return cls(Evaluator.of(network, data, config, precision), train)
 
     @functools.cached_property
     def images(self) -> Images:
@@ -105,7 +105,7 @@ class Neighbourhood:
     @functools.cached_property
     def hidden(self) -> Tensor:
         """The last hidden layer's activations, (n, units); the network must not train."""
-        return self.observer.hidden(self.images)
+        return self.evaluator.hidden(self.images)
 
     def nearest(self, images: Images) -> Tensor:
         """Return the numbers of the six of these images nearest to each of others, (n, 6).
@@ -113,7 +113,7 @@ class Neighbourhood:
         Source:
             Section 6.1: by Euclidean distance in the last hidden layer.
         """
-        return nearest(self.observer.hidden(images), self.hidden)
+        return nearest(self.evaluator.hidden(images), self.hidden)
 
 
 class Scores(NamedTuple):
@@ -123,7 +123,7 @@ class Scores(NamedTuple):
     ten: Tensor  # log-probabilities, averaged over ten views
 
 
-class Seen(NamedTuple):
+class ViewMeasures(NamedTuple):
     """Measures of one set of images, and its scores if there is room for them."""
 
     one: Measure
@@ -158,19 +158,19 @@ def evaluate(
     train, valid, test = (part.first(limit) for part in (data.train, data.valid, data.test))
     sample = clean_sample(train, len(test))
     neighbourhood = neighbourhood or Neighbourhood.of(network, data, config, precision)
-    observer = neighbourhood.observer
-    on_valid = look(observer, valid)
+    evaluator = neighbourhood.evaluator
+    on_valid = measure_views(evaluator, valid)
     measures = Measures(
-        train=measure(observer.scores(sample), sample.labels),
+        train=measure(evaluator.scores(sample), sample.labels),
         valid=on_valid.one,
         valid_ten=on_valid.ten,
         test=None,
-        norm_activity=norm_activity(observer, valid.first(ACTIVITY_IMAGES)),
+        norm_activity=norm_activity(evaluator, valid.first(ACTIVITY_IMAGES)),
         colour_selectivity=_selectivity(network) if data.has_colour else None,
     )
     if not see_test:
         return measures, None
-    on_test = look(observer, test)
+    on_test = measure_views(evaluator, test)
     control = None
     if untrained is not None and data.has_colour:
         control = Neighbourhood.of(untrained().eval(), data, config, precision)
@@ -182,22 +182,22 @@ def evaluate(
     return measures.model_copy(update=seen), on_test.scores
 
 
-def look(observer: Observer, images: Images, at_once: int = AT_ONCE) -> Seen:
+def measure_views(evaluator: Evaluator, images: Images, at_once: int = AT_ONCE) -> ViewMeasures:
     """Measure images by one and by ten views, so many at a time."""
-    bytes_a_score = 2 * weight_type(observer.precision).itemsize
-    keep = len(images) * observer.network.classes * bytes_a_score <= LARGEST_SCORES
+    bytes_a_score = 2 * weight_type(evaluator.precision).itemsize
+    keep = len(images) * evaluator.network.classes * bytes_a_score <= LARGEST_SCORES
     parts: list[tuple[Measure, Measure]] = []
     kept: list[Scores] = []
     for start in range(0, len(images), at_once):
         some = images.between(start, start + at_once)
-        one = observer.scores(some)
-        ten = observer.scores_of_ten(some, one)
+        one = evaluator.scores(some)
+        ten = evaluator.scores_of_ten(some, one)
         parts.append((measure(one, some.labels), measure(ten, some.labels)))
         if keep:
             kept.append(Scores(one, ten))
     ones, tens = zip(*parts, strict=True)
     whole = Scores(*map(torch.cat, zip(*kept, strict=True))) if keep else None
-    return Seen(pooled(ones), pooled(tens), whole)
+    return ViewMeasures(pooled(ones), pooled(tens), whole)
 
 
 def pooled(measures: Sequence[Measure]) -> Measure:
@@ -281,15 +281,15 @@ def measure(scores: Tensor, labels: Tensor) -> Measure:
 
 
 @torch.no_grad()
-def norm_activity(observer: Observer, images: Images) -> dict[str, float]:
+def norm_activity(evaluator: Evaluator, images: Images) -> dict[str, float]:
     """Return, for each response normalisation, the median of alpha S / k over all activations.
 
     S is the sum of squares in the window. Far below 1, the layer multiplies by next to a
     constant and cannot do what section 3.3 says of it.
     """
     found = {}
-    activations = next(observer.shown(images))
-    for name, module in observer.network.features.named_children():
+    activations = next(evaluator.shown(images))
+    for name, module in evaluator.network.features.named_children():
         if isinstance(module, LocalResponseNorm):
             s = module.settings
             energy = neighbours_energy(activations, s.size, s.groups)
@@ -330,12 +330,12 @@ def neighbours(
         control: Of the same network, untrained.
     """
     queries, among = clean_sample(test, QUERIES), neighbourhood.images
-    observer = neighbourhood.observer
+    evaluator = neighbourhood.evaluator
 
     def rate(of: Tensor, near: Tensor) -> float:
         return same_class_rate(of, queries.labels, near, among.labels)
 
-    side = min(observer.lens.view, queries.pixels.shape[1])
+    side = min(evaluator.preprocessing.view, queries.pixels.shape[1])
     seen, near = (
         centre(in_memory(images.pixels), side).flatten(1).to(images.device)
         for images in (queries, among)
@@ -344,9 +344,9 @@ def neighbours(
         nearest=NEAREST,
         queries=len(queries),
         among=len(among),
-        hidden=rate(observer.hidden(queries), neighbourhood.hidden),
-        pixels=rate(seen.to(weight_type(observer.precision)), near),
-        untrained=rate(control.observer.hidden(queries), control.hidden) if control else None,
+        hidden=rate(evaluator.hidden(queries), neighbourhood.hidden),
+        pixels=rate(seen.to(weight_type(evaluator.precision)), near),
+        untrained=rate(control.evaluator.hidden(queries), control.hidden) if control else None,
     )
 
 

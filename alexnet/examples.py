@@ -15,7 +15,7 @@ from alexnet.augment import centre, resized
 from alexnet.config import Config
 from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.data.manifest import Manifest
-from alexnet.evaluation import Neighbourhood, Observer, ranks
+from alexnet.evaluation import Evaluator, Neighbourhood, ranks
 from alexnet.random_streams import derive
 
 SMALLEST = 64
@@ -66,29 +66,29 @@ def examples(neighbourhood: Neighbourhood, data: Dataset) -> Examples:
         Section 6.1, Figures 3 and 4. The paper does not say how it came to the probabilities of
         Figure 4; here they are those of one view, the centre, which is the one that is shown.
     """
-    observer = neighbourhood.observer
-    observer.network.eval()
+    evaluator = neighbourhood.evaluator
+    evaluator.network.eval()
     seed = derive(0, "examples", data.manifest.name)
     chosen = spread(data.test.labels, PREDICTED + QUERIES, seed)
     shown = data.test.only(chosen[:PREDICTED])
-    top = observer.scores(shown).softmax(1).topk(min(TOP, observer.network.classes))
+    top = evaluator.scores(shown).softmax(1).topk(min(TOP, evaluator.network.classes))
     queries = data.test.only(chosen[PREDICTED:])
     numbers = neighbourhood.nearest(queries)
     # A network that overflows is at no distance from anything.
     measured = (numbers >= 0).all(1)
     queries, numbers = queries.only(measured), numbers[measured]
     near = neighbourhood.images.only(numbers.flatten())
-    pictures = picture(observer, near, SMALL)
+    pictures = picture(evaluator, near, SMALL)
     return Examples(
-        images=picture(observer, shown, LARGE),
+        images=picture(evaluator, shown, LARGE),
         labels=shown.labels,
         top_classes=top.indices,
         top_probabilities=top.values.float(),
-        queries=picture(observer, queries, SMALL),
+        queries=picture(evaluator, queries, SMALL),
         query_labels=queries.labels,
         neighbours=pictures.reshape(*numbers.shape, *pictures.shape[1:]),
         neighbour_labels=near.labels.reshape(numbers.shape),
-        kernels=first_kernels(observer),
+        kernels=first_kernels(evaluator),
     )
 
 
@@ -113,25 +113,25 @@ def spread(labels: Tensor, count: int, seed: int) -> Tensor:
     return order[turn.argsort()[:count]].to(labels.device)
 
 
-def picture(observer: Observer, images: Images, largest: int) -> Tensor:
+def picture(evaluator: Evaluator, images: Images, largest: int) -> Tensor:
     """Return images as a network sees them by the centre view, to be looked at.
 
     Args:
-        observer: Says how they are laid out and cropped.
+        evaluator: Says how they are laid out and cropped.
         images: Any number.
         largest: Pixels; larger views are made smaller, antialiased.
 
     Returns:
         uint8 (n, side, side, 3) with side the view's, or ``largest``.
     """
-    lens = observer.lens
+    lens = evaluator.preprocessing
     view = centre(lens.laid_out(in_memory(images.pixels)), lens.view).round().to(torch.uint8)
     return view if lens.view <= largest else resized(view, largest)
 
 
-def first_kernels(observer: Observer) -> Tensor | None:
+def first_kernels(evaluator: Evaluator) -> Tensor | None:
     """Return the first layer's kernels (maps, 3, h, w), or None where `Examples` has none."""
-    first = next(observer.network.features.children(), None)
+    first = next(evaluator.network.features.children(), None)
     return first.weight.detach().float() if isinstance(first, nn.Conv2d) else None
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alexnet.config import Config, Frozen, GiveUp, later
+from alexnet.config import Config, Frozen, GiveUp, added_field
 
 PARTS = 10
 """An epoch is counted in tenths."""
@@ -25,7 +25,7 @@ class Epoch(Frozen):
     loss: float  # mean cross-entropy, nats
     losses: tuple[float, ...] = ()  # the same in each tenth; records of old have none
     seconds: float
-    valid_error: float | None = later(None)  # a fraction; where it was measured
+    valid_error: float | None = added_field(None)  # a fraction; where it was measured
 
     @property
     def error(self) -> float:

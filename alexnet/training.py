@@ -12,7 +12,7 @@ from torch.nn import functional
 from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.images import Dataset
-from alexnet.evaluation import Observer, measure
+from alexnet.evaluation import Evaluator, measure
 from alexnet.layers import DropoutLayer
 from alexnet.learning_curve import PARTS, Epoch, over
 from alexnet.model import AlexNet
@@ -156,5 +156,5 @@ def _valid_error(network: AlexNet, data: Dataset, config: Config, precision: Pre
     """Return the top-1 error on held-out images by the centre view, which plateaus are found in."""
     network.eval()
     valid = data.valid.first(config.training.images)
-    observer = Observer.of(network, data, config, precision)
-    return measure(observer.scores(valid), valid.labels).top1_error
+    evaluator = Evaluator.of(network, data, config, precision)
+    return measure(evaluator.scores(valid), valid.labels).top1_error

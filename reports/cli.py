@@ -261,10 +261,10 @@ def prepare(
     data_dir: Path,
 ) -> int:
     """Download or import images, check them, and write the form that training reads."""
-    from alexnet.data.prepare.order import Order
+    from alexnet.data.prepare.request import PrepareRequest
     from reports.commands.prepare import run
 
-    order = Order(
+    request = PrepareRequest(
         name=dataset,
         source=source,
         data_dir=data_dir,
@@ -276,4 +276,4 @@ def prepare(
         workers=workers,
         plan_only=dry_run,
     )
-    return run(order, new_console())
+    return run(request, new_console())

@@ -7,7 +7,7 @@ from typing import Any
 
 from ablations.run import Run
 from ablations.workers.processes import CUDA, LocalWorkers, answer, sentence
-from ablations.workers.protocol import Event, Failed, Job, Place, Probe, WorkerError
+from ablations.workers.protocol import Event, Failed, Job, Probe, WorkerError, WorkerSettings
 from alexnet.child_processes import environment
 
 
@@ -20,7 +20,7 @@ class ThisProcess:
 
     count = 1
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WorkerSettings) -> None:
         """Load PyTorch, and set it as a worker does until `close`.
 
         Raises:
@@ -81,7 +81,7 @@ Workers = LocalWorkers | ThisProcess
 
 
 @contextlib.contextmanager
-def _as_in_a_new_process(place: Place) -> Iterator[None]:
+def _as_in_a_new_process(place: WorkerSettings) -> Iterator[None]:
     """Let PyTorch be as it is when it has just been imported; afterwards, as it was.
 
     A run is kept under the name of what was asked, so whatever a notebook has set before, such as

@@ -16,11 +16,11 @@ from ablations.workers.protocol import (
     Failed,
     Finished,
     Job,
-    Place,
     Probe,
     Progressed,
     TimeStep,
     WorkerError,
+    WorkerSettings,
 )
 from alexnet.child_processes import environment, follow_parent
 from alexnet.data.manifest import DatasetError
@@ -53,7 +53,7 @@ class _Worker:
 class LocalWorkers:
     """Spawned processes on this machine, each doing one job at a time."""
 
-    def __init__(self, count: int, place: Place) -> None:
+    def __init__(self, count: int, place: WorkerSettings) -> None:
         """Start them; each says `Probe` when it is ready.
 
         In a worker that is itself only starting, because it runs the script that started it, it
@@ -180,7 +180,7 @@ def _name(job: Job) -> str:
     return job.id if isinstance(job, Run) else "timing"
 
 
-def _serve(pipe: Connection, place: Place) -> None:
+def _serve(pipe: Connection, place: WorkerSettings) -> None:
     """Run in the child: load PyTorch once, then do jobs until the parent is gone."""
     follow_parent()  # which decides what Ctrl-C means, and whose end is this one's
     try:

@@ -11,7 +11,7 @@ from alexnet.learning_curve import Epoch
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerSettings:
     """Where a worker works."""
 
     results: Path

@@ -14,7 +14,7 @@ from ablations.machine import Fingerprint, processor, provenance, variables
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
 from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store
-from ablations.workers.protocol import Place, Timed, TimeStep, WorkerError
+from ablations.workers.protocol import Timed, TimeStep, WorkerError, WorkerSettings
 from alexnet.config import Config, Precision
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
@@ -34,7 +34,7 @@ from alexnet.training import DivergedError, fit, step
 class Workbench:
     """One worker's device, store and images."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: WorkerSettings) -> None:
         """Set PyTorch up for results that repeat bit by bit."""
         torch.set_num_threads(place.threads)
         torch.use_deterministic_algorithms(True, warn_only=True)

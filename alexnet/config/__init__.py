@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from alexnet.config.base import Fraction, Frozen, canonical, later
+from alexnet.config.base import Fraction, Frozen, added_field, canonical
 from alexnet.config.network import Conv, Dense, FanIn, Init, Maps, Network, Normal
 from alexnet.config.parts import (
     LRN,
@@ -140,5 +140,5 @@ __all__ = [
     "Tanh",
     "Training",
     "Until",
-    "later",
+    "added_field",
 ]

@@ -68,7 +68,7 @@ def _layers(old: Sequence[dict[str, Any]], changes: Mapping[str, Any]) -> list[A
     return [layer for layer in merged if layer is not None]
 
 
-def later(default: Any) -> Any:
+def added_field(default: Any) -> Any:
     """Return a field that older records do not have, and that means ``default`` where absent.
 
     It is written only where it differs, so that adding one moves the id of no run.

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from alexnet.config.base import Frozen, later
+from alexnet.config.base import Frozen, added_field
 from alexnet.config.parts import LRN, BatchNorm, MapNorm, Part, Pool, Rounding
 
 
@@ -34,10 +34,10 @@ class Conv(Frozen):
     stride: PositiveInt = 1  # pixels
     padding: NonNegativeInt = 0  # zeros on every side, pixels
     # ceil: one more window, over zeros to the right and below, where the stride does not divide
-    rounding: Rounding = later("floor")
+    rounding: Rounding = added_field("floor")
     groups: PositiveInt = 1  # 2: each tower sees its own half of the maps, section 3.5
     # unshared: each place has kernels and biases of its own, cuda-convnet's "local"
-    weights: Literal["shared", "unshared"] = later("shared")
+    weights: Literal["shared", "unshared"] = added_field("shared")
     init: Init
     then: tuple[str, ...] = ()  # names of parts
 
@@ -51,7 +51,7 @@ class Dense(Frozen):
 
     name: str
     units: PositiveInt | None = None  # None: one per class, the last layer
-    groups: PositiveInt = later(1)  # 2: each tower sees its own half of the units
+    groups: PositiveInt = added_field(1)  # 2: each tower sees its own half of the units
     init: Init
     then: tuple[str, ...] = ()
 

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from alexnet.config.base import Fraction, Frozen, later
+from alexnet.config.base import Fraction, Frozen, added_field
 
 Rounding = Literal["floor", "ceil"]
 
@@ -43,8 +43,8 @@ class Tanh(Frozen):
     """
 
     kind: Literal["tanh"] = "tanh"
-    outer: PositiveFloat = later(1.0)
-    inner: PositiveFloat = later(1.0)
+    outer: PositiveFloat = added_field(1.0)
+    inner: PositiveFloat = added_field(1.0)
 
 
 class LeakyRelu(Frozen):

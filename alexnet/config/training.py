@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from alexnet.config.base import Fraction, Frozen, later
+from alexnet.config.base import Fraction, Frozen, added_field
 
 Rgb = tuple[float, float, float]
 
@@ -27,7 +27,9 @@ class PcaColour(Frozen):
     kind: Literal["pca_colour"] = "pca_colour"
     formula: Literal["unit", "source"] = "unit"
     std: PositiveFloat = 0.1
-    last_epoch: PositiveInt | None = later(None)  # without noise afterwards, as in 2012's logs
+    last_epoch: PositiveInt | None = added_field(
+        None
+    )  # without noise afterwards, as in 2012's logs
 
 
 class MeanImage(Frozen):
@@ -77,13 +79,19 @@ Crops = Annotated[AreaCrops | Offsets, Field(discriminator="kind")]
 class Inputs(Frozen):
     """How a stored image becomes what the network sees."""
 
-    resize: PositiveInt | None = later(None)  # pixels, side of the square it is scaled to first
+    resize: PositiveInt | None = added_field(
+        None
+    )  # pixels, side of the square it is scaled to first
     random_crops: bool | Crops = True  # while training, anywhere if True; else the centre
     flips: bool = True
-    chunk: PositiveInt = later(1)  # images in a row that share a crop and a flip; 32 in 2012
+    chunk: PositiveInt = added_field(1)  # images in a row that share a crop and a flip; 32 in 2012
     colour: PcaColour | None = None
-    normalise: Annotated[MeanImage | ChannelMeans, Field(discriminator="kind")] = later(MeanImage())
-    shuffle: Literal["each epoch", "once"] = later("each epoch")  # 2012: when files were written
+    normalise: Annotated[MeanImage | ChannelMeans, Field(discriminator="kind")] = added_field(
+        MeanImage()
+    )
+    shuffle: Literal["each epoch", "once"] = added_field(
+        "each epoch"
+    )  # 2012: when files were written
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -110,8 +118,8 @@ class MomentumSGD(Frozen):
     momentum: Fraction = 0.9
     # one for every layer, or by layer, 0 if not named:
     weight_decay: NonNegativeFloat | dict[str, NonNegativeFloat] = Field(default_factory=dict)
-    decays: Literal["weights", "all"] = later("weights")  # all: biases too, PyTorch's default
-    convention: Literal["paper", "pytorch"] = later("paper")
+    decays: Literal["weights", "all"] = added_field("weights")  # all: biases too, PyTorch's default
+    convention: Literal["paper", "pytorch"] = added_field("paper")
 
     def decay_of(self, layer: str) -> float:
         """Return the decay of a layer's weights."""
@@ -199,8 +207,8 @@ class GiveUp(Frozen):
     when the pass is over in which they are done. The rules of old were counted in epochs.
     """
 
-    epoch: PositiveInt | None = later(None)
-    updates: PositiveInt | None = later(None)
+    epoch: PositiveInt | None = added_field(None)
+    updates: PositiveInt | None = added_field(None)
     within: Fraction = 0.05
 
     @model_validator(mode="after")
@@ -217,10 +225,12 @@ class Training(Frozen):
     batch: PositiveInt = 128  # images
     optimizer: Annotated[MomentumSGD | Adam, Field(discriminator="kind")]
     schedule: Schedule = Constant()
-    bias_schedule: Schedule | None = later(None)  # None: the biases' rate follows the weights'
-    layer_rates: tuple[LayerRate, ...] = later(())
+    bias_schedule: Schedule | None = added_field(
+        None
+    )  # None: the biases' rate follows the weights'
+    layer_rates: tuple[LayerRate, ...] = added_field(())
     images: PositiveInt | None = None  # only the first so many; None: all
-    validate_each_epoch: bool = later(False)  # a plateau does it anyway
+    validate_each_epoch: bool = added_field(False)  # a plateau does it anyway
     until: Until | None = None
     give_up: GiveUp | None = None
 

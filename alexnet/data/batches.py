@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
-class Lens:
+class Preprocessing:
     """How stored images are shown to a network, but for what chance does to them."""
 
     view: int  # pixels
@@ -83,7 +83,7 @@ class Lens:
         return augment.crop(self.mean[None], same, corners, self.view)
 
     def divided_by(self, factor: float) -> Self:
-        """Return a lens whose divisor is larger by a factor."""
+        """Return a preprocessing whose divisor is larger by a factor."""
         return replace(self, divisor=self.divisor * factor, divides=True)
 
 
@@ -98,11 +98,13 @@ class Draws:
     shifts: Tensor | None  # (n, 3), added to its channels, grey levels
 
     @classmethod
-    def of(cls, data: Dataset, lens: Lens, config: Config, seed: int, epoch: int) -> Self:
+    def of(
+        cls, data: Dataset, preprocessing: Preprocessing, config: Config, seed: int, epoch: int
+    ) -> Self:
         """Draw for all images on the CPU, so that neither batch size nor device moves anything."""
         inputs = config.inputs
         count = len(data.train.first(config.training.images))
-        device, dtype, side = data.mean.device, data.mean.dtype, len(lens.mean)
+        device, dtype, side = data.mean.device, data.mean.dtype, len(preprocessing.mean)
 
         def stream(purpose: Stream, *when: object) -> torch.Generator:
             names = when or ("epoch", epoch)
@@ -118,7 +120,7 @@ class Draws:
                 draws = torch.rand(count, augment.TRIES, 4, generator=stream("crop")).to(dtype)
                 boxes = augment.area_boxes(draws, inputs.random_crops, side, side)
             case True | Offsets():
-                every = side - lens.view + 1
+                every = side - preprocessing.view + 1
                 places = every if inputs.random_crops is True else inputs.random_crops.places
                 corners = torch.randint(places, (count, 2), generator=stream("crop")).to(device)
         if inputs.flips:
@@ -173,24 +175,24 @@ def training_batches(
     """
     data = data.measured_in(wide(dtype))
     train, inputs = data.train, config.inputs
-    lens = Lens.of(data, config)
-    draws = Draws.of(data, lens, config, seed, epoch)
+    preprocessing = Preprocessing.of(data, config)
+    draws = Draws.of(data, preprocessing, config, seed, epoch)
     if draws.shifts is not None and inputs.colour and inputs.colour.formula == "source":
-        lens = lens.divided_by(1 + inputs.colour.std)
+        preprocessing = preprocessing.divided_by(1 + inputs.colour.std)
     batches = wanted(draws, config.training.batch, inputs.chunk)
     if isinstance(train.pixels, Shards):
-        batches = announced(train.pixels, batches)
+        batches = advise_next(train.pixels, batches)
 
     def made(batch: Wanted) -> tuple[Tensor, Tensor]:
-        images = seen(train.pixels, batch, lens, dtype)
+        images = seen(train.pixels, batch, preprocessing, dtype)
         return images.permute(0, 3, 1, 2), train.labels[batch.which.to(train.device)]
 
     # A CPU that trains has nothing to gain from a thread that would take its cores.
     from_disk = isinstance(train.pixels, Shards) and train.device.type == "cuda"
-    return ahead(made, batches) if from_disk else map(made, batches)
+    return prefetch(made, batches) if from_disk else map(made, batches)
 
 
-def announced(pixels: Shards, batches: Iterator[Wanted]) -> Iterator[Wanted]:
+def advise_next(pixels: Shards, batches: Iterator[Wanted]) -> Iterator[Wanted]:
     """Yield batches, having told the system which images the one after will want."""
     batch = next(batches, None)
     while batch is not None:
@@ -201,7 +203,7 @@ def announced(pixels: Shards, batches: Iterator[Wanted]) -> Iterator[Wanted]:
         batch = following
 
 
-def ahead(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:
+def prefetch(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:
     """Yield what ``make`` returns for each job, the next one already being made in a thread."""
     with ThreadPoolExecutor(1) as thread:
         being_made: Future[Made] | None = None
@@ -214,91 +216,93 @@ def ahead(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]:
             yield being_made.result()
 
 
-def seen(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) -> Tensor:
-    """Return what a network sees of some images, (n, view, view, 3), on the lens's device."""
-    device = lens.mean.device
-    moved = batch.boxes is not None or lens.resize is not None
-    if device.type == "cpu" and lens.view > SMALL and not moved:
-        return one_by_one(pixels, batch, lens, dtype)
-    squares = squares_of(pixels, batch, lens)
-    mean = lens.mean_at(batch.corners)
+def seen(pixels: Pixels, batch: Wanted, preprocessing: Preprocessing, dtype: torch.dtype) -> Tensor:
+    """Return what a network sees of some images, (n, view, view, 3), on its device."""
+    device = preprocessing.mean.device
+    moved = batch.boxes is not None or preprocessing.resize is not None
+    if device.type == "cpu" and preprocessing.view > SMALL and not moved:
+        return one_by_one(pixels, batch, preprocessing, dtype)
+    squares = squares_of(pixels, batch, preprocessing)
+    mean = preprocessing.mean_at(batch.corners)
     if batch.mirrored is not None:
         squares = augment.flip(squares, batch.mirrored)
         mean = augment.flip(mean, batch.mirrored) if mean.dim() == 4 else mean
     # In place, and in rows: the pixels' three channels alone are too short to be fast.
     found = squares.to(mean.dtype).sub_(mean)
-    rows = found.view(len(found), lens.view, -1)
+    rows = found.view(len(found), preprocessing.view, -1)
     if batch.shifts is not None:
-        rows += batch.shifts.repeat(1, lens.view)[:, None]
-    if lens.divides:
-        rows /= lens.divisor.repeat(lens.view)
+        rows += batch.shifts.repeat(1, preprocessing.view)[:, None]
+    if preprocessing.divides:
+        rows /= preprocessing.divisor.repeat(preprocessing.view)
     return found.to(dtype)
 
 
-def squares_of(pixels: Pixels, batch: Wanted, lens: Lens) -> Tensor:
+def squares_of(pixels: Pixels, batch: Wanted, preprocessing: Preprocessing) -> Tensor:
     """Return the square of each image that is shown, (n, view, view, 3): uint8 unless resized."""
     which = batch.which
     if isinstance(pixels, Shards):
-        device = lens.mean.device
+        device = preprocessing.mean.device
         pinned = device.type == "cuda"  # so that this thread need not wait for the copy
         pixels = pixels[which].read(pinned).to(device, non_blocking=True)
         which = torch.arange(len(which), device=device)
-    if batch.corners is not None and lens.resize is None:
-        return augment.crop(pixels, which, batch.corners, lens.view)
-    images = lens.laid_out(pixels[which])
+    if batch.corners is not None and preprocessing.resize is None:
+        return augment.crop(pixels, which, batch.corners, preprocessing.view)
+    images = preprocessing.laid_out(pixels[which])
     if batch.boxes is not None:
-        return augment.crop_resized(lens.exact(images), batch.boxes, lens.view)
+        return augment.crop_resized(preprocessing.exact(images), batch.boxes, preprocessing.view)
     if batch.corners is not None:
         every = torch.arange(len(images), device=images.device)
-        return augment.crop(images, every, batch.corners, lens.view)
-    return augment.centre(images, lens.view)
+        return augment.crop(images, every, batch.corners, preprocessing.view)
+    return augment.centre(images, preprocessing.view)
 
 
-def one_by_one(pixels: Pixels, batch: Wanted, lens: Lens, dtype: torch.dtype) -> Tensor:
+def one_by_one(
+    pixels: Pixels, batch: Wanted, preprocessing: Preprocessing, dtype: torch.dtype
+) -> Tensor:
     """Return what ``seen`` does, for large squares on a CPU: there, five to ten times as fast.
 
     One image's square stays in the cache through every step, which those of a batch do not.
     """
-    view, count = lens.view, len(batch.which)
-    margin = (len(lens.mean) - view) // 2
-    middle = lens.mean[margin : margin + view, margin : margin + view].contiguous()
+    view, count = preprocessing.view, len(batch.which)
+    margin = (len(preprocessing.mean) - view) // 2
+    middle = preprocessing.mean[margin : margin + view, margin : margin + view].contiguous()
     corners = [(margin, margin)] * count if batch.corners is None else batch.corners.tolist()
     mirrored = [False] * count if batch.mirrored is None else batch.mirrored.tolist()
     shifts = None if batch.shifts is None else batch.shifts.repeat(1, view)
-    divisor = lens.divisor.repeat(view)
-    aligned = lens.aligned and batch.corners is not None
-    means = (lens.mean, lens.mean.flip(1)) if aligned else ()
+    divisor = preprocessing.divisor.repeat(view)
+    aligned = preprocessing.aligned and batch.corners is not None
+    means = (preprocessing.mean, preprocessing.mean.flip(1)) if aligned else ()
     found, square = (
         torch.empty(count, view, view, 3, dtype=dtype),
-        lens.mean.new_empty(view, view, 3),
+        preprocessing.mean.new_empty(view, view, 3),
     )
     for number, (image, (top, left), turned) in enumerate(
         zip(some(pixels, batch.which), corners, mirrored, strict=True)
     ):
         cut = image[top : top + view, left : left + view]
         square.copy_(cut.flip(1) if turned else cut)
-        column = len(lens.mean) - view - left if turned else left
+        column = len(preprocessing.mean) - view - left if turned else left
         square -= means[turned][top : top + view, column : column + view] if aligned else middle
         rows = square.view(view, -1)
         if shifts is not None:
             rows += shifts[number]
-        if lens.divides:
+        if preprocessing.divides:
             rows /= divisor
         found[number] = square
     return found
 
 
-def view_batches(images: Images, lens: Lens, view: View) -> Iterator[Tensor]:
+def view_batches(images: Images, preprocessing: Preprocessing, view: View) -> Iterator[Tensor]:
     """Yield one view of images in their stored order, for evaluation: (n, 3, size, size).
 
     The centre of the mean image is subtracted whatever the view, as the 2012 code does, unless
     the config asks for the aligned square.
     """
-    corner = torch.tensor([[view.top, view.left]], device=lens.mean.device)
-    mean = lens.mean_at(corner).reshape(lens.view, lens.view, 3)
-    rows, columns = (slice(start, start + lens.view) for start in (view.top, view.left))
+    corner = torch.tensor([[view.top, view.left]], device=preprocessing.mean.device)
+    mean = preprocessing.mean_at(corner).reshape(preprocessing.view, preprocessing.view, 3)
+    rows, columns = (slice(start, start + preprocessing.view) for start in (view.top, view.left))
     for pixels in images.batches(EVALUATION_BATCH):
-        seen = lens.laid_out(pixels)[:, rows, columns].to(mean.dtype)
-        turned = lens.aligned and view.mirrored
+        seen = preprocessing.laid_out(pixels)[:, rows, columns].to(mean.dtype)
+        turned = preprocessing.aligned and view.mirrored
         shown = (seen.flip(2) if view.mirrored else seen) - (mean.flip(1) if turned else mean)
-        yield (shown / lens.divisor).permute(0, 3, 1, 2)
+        yield (shown / preprocessing.divisor).permute(0, 3, 1, 2)

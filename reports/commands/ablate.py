@@ -12,7 +12,15 @@ from ablations.store import Store
 from ablations.study import Study
 from ablations.workers.in_process import ThisProcess, Workers
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Event, Failed, Finished, Place, Probe, Timed, TimeStep
+from ablations.workers.protocol import (
+    Event,
+    Failed,
+    Finished,
+    Probe,
+    Timed,
+    TimeStep,
+    WorkerSettings,
+)
 from alexnet.data.manifest import Manifest
 from reports.commands import narration
 from reports.commands.announcement import Announcement, announce, list_runs, say_other_releases
@@ -97,7 +105,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
 
 
 def _workers(request: Request, console: Console, threads: int) -> Workers:
-    place = Place(
+    place = WorkerSettings(
         request.results.resolve(),
         request.data_dir.resolve(),
         request.device,

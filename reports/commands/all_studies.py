@@ -11,7 +11,7 @@ from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Study
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Place
+from ablations.workers.protocol import WorkerSettings
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from reports.analysis.comparison import compare
@@ -127,10 +127,10 @@ def shown(manifest: Manifest, console: Console) -> Iterator[Study]:
 
 def _place(
     request: Request, plans: dict[str, Plan], studies: list[Study], manifest: Manifest
-) -> Place:
+) -> WorkerSettings:
     registered = {plan.definition.threads for plan in plans.values()}
     asked = threads_of(studies[0].bases[manifest.name])
-    return Place(
+    return WorkerSettings(
         request.results.resolve(),
         request.data_dir.resolve(),
         request.device,

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from alexnet.data.manifest import Manifest, folder_of, in_words
-from alexnet.data.prepare.order import Fetching, Found, Note, Order, Progress
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import Fetching, Found, Note, PrepareRequest, Progress
 from alexnet.data.stored import bytes_on_disk
 from reports.commands.console import LABEL, say
 from reports.commands.datasets import reasons, source, summary
@@ -21,26 +21,30 @@ QUIET = 20  # seconds without a line, where there is no bar
 STAGES = {"digests": "digests", "images": "decoding", "check": "checking"}
 
 
-def run(order: Order, console: Console) -> int:
+def run(request: PrepareRequest, console: Console) -> int:
     """Prepare a dataset and say what happens; return the exit code."""
     start = time.monotonic()
     bar = _Bar(console)
     manifest, checked = None, False
-    if isinstance(order.source, Path) and order.source.exists() and not order.place.target.exists():
-        about = order.description
+    if (
+        isinstance(request.source, Path)
+        and request.source.exists()
+        and not request.place.target.exists()
+    ):
+        about = request.description
         say(
             console,
-            order.name,
+            request.name,
             about.title if about else "images of your own, not in the catalogue",
         )
-        say(console, "from", str(order.source))
+        say(console, "from", str(request.source))
     with bar:
-        for event in prepare(order):
+        for event in prepare(request):
             match event:
                 case Fetching():
-                    _announce_download(console, order, event)
+                    _announce_download(console, request, event)
                 case Found():
-                    _announce(console, order, event)
+                    _announce(console, request, event)
                 case Note(label=label, text=text):
                     say(console, label, text)
                 case Progress():
@@ -50,25 +54,25 @@ def run(order: Order, console: Console) -> int:
                     manifest = event
     if manifest is None:  # --dry-run
         return 0
-    folder = folder_of(order.name, order.data_dir)
+    folder = folder_of(request.name, request.data_dir)
     if checked:
-        say(console, order.name, f"already prepared in {folder}, every file as its digest says")
+        say(console, request.name, f"already prepared in {folder}, every file as its digest says")
     else:
-        size = in_words(bytes_on_disk(manifest, order.data_dir))
+        size = in_words(bytes_on_disk(manifest, request.data_dir))
         say(console, "written to", f"{folder}, {size} in {clock(time.monotonic() - start)}")
     summary(console, manifest)
     return 0
 
 
-def _announce_download(console: Console, order: Order, event: Fetching) -> None:
-    about = order.description
-    say(console, order.name, about.title if about else "")
+def _announce_download(console: Console, request: PrepareRequest, event: Fetching) -> None:
+    about = request.description
+    say(console, request.name, about.title if about else "")
     say(console, "from", source(event.download))
     if event.warning:
         say(console, "slow", event.warning)
 
 
-def _announce(console: Console, order: Order, found: Found) -> None:
+def _announce(console: Console, request: PrepareRequest, found: Found) -> None:
     say(
         console,
         "found",
@@ -85,7 +89,7 @@ def _announce(console: Console, order: Order, found: Found) -> None:
     say(
         console,
         "disk",
-        f"{at_most}{in_words(found.needed)} of {in_words(found.free)} free in {order.data_dir}",
+        f"{at_most}{in_words(found.needed)} of {in_words(found.free)} free in {request.data_dir}",
     )
     workers = "1 process" if found.workers == 1 else f"{found.workers} processes"
     say(console, "with", f"{workers}; Ctrl-C loses nothing, the same command goes on")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ablations.merged import MergedResults, strangers
+from ablations.merged import MergedResults, orphaned_runs
 from ablations.store import Store
 from reports.commands.console import as_typed, say
 from reports.commands.options import Refused
@@ -28,7 +28,7 @@ def run(
         where = " and ".join(map(str, results))
         raise Refused(f"{study} has not been run in {where}; there is {', '.join(names)}")
     page, *others = write_report(store, out or results[0] / "report", study)
-    for problem in [*store.problems, *strangers(store, plans)]:
+    for problem in [*store.problems, *orphaned_runs(store, plans)]:
         say(console, "set aside", problem)
     say(console, "page", str(page))
     say(console, "beside it", f"{len(others)} files: tables, figures, report.json")

@@ -17,7 +17,7 @@ from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
 from ablations.store import LOCK, Store
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Failed, Finished, Place, Progressed
+from ablations.workers.protocol import Failed, Finished, Progressed, WorkerSettings
 from alexnet.config import EDITION
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
@@ -222,7 +222,9 @@ def _trained(
 
         for (device, threads), several in groupby(sorted(chosen, key=place_of), key=place_of):
             todo = {record.run.id: record for record in several}
-            place = Place(folder, request.data_dir.resolve(), device, threads, "invoke verify")
+            place = WorkerSettings(
+                folder, request.data_dir.resolve(), device, threads, "invoke verify"
+            )
             workers = LocalWorkers(min(count, len(todo)), place)
             try:
                 ready(workers)

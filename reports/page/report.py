@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ablations.merged import strangers
+from ablations.merged import orphaned_runs
 from ablations.store import Store
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
@@ -84,7 +84,7 @@ def gather(store: Store, study: str | None = None) -> Report:
         asked_for = [s for s in (*everything, *waiting) if s.plan.definition.study == study]
     inside = shown_runs(asked_for, store)  # may find files that are damaged
     verified, differing = read_verified(store)
-    apart = strangers(store, [section.plan for section in (*everything, *waiting)])
+    apart = orphaned_runs(store, [section.plan for section in (*everything, *waiting)])
     return Report(
         sections=asked_for,
         everything=everything,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ablations.machine import Fingerprint
 from ablations.record import Record
-from alexnet.config import EDITION, Frozen, Precision, later
+from alexnet.config import EDITION, Frozen, Precision, added_field
 from alexnet.durable import write_atomically
 from alexnet.sealed import SealError, read_sealed, seal_of
 from reports.commands.request import RequestError
@@ -59,7 +59,7 @@ class MadeWith(Frozen):
     capability: str
     threads: int
     edition: int
-    variables: tuple[str, ...] = later(())
+    variables: tuple[str, ...] = added_field(())
 
 
 class Expected(Frozen):

@@ -19,7 +19,7 @@ from ablations.run import Run
 from ablations.runner import work_off
 from ablations.store import Store, StoreError
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Failed, Finished, Place
+from ablations.workers.protocol import Failed, Finished, WorkerSettings
 from alexnet.config import Precision
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
@@ -130,7 +130,7 @@ class Smoke:
         delete_last(folder)
         self._store = Store(folder)
         self._store.ensure_writable()
-        place = Place(
+        place = WorkerSettings(
             folder.resolve(), request.data_dir.resolve(), device_of(request), threads,
             request.command,
         )  # fmt: skip

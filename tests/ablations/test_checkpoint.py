@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from ablations.checkpoint import Checkpoint, CheckpointError, Pace
-from ablations.workers.protocol import Place
+from ablations.workers.protocol import WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
@@ -135,7 +135,7 @@ def test_a_run_with_a_damaged_checkpoint_is_trained_anew(
     """To the same weights as without; the checkpoint is set aside, with the reason."""
     run = run_of(tiny())
     whole, folder = outcome(run, tmp_path / "whole", stop_after=None)
-    place = Place(tmp_path / "stopped", default_data_dir(), "cpu", 1, "a test")
+    place = WorkerSettings(tmp_path / "stopped", default_data_dir(), "cpu", 1, "a test")
 
     def stop(epoch: object) -> None:
         raise StoppedError

@@ -16,13 +16,13 @@ from safetensors import safe_open
 
 from ablations.record import Record
 from ablations.run import Run
-from ablations.workers.protocol import Place
+from ablations.workers.protocol import WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.config import Config
 from alexnet.data.images import Dataset, Images
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
-from alexnet.evaluation import Neighbourhood, Observer
+from alexnet.evaluation import Evaluator, Neighbourhood
 from alexnet.examples import Examples, about, examples, picture, shows_anything, spread
 from alexnet.model import AlexNet, build
 from alexnet.presets import tiny
@@ -203,7 +203,7 @@ def test_a_large_view_is_made_smaller_as_pillow_would() -> None:
     """Bilinear with antialiasing, 96 of 112 pixels to 64, within a grey level of rounding."""
     big = dataset(side=112)
     config = tiny().but(network={"view": 96, "convolutions": {"conv1": {"stride": 4}}})
-    observer = Observer.of(build(config, 0), big, config, "float32")
+    evaluator = Evaluator.of(build(config, 0), big, config, "float32")
     theirs = np.stack(
         [
             Image.fromarray(image).resize((64, 64), Image.Resampling.BILINEAR)
@@ -211,7 +211,7 @@ def test_a_large_view_is_made_smaller_as_pillow_would() -> None:
         ]
     )
 
-    ours = picture(observer, big.test.first(3), 64)
+    ours = picture(evaluator, big.test.first(3), 64)
 
     assert ours.dtype == torch.uint8
     assert np.abs(ours.numpy().astype(int) - theirs.astype(int)).max() <= 1
@@ -276,7 +276,7 @@ def worked(
     monkeypatch.setattr(
         "ablations.workers.trainer.read_manifest", lambda name, folder: data.manifest
     )
-    bench = Workbench(Place(results, results, "cpu", 1, "a test"))
+    bench = Workbench(WorkerSettings(results, results, "cpu", 1, "a test"))
     run = Run(config=config, seed=seed, dataset=REF, precision="float32")
     return bench.execute(run, lambda epoch: None), bench.store.folder(run)
 
@@ -341,13 +341,13 @@ def test_training_images_pass_the_network_once(
     The untrained network is measured alone: it shows nothing.
     """
     passed: dict[AlexNet, list[int]] = {}
-    hidden = Observer.hidden
+    hidden = Evaluator.hidden
 
-    def counted(observer: Observer, images: Images) -> torch.Tensor:
-        passed.setdefault(observer.network, []).append(len(images))
-        return hidden(observer, images)
+    def counted(evaluator: Evaluator, images: Images) -> torch.Tensor:
+        passed.setdefault(evaluator.network, []).append(len(images))
+        return hidden(evaluator, images)
 
-    monkeypatch.setattr(Observer, "hidden", counted)
+    monkeypatch.setattr(Evaluator, "hidden", counted)
     worked(tmp_path, data, wide, 0, monkeypatch)
 
     assert sorted(map(sorted, passed.values())) == [[5, 40, 40], [40, 40]]

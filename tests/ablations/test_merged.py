@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
-from ablations.merged import MergedResults, strangers
+from ablations.merged import MergedResults, orphaned_runs
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook
 from ablations.store import Store
@@ -270,13 +270,13 @@ def test_runs_of_no_plan_are_named_by_edition_and_images(tmp_path: Path) -> None
     pool = MergedResults([folder, other])
     name, digest = PLAN.definition.dataset.name, PLAN.definition.dataset.digest[:6]
 
-    found = strangers(pool, pool.plans())
+    found = orphaned_runs(pool, pool.plans())
 
     assert found == [
         "1 run of edition 1 on pets (123456), of no plan here, kept apart",
         f"3 runs of edition 7 on {name} ({digest}), of no plan here, kept apart",
     ]
-    assert strangers(Store(folder), [PLAN]) == []
+    assert orphaned_runs(Store(folder), [PLAN]) == []
     assert found[1] in gather(pool).problems
 
 

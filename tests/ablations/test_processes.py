@@ -18,12 +18,12 @@ from ablations.workers.protocol import (
     Elsewhere,
     Failed,
     Finished,
-    Place,
     Probe,
     Progressed,
     Timed,
     TimeStep,
     WorkerError,
+    WorkerSettings,
 )
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
@@ -34,13 +34,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills as POSIX has t
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> WorkerSettings:
     """Return where a worker of one thread works."""
-    return Place(tmp_path, default_data_dir(), "cpu", 1, "a test")
+    return WorkerSettings(tmp_path, default_data_dir(), "cpu", 1, "a test")
 
 
 @pytest.fixture
-def workers(place: Place) -> Iterator[LocalWorkers]:
+def workers(place: WorkerSettings) -> Iterator[LocalWorkers]:
     """Return one worker, that is starting."""
     workers = LocalWorkers(1, place)
     yield workers
@@ -78,7 +78,9 @@ def test_one_that_dies_while_it_starts_idles_or_times_is_replaced(workers: Local
         until(workers, Timed)
 
 
-def test_a_run_whose_worker_dies_goes_on_with_another(workers: LocalWorkers, place: Place) -> None:
+def test_a_run_whose_worker_dies_goes_on_with_another(
+    workers: LocalWorkers, place: WorkerSettings
+) -> None:
     """From its last checkpoint, in the same call."""
     run = run_of(tiny()).but(config={"training": {"epochs": 60}})
     checkpoint = Store(place.results).folder(run) / CHECKPOINT
@@ -115,12 +117,14 @@ def test_a_run_that_kills_its_workers_fails(workers: LocalWorkers) -> None:
     assert (workers.idle, workers.running) == (1, [])
 
 
-def end_at_once(pipe: object, place: Place) -> None:
+def end_at_once(pipe: object, place: WorkerSettings) -> None:
     """Be a worker that never starts."""
     os._exit(7)
 
 
-def test_where_none_can_start_the_study_ends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_none_can_start_the_study_ends(
+    place: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a sentence, and not by starting workers for ever."""
     monkeypatch.setattr(processes, "_serve", end_at_once)
     workers = LocalWorkers(1, place)
@@ -131,7 +135,7 @@ def test_where_none_can_start_the_study_ends(place: Place, monkeypatch: pytest.M
 
 
 def test_others_go_on_where_one_cannot_be_replaced(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: WorkerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There may be memory for one of two: it takes over what the other was at."""
     workers = LocalWorkers(2, place)
@@ -161,12 +165,13 @@ from pathlib import Path
 from tests.builders.workers import until
 from tests.builders.runs import run_of
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Place, Probe, Progressed
+from ablations.workers.protocol import WorkerSettings, Probe, Progressed
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 
 if __name__ == "__main__":
-    workers = LocalWorkers(1, Place(Path(sys.argv[1]), default_data_dir(), "cpu", 1, "a test"))
+    settings = WorkerSettings(Path(sys.argv[1]), default_data_dir(), "cpu", 1, "a test")
+    workers = LocalWorkers(1, settings)
     until(workers, Probe)
     run = run_of(tiny()).but(config={"training": {"epochs": 500, "images": None}})
     workers.submit(run)
@@ -194,7 +199,7 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 
 
 def test_a_worker_ends_with_its_parent_and_says_who_holds_a_run(
-    workers: LocalWorkers, place: Place
+    workers: LocalWorkers, place: WorkerSettings
 ) -> None:
     """In the middle of an epoch, without a word; until then, others are told whom they wait for."""
     run = run_of(tiny()).but(config={"training": {"epochs": 500, "images": None}})

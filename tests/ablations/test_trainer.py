@@ -9,12 +9,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from ablations.run import DatasetRef
-from ablations.workers.protocol import Place, TimeStep
+from ablations.workers.protocol import TimeStep, WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.config import Adam, Plateau
 from alexnet.data.manifest import DatasetError, Manifest, default_data_dir
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 from alexnet.presets import tiny
 from tests.builders.runs import outcome, run_of
 
@@ -51,7 +51,7 @@ def test_float32_is_no_shorter_type_on_a_gpu(
     products = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
 
-    Workbench(Place(tmp_path, default_data_dir(), "cpu", 1, "a test"))
+    Workbench(WorkerSettings(tmp_path, default_data_dir(), "cpu", 1, "a test"))
     seen = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
     torch.set_float32_matmul_precision(products)
 
@@ -66,7 +66,7 @@ def named(name: str, seed: int, data_dir: Path) -> DatasetRef:
         path = source / ("cat", "dog")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(chance.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
-    *_, manifest = prepare(Order(name, source, data_dir, workers=1))
+    *_, manifest = prepare(PrepareRequest(name, source, data_dir, workers=1))
     assert isinstance(manifest, Manifest)
     return DatasetRef.of(manifest)
 
@@ -79,7 +79,7 @@ def test_a_run_is_trained_on_its_own_images_or_not_at_all(tmp_path: Path) -> Non
     other = named("pets", 1, data)
     assert other.digest != asked.digest
     run = run_of(tiny()).but(dataset=asked.model_dump())
-    bench = Workbench(Place(tmp_path / "results", data, "cpu", 1, "a test"))
+    bench = Workbench(WorkerSettings(tmp_path / "results", data, "cpu", 1, "a test"))
 
     for job in (
         lambda: bench.execute(run, lambda epoch: None),
@@ -98,7 +98,7 @@ def test_another_split_of_the_same_images_is_refused(tmp_path: Path) -> None:
     """What is held out decides what is learned."""
     run = run_of(tiny())
     cut_otherwise = run.but(dataset={"split": "f" * 64})
-    bench = Workbench(Place(tmp_path, default_data_dir(), "cpu", 1, "a test"))
+    bench = Workbench(WorkerSettings(tmp_path, default_data_dir(), "cpu", 1, "a test"))
 
     with pytest.raises(DatasetError, match="split"):
         bench.execute(cut_otherwise, lambda epoch: None)
@@ -118,7 +118,7 @@ def test_what_changes_bits_is_in_the_fingerprint(
     name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that no run is gone on with under other settings, and a record says which it had."""
-    place = Place(tmp_path, default_data_dir(), "cpu", 1, "a test")
+    place = WorkerSettings(tmp_path, default_data_dir(), "cpu", 1, "a test")
     plain = Workbench(place).fingerprint()
     monkeypatch.setenv(name, value)
 
@@ -145,7 +145,7 @@ def test_what_changes_no_bit_is_not(
     name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor do paths of a person get into records; our own workers have the last."""
-    place = Place(tmp_path, default_data_dir(), "cpu", 1, "a test")
+    place = WorkerSettings(tmp_path, default_data_dir(), "cpu", 1, "a test")
     plain = Workbench(place).fingerprint()
     monkeypatch.setenv(name, value)
 
@@ -155,7 +155,7 @@ def test_what_changes_no_bit_is_not(
 def test_steps_of_a_small_set_are_timed_over_epochs(tmp_path: Path) -> None:
     """168 training images are two batches of 128, and ten steps were asked for."""
     asked = named("pets", 0, tmp_path / "data")
-    bench = Workbench(Place(tmp_path, tmp_path / "data", "cpu", 1, "a test"))
+    bench = Workbench(WorkerSettings(tmp_path, tmp_path / "data", "cpu", 1, "a test"))
 
     timed = bench.time_step(TimeStep(tiny(), asked, "float32", 10))
 

@@ -18,7 +18,7 @@ from alexnet.config import (
     Offsets,
     PcaColour,
 )
-from alexnet.data.batches import Draws, Lens, training_batches, view_batches
+from alexnet.data.batches import Draws, Preprocessing, training_batches, view_batches
 from alexnet.data.images import Dataset
 
 PLAIN = {"random_crops": False, "flips": False, "colour": None}
@@ -31,7 +31,7 @@ def seen(images: Dataset, config: Config, epoch: int = 1) -> torch.Tensor:
 
 def draws(images: Dataset, config: Config, epoch: int = 1) -> Draws:
     """Return what chance decides about an epoch."""
-    return Draws.of(images, Lens.of(images, config), config, 0, epoch)
+    return Draws.of(images, Preprocessing.of(images, config), config, 0, epoch)
 
 
 def test_a_chunk_shares_its_crop_and_its_flip(config: Config, images: Dataset) -> None:
@@ -136,11 +136,13 @@ def test_channels_are_normalised_as_torchvision_does(images: Dataset, config: Co
         }
     )
     rounded = images.measured_in(torch.float32)
-    lens = Lens.of(rounded, config.but(inputs=PLAIN | {"normalise": levels}))
+    preprocessing = Preprocessing.of(rounded, config.but(inputs=PLAIN | {"normalise": levels}))
     transform = v2.Compose([v2.ToDtype(torch.float32, scale=True), v2.Normalize(means, deviations)])
     pixels = images.test.pixels[:, 2:14, 2:14].permute(0, 3, 1, 2)
 
-    ours = torch.cat(list(view_batches(images.test, lens, View(2, 2, mirrored=False, share=1))))
+    ours = torch.cat(
+        list(view_batches(images.test, preprocessing, View(2, 2, mirrored=False, share=1)))
+    )
 
     torch.testing.assert_close(ours, transform(pixels), atol=1e-5, rtol=1e-5)
 
@@ -170,9 +172,9 @@ def test_the_mean_image_is_cropped_in_its_centre_or_where_the_image_is(
     }
     for square, values in expected.items():
         changed = config.but(inputs={"normalise": MeanImage(square=square)})  # type: ignore[arg-type]
-        lens = Lens.of(images, changed)
+        preprocessing = Preprocessing.of(images, changed)
 
-        ours = torch.cat(list(view_batches(images.test, lens, view)))
+        ours = torch.cat(list(view_batches(images.test, preprocessing, view)))
 
         assert torch.equal(ours, values.permute(0, 3, 1, 2))
 
@@ -279,7 +281,7 @@ def test_random_areas_train(images: Dataset, config: Config) -> None:
 def test_images_smaller_than_the_view_are_refused(images: Dataset, config: Config) -> None:
     """With both sizes and the way out."""
     with pytest.raises(ValueError, match="sees 20 x 20 pixels, and the images have 16 x 16"):
-        Lens.of(images, config.but(network={"view": 20}))
+        Preprocessing.of(images, config.but(network={"view": 20}))
 
 
 def test_images_that_are_not_square_are_refused(images: Dataset) -> None:

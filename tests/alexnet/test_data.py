@@ -11,8 +11,8 @@ from alexnet.data.catalogue import CATALOGUE, Description
 from alexnet.data.digests import Label, dataset_digest, digest_of, held_out
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Manifest, default_data_dir, folder_of
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 from alexnet.data.statistics import Sums, statistics
 from alexnet.data.stored import at_start, read_manifest
 from tests.builders.command_line import call
@@ -156,7 +156,9 @@ def several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
         path = tmp_path / "source" / ("cat", "dog")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(chance.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
-    *_, manifest = prepare(Order("pets", tmp_path / "source", tmp_path / "data", workers=1))
+    *_, manifest = prepare(
+        PrepareRequest("pets", tmp_path / "source", tmp_path / "data", workers=1)
+    )
     assert isinstance(manifest, Manifest)
     return manifest
 

@@ -24,8 +24,8 @@ from torchvision.datasets import CIFAR10
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.prepare.downloads import fetch
-from alexnet.data.prepare.order import Fetching, Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import Fetching, PrepareRequest
 from alexnet.data.stored import read_manifest
 
 CLASSES = ["airplane", "automobile"]
@@ -235,8 +235,8 @@ def test_every_lossless_source_of_cifar10_is_the_same_dataset(
     archive: Path, hub: ThreadingHTTPServer, tmp_path: Path
 ) -> None:
     """The authors' archive, by download and by hand, and the hub's Parquet: one digest."""
-    *before, download = prepare(Order("cifar10", "official", tmp_path / "download"))
-    *_, by_hand = prepare(Order("cifar10", archive, tmp_path / "by_hand"))
+    *before, download = prepare(PrepareRequest("cifar10", "official", tmp_path / "download"))
+    *_, by_hand = prepare(PrepareRequest("cifar10", archive, tmp_path / "by_hand"))
     assert from_hub(hub, tmp_path).returncode == 0
     parquet = read_manifest("cifar10", tmp_path / "data")
 

@@ -13,7 +13,7 @@ from alexnet.augment import centre, ten_views
 from alexnet.config import Config
 from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.evaluation import (
-    Observer,
+    Evaluator,
     average,
     clean_sample,
     colour_selectivity,
@@ -27,10 +27,10 @@ from alexnet.model import build
 from tests.builders.training import train
 
 
-def observer_of(config: Config, images: Dataset) -> Observer:
+def observer_of(config: Config, images: Dataset) -> Evaluator:
     """Return the eyes of an untrained network."""
     network = build(config, 0).eval()
-    return Observer.of(network, images, config, "float32")
+    return Evaluator.of(network, images, config, "float32")
 
 
 @pytest.mark.parametrize(("side", "size"), [(256, 224), (32, 28), (32, 32), (33, 28)])
@@ -63,14 +63,14 @@ def test_the_first_of_ten_views_is_the_centre() -> None:
 
 def test_ten_views_average_probabilities(config: Config, images: Dataset) -> None:
     """Section 4.1, written out for a few images with torchvision's crops."""
-    observer = observer_of(config, images)
+    evaluator = observer_of(config, images)
     few = images.test.first(7)
     mean = centre(images.mean.float(), config.network.view).permute(2, 0, 1)
     views = torch.stack(TenCrop(config.network.view)(few.pixels.permute(0, 3, 1, 2))).float()
     with torch.no_grad():
-        plain = torch.stack([observer.network(view - mean).softmax(1) for view in views]).mean(0)
+        plain = torch.stack([evaluator.network(view - mean).softmax(1) for view in views]).mean(0)
 
-    ours = observer.scores_of_ten(few, observer.scores(few))
+    ours = evaluator.scores_of_ten(few, evaluator.scores(few))
 
     torch.testing.assert_close(ours.exp(), plain)
 
@@ -108,9 +108,9 @@ def test_shares_that_do_not_add_up_are_refused(shares: list[float]) -> None:
 
 def test_a_network_that_sees_the_whole_image_has_two_views(config: Config, images: Dataset) -> None:
     """Itself and its reflection: an average over two is the average over ten."""
-    observer = observer_of(config.but(network={"view": 16}), images)
+    evaluator = observer_of(config.but(network={"view": 16}), images)
 
-    assert [view.share for view in observer.views] == [0.5, 0.5]
+    assert [view.share for view in evaluator.views] == [0.5, 0.5]
 
 
 def test_colour_selectivity_worked_by_hand() -> None:
@@ -137,15 +137,15 @@ def test_nearest_neighbours_are_those_of_a_full_sort() -> None:
 def test_activity_is_what_the_norm_divides_by(config: Config, images: Dataset) -> None:
     """With beta 1, input / output = k (1 + alpha S / k)."""
     config = config.but(network={"parts": {"norm": {"alpha": 0.01, "beta": 1.0}}})
-    observer = observer_of(config, images)
+    evaluator = observer_of(config, images)
     few = images.valid.first(5)
     with torch.no_grad():
-        features = observer.network.features
-        x = features.conv1_act(features.conv1(next(observer.shown(few)))) + 1e-3  # no zeros
+        features = evaluator.network.features
+        x = features.conv1_act(features.conv1(next(evaluator.shown(few)))) + 1e-3  # no zeros
         s = config.network.parts["norm"]
         y = local_response_norm(x, s.size, s.alpha, s.beta, s.k, s.groups)
 
-    found = norm_activity(observer, few)
+    found = norm_activity(evaluator, few)
 
     assert list(found) == ["conv1_norm"]
     assert found["conv1_norm"] == pytest.approx(float((x / y / s.k - 1).median()), rel=0.02)

@@ -27,7 +27,7 @@ from alexnet.config import (
     Plateau,
     Tanh,
 )
-from alexnet.data.batches import Draws, Lens
+from alexnet.data.batches import Draws, Preprocessing
 from alexnet.data.images import Dataset
 from alexnet.evaluation import evaluate
 from alexnet.layers import DropoutLayer
@@ -132,7 +132,7 @@ def test_normals_are_drawn_in_float64(images: Dataset) -> None:
     assert config.inputs.colour is not None
 
     weight = build(config, 5, "float64").features.conv1.weight
-    drawn = Draws.of(data, Lens.of(data, config), config, 5, 2)
+    drawn = Draws.of(data, Preprocessing.of(data, config), config, 5, 2)
 
     assert torch.equal(weight, expected)
     assert drawn.shifts is not None

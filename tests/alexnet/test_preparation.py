@@ -23,8 +23,8 @@ from alexnet.data.digests import digest_of
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, Fit, Manifest
 from alexnet.data.prepare import shards
-from alexnet.data.prepare.order import Event, Found, Order, Progress
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import Event, Found, PrepareRequest, Progress
 from alexnet.data.statistics import statistics
 from alexnet.data.stored import damaged, read_manifest, stored
 from reports.commands.prepare import run
@@ -42,9 +42,9 @@ def test_the_same_bytes_from_any_source_by_any_number_of_processes(
         for path in pets.rglob("*.jpg"):
             file.write(path, path.relative_to(pets))
     orders = [
-        Order("pets", pets, tmp_path / "one", workers=1),
-        Order("pets", tmp_path / "all.tar", tmp_path / "two", workers=3),
-        Order("pets", tmp_path / "all.zip", tmp_path / "three", workers=1),
+        PrepareRequest("pets", pets, tmp_path / "one", workers=1),
+        PrepareRequest("pets", tmp_path / "all.tar", tmp_path / "two", workers=3),
+        PrepareRequest("pets", tmp_path / "all.zip", tmp_path / "three", workers=1),
     ]
 
     manifests = [made(order) for order in orders]
@@ -62,7 +62,7 @@ def test_the_same_bytes_from_any_source_by_any_number_of_processes(
 
 def test_what_is_read_back_is_what_was_there(pets: Path, tmp_path: Path) -> None:
     """Every picture with its class, in one part, in the order of digests; the statistics too."""
-    made(Order("pets", pets, tmp_path / "data"))
+    made(PrepareRequest("pets", pets, tmp_path / "data"))
     data = load("pets", tmp_path / "data")
     expected = {
         (np.asarray(Image.open(path)).tobytes(), path.parent.name): digest_of(path.read_bytes())
@@ -88,7 +88,7 @@ def test_what_is_read_back_is_what_was_there(pets: Path, tmp_path: Path) -> None
 
 def test_a_prepared_dataset_is_checked_and_not_made_again(pets: Path, tmp_path: Path) -> None:
     """Its source may be gone; nothing is written."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     first = made(order)
     before = {path.name: path.stat().st_mtime_ns for path in order.place.target.iterdir()}
     shutil.rmtree(pets)
@@ -102,7 +102,7 @@ def test_a_prepared_dataset_is_checked_and_not_made_again(pets: Path, tmp_path: 
 
 def test_a_damaged_dataset_is_refused_and_made_again(pets: Path, tmp_path: Path) -> None:
     """One bit of one image."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     manifest = made(order)
     path = order.place.target / manifest.shards("train")[0]
     content = bytearray(path.read_bytes())
@@ -121,11 +121,11 @@ import sys, time
 from pathlib import Path
 from alexnet.data.prepare import preparation
 from alexnet.data.prepare import shards
-from alexnet.data.prepare.preparation import Order, prepare
+from alexnet.data.prepare.preparation import PrepareRequest, prepare
 
 shards.MOST, preparation.FEW = 50, 60
 if __name__ == "__main__":
-    for event in prepare(Order("pets", Path(sys.argv[1]), Path(sys.argv[2]), workers=2)):
+    for event in prepare(PrepareRequest("pets", Path(sys.argv[1]), Path(sys.argv[2]), workers=2)):
         if getattr(event, "stage", "") == "images" and event.done >= 60:
             print("some are done", flush=True)
             time.sleep(60)
@@ -137,7 +137,7 @@ def test_a_killed_preparation_is_taken_up(pets: Path, tmp_path: Path) -> None:
     script = tmp_path / "slow.py"
     script.write_text(SLOW)
     data = tmp_path / "data"
-    whole = made(Order("pets", pets, tmp_path / "whole"))
+    whole = made(PrepareRequest("pets", pets, tmp_path / "whole"))
     with subprocess.Popen(
         [sys.executable, script, pets, data],
         stdout=subprocess.PIPE,
@@ -150,7 +150,7 @@ def test_a_killed_preparation_is_taken_up(pets: Path, tmp_path: Path) -> None:
     wait_until_gone(process.pid)
     with pytest.raises(DatasetError, match=r"no dataset"):
         read_manifest("pets", data)
-    order = Order("pets", pets, data)
+    order = PrepareRequest("pets", pets, data)
     finished = list(order.place.notes.glob("*.json"))
     before = {path.stem: (order.place.arrays / path.stem).stat().st_ino for path in finished}
 
@@ -183,7 +183,7 @@ def wait_until_gone(session: int) -> None:
 
 def test_digests_that_are_known_are_not_taken_again(pets: Path, tmp_path: Path) -> None:
     """Even if the last line was cut by a kill."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     for event in prepare(order):
         if isinstance(event, Progress) and event.stage == "images":
             break
@@ -198,7 +198,7 @@ def test_digests_that_are_known_are_not_taken_again(pets: Path, tmp_path: Path) 
 
 def test_unfinished_work_on_another_source_is_thrown_away(pets: Path, tmp_path: Path) -> None:
     """A file more is another source, another size another form."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     for event in prepare(order):
         if isinstance(event, Progress) and event.stage == "images" and event.done:
             break
@@ -211,7 +211,7 @@ def test_unfinished_work_on_another_source_is_thrown_away(pets: Path, tmp_path: 
 
 def test_an_image_that_changes_while_it_is_prepared_stops_it(pets: Path, tmp_path: Path) -> None:
     """Of the same length, so that nothing else tells."""
-    order = Order("pets", pets, tmp_path / "data", workers=1)
+    order = PrepareRequest("pets", pets, tmp_path / "data", workers=1)
     path = pets / "train" / "cat" / "0.jpg"
     events = prepare(order)
     for event in events:
@@ -234,11 +234,11 @@ def broken(pets: Path, count: int) -> None:
 def test_few_unreadable_images_are_left_out_and_listed(pets: Path, tmp_path: Path) -> None:
     """Two of 240; the result is that of a source that never had them."""
     broken(pets, 2)
-    with_them = made(Order("pets", pets, tmp_path / "one"))
+    with_them = made(PrepareRequest("pets", pets, tmp_path / "one"))
     for path in with_them.left_out:
         (pets / path).unlink()
 
-    without = made(Order("pets", pets, tmp_path / "other"))
+    without = made(PrepareRequest("pets", pets, tmp_path / "other"))
 
     assert len(with_them.left_out) == 2
     assert all("truncated" in reason for reason in with_them.left_out.values())
@@ -251,7 +251,7 @@ def test_few_unreadable_images_are_left_out_and_listed(pets: Path, tmp_path: Pat
 def test_many_unreadable_images_stop_it(pets: Path, tmp_path: Path) -> None:
     """More than 1 %, unless they are allowed to be missing; what was done is not done again."""
     broken(pets, 5)
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     with pytest.raises(DatasetError, match=r"of 240 images cannot be read .*--allow-missing"):
         made(order)
 
@@ -271,8 +271,8 @@ def test_without_test_images_a_fifth_is_cut_off(pets: Path, tmp_path: Path) -> N
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
 
-    one = made(Order("pets", flat / "a", tmp_path / "one"))
-    other = made(Order("pets", flat / "b", tmp_path / "other"))
+    one = made(PrepareRequest("pets", flat / "a", tmp_path / "one"))
+    other = made(PrepareRequest("pets", flat / "b", tmp_path / "other"))
 
     assert one == other
     assert one.counts == {"train": 172, "valid": 20, "test": 48}
@@ -287,7 +287,7 @@ def test_copies_are_counted_and_stay_together(pets: Path, tmp_path: Path) -> Non
         shutil.copyfile(path, path.with_name(f"copy of {path.name}"))
     shutil.copyfile(cats[0], pets / "test" / "cat" / "leaked.jpg")
 
-    found = made(Order("pets", pets, tmp_path / "data"))
+    found = made(PrepareRequest("pets", pets, tmp_path / "data"))
 
     assert (found.images, found.repeated, found.leaked) == (244, 4, 1)
     data = load("pets", tmp_path / "data")
@@ -309,7 +309,7 @@ def test_images_come_to_the_size_that_was_asked_for(
     change: dict[str, object], fit: Fit, pets: Path, tmp_path: Path
 ) -> None:
     """By themselves they stay as they are: they are small, square and alike."""
-    order = replace(Order("pets", pets, tmp_path / "data"), **change)  # type: ignore[arg-type]
+    order = replace(PrepareRequest("pets", pets, tmp_path / "data"), **change)  # type: ignore[arg-type]
 
     found = made(order)
 
@@ -320,7 +320,7 @@ def test_images_come_to_the_size_that_was_asked_for(
 def test_resized_otherwise_is_another_dataset(pets: Path, tmp_path: Path) -> None:
     """To a run's identity; where nothing is resized, the digest is of the images alone."""
     digests = {
-        made(Order("pets", pets, tmp_path / f"{resize}{size}", resize, size)).digest  # type: ignore[arg-type]
+        made(PrepareRequest("pets", pets, tmp_path / f"{resize}{size}", resize, size)).digest  # type: ignore[arg-type]
         for resize, size in ((None, None), ("centre", 20), ("stretch", 20), ("centre", 24))
     }
 
@@ -329,10 +329,10 @@ def test_resized_otherwise_is_another_dataset(pets: Path, tmp_path: Path) -> Non
 
 def test_a_dataset_of_another_size_is_not_replaced(pets: Path, tmp_path: Path) -> None:
     """Silently, that is."""
-    made(Order("pets", pets, tmp_path / "data"))
+    made(PrepareRequest("pets", pets, tmp_path / "data"))
 
     with pytest.raises(DatasetError, match=r"is prepared in .* as they are; for 20 x 20"):
-        made(Order("pets", pets, tmp_path / "data", size=20))
+        made(PrepareRequest("pets", pets, tmp_path / "data", size=20))
 
 
 def remove(*paths: str) -> Callable[[Path], None]:
@@ -360,7 +360,7 @@ def test_a_source_that_makes_no_dataset_is_refused(
     spoil(pets)
 
     with pytest.raises(DatasetError, match=message):
-        made(Order(name, pets, tmp_path / "data"))
+        made(PrepareRequest(name, pets, tmp_path / "data"))
     assert not (tmp_path / "data" / name / "manifest.json").exists()
 
 
@@ -369,7 +369,7 @@ def test_images_are_never_written_over(pets: Path, tmp_path: Path) -> None:
     shutil.copytree(pets, tmp_path / "rabbits.partial")
     for name, source in (("pets", pets), ("pets", pets / "train"), ("rabbits", pets)):
         with pytest.raises(DatasetError, match="choose another --data-dir or name"):
-            made(Order(name, source, tmp_path))
+            made(PrepareRequest(name, source, tmp_path))
 
     assert len(list(pets.rglob("*.jpg"))) == 240
     assert len(list((tmp_path / "rabbits.partial").rglob("*.jpg"))) == 240
@@ -385,7 +385,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both before, as far as can be known, and when it happens."""
-    order = Order("pets", pets, tmp_path / "data", size=256, workers=1)
+    order = PrepareRequest("pets", pets, tmp_path / "data", size=256, workers=1)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000_000))
     with pytest.raises(DatasetError, match=r"takes 47 MB, and .* has 10 MB free"):
@@ -412,7 +412,7 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
 
 def test_two_cannot_prepare_one_dataset_at_a_time(pets: Path, tmp_path: Path) -> None:
     """The second is told, and can come again."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     order.data_dir.mkdir()
     with (
         FileLock(tmp_path / "data" / ".pets.lock"),
@@ -426,7 +426,7 @@ def test_two_cannot_prepare_one_dataset_at_a_time(pets: Path, tmp_path: Path) ->
 def test_a_dry_run_writes_no_dataset(pets: Path, tmp_path: Path) -> None:
     """It says what there is, what it becomes and how much that takes."""
     events: list[Event] = list(
-        prepare(Order("pets", pets, tmp_path / "data", size=64, plan_only=True))
+        prepare(PrepareRequest("pets", pets, tmp_path / "data", size=64, plan_only=True))
     )
 
     assert len(events) == 1
@@ -444,7 +444,7 @@ def test_the_manifest_is_written_in_every_alphabet(tmp_path: Path) -> None:
         path.write_bytes(picture(number))
     (tmp_path / "世界" / "кошка" / "ü0.jpg").write_bytes(b"")
 
-    found = made(Order("mine", tmp_path / "世界", tmp_path / "data", allow_missing=True))
+    found = made(PrepareRequest("mine", tmp_path / "世界", tmp_path / "data", allow_missing=True))
 
     assert found.classes == ("chien à poil", "кошка")
     assert found.left_out == {"кошка/ü0.jpg": "empty"}
@@ -459,7 +459,7 @@ def test_the_official_fashion_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """70,000 images whose first pictures are the embedded set's, in a frame."""
     monkeypatch.undo()
 
-    found = made(Order("fashion_mnist", FASHION, tmp_path))
+    found = made(PrepareRequest("fashion_mnist", FASHION, tmp_path))
 
     assert found.counts == {"train": 54_000, "valid": 6_000, "test": 10_000}
     data, mini = load("fashion_mnist", tmp_path), load("fashion_mini", tmp_path)
@@ -479,7 +479,7 @@ def test_copies_under_two_classes_are_counted_and_named(pets: Path, tmp_path: Pa
         shutil.copy(pets / one, pets / other)
     shutil.copy(pets / "train/cat/4.jpg", pets / "train/cat/902.jpg")
 
-    found = made(Order("pets", pets, tmp_path / "data", size=64))
+    found = made(PrepareRequest("pets", pets, tmp_path / "data", size=64))
 
     assert (found.relabelled, found.repeated, found.leaked) == (4, 3, 1)
     assert found.such_as["relabelled"] == (
@@ -497,7 +497,7 @@ def test_images_without_contrast_are_counted_and_named(pets: Path, tmp_path: Pat
     faint.putpixel((0, 0), 108)
     faint.save(pets / "train" / "cat" / "faint.png")
 
-    found = made(Order("pets", pets, tmp_path / "data", size=64))
+    found = made(PrepareRequest("pets", pets, tmp_path / "data", size=64))
 
     assert found.flat == 2
     assert found.such_as["flat"] == ("test/dog/white.png", "train/cat/black.png")
@@ -508,7 +508,7 @@ def test_what_is_strange_is_said(pets: Path, tmp_path: Path, capsys) -> None:
     shutil.copy(pets / "train/cat/0.jpg", pets / "train/dog/900.jpg")
     Image.new("RGB", (64, 64), (9, 9, 9)).save(pets / "train" / "cat" / "black.png")
 
-    code = run(Order("pets", pets, tmp_path / "data", size=64), Console(width=200))
+    code = run(PrepareRequest("pets", pets, tmp_path / "data", size=64), Console(width=200))
 
     said = " ".join(capsys.readouterr().out.split())
     assert code == 0

@@ -14,7 +14,7 @@ import torch
 
 from alexnet.config import ChannelMeans, Config, MeanImage, PcaColour
 from alexnet.data import batches
-from alexnet.data.batches import ahead, training_batches
+from alexnet.data.batches import prefetch, training_batches
 from alexnet.data.digests import file_digest
 from alexnet.data.images import Dataset, Images, Mapped, Shards, in_memory
 from alexnet.data.manifest import Fit, Manifest
@@ -70,7 +70,7 @@ def test_large_squares_are_what_numpy_says(
     config = config.but(network={"view": VIEW}, inputs=options, training={"batch": 16})
     dtype = torch.float32 if kind is np.float32 else torch.float64
     large = large.measured_in(dtype)
-    drawn = batches.Draws.of(large, batches.Lens.of(large, config), config, 0, 1)
+    drawn = batches.Draws.of(large, batches.Preprocessing.of(large, config), config, 0, 1)
     shown = torch.cat([seen for seen, _ in training_batches(large, config, 0, 1, dtype)])
     pixels, mean = in_memory(large.train.pixels).numpy(), large.mean.numpy()
     middle = (SIDE - VIEW) // 2
@@ -190,7 +190,7 @@ def test_the_next_batch_is_made_while_one_is_used() -> None:
         begun.append(job)
         return job * job
 
-    found = ahead(make, range(5))
+    found = prefetch(make, range(5))
     assert next(found) == 0
     deadline = time.monotonic() + 5
     while len(begun) < 2 and time.monotonic() < deadline:
@@ -198,7 +198,7 @@ def test_the_next_batch_is_made_while_one_is_used() -> None:
 
     assert begun == [0, 1]
     assert list(found) == [1, 4, 9, 16]
-    assert list(ahead(make, [])) == []
+    assert list(prefetch(make, [])) == []
 
 
 def test_what_goes_wrong_ahead_is_raised() -> None:
@@ -207,7 +207,7 @@ def test_what_goes_wrong_ahead_is_raised() -> None:
     def jobs() -> Iterator[int]:
         yield from (2, 1, 0)
 
-    found = ahead(lambda job: 2 // job, jobs())
+    found = prefetch(lambda job: 2 // job, jobs())
 
     assert [next(found), next(found)] == [1, 2]
     with pytest.raises(ZeroDivisionError):
@@ -216,7 +216,7 @@ def test_what_goes_wrong_ahead_is_raised() -> None:
 
 def test_the_draws_have_the_streams_they_had(large: Dataset, config: Config) -> None:
     """Order, crops and flips by their names: what older runs saw, newer ones see."""
-    drawn = batches.Draws.of(large, batches.Lens.of(large, config), config, 4, 2)
+    drawn = batches.Draws.of(large, batches.Preprocessing.of(large, config), config, 4, 2)
 
     for purpose, found in (("order", drawn.order), ("flip", drawn.mirrored)):
         stream = torch.Generator().manual_seed(derive(4, purpose, "epoch", 2))

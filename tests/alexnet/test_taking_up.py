@@ -18,8 +18,8 @@ from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.prepare import preparation, work
 from alexnet.data.prepare.decoding import decoded
 from alexnet.data.prepare.files import File
-from alexnet.data.prepare.order import Note, Order, Progress
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import Note, PrepareRequest, Progress
 from alexnet.data.prepare.worker_pool import WorkerPool
 from alexnet.data.stored import all_stored
 from tests.builders.packs import parquet
@@ -28,7 +28,7 @@ from tests.builders.sources import contents, made, pets, picture, small_shards
 __all__ = ["pets", "small_shards"]  # fixtures
 
 
-def stopped(order: Order, stage: str = "images") -> None:
+def stopped(order: PrepareRequest, stage: str = "images") -> None:
     """Begin a preparation and leave it when the first part of a stage is done."""
     for event in prepare(order):
         if isinstance(event, Progress) and event.stage == stage and event.done:
@@ -36,7 +36,7 @@ def stopped(order: Order, stage: str = "images") -> None:
     pytest.fail("it was done before")
 
 
-def resumed(order: Order) -> int:
+def resumed(order: PrepareRequest) -> int:
     """Return how many images are done already when they are decoded again."""
     events = prepare(order)
     return next(e.done for e in events if isinstance(e, Progress) and e.stage == "images")
@@ -61,7 +61,7 @@ def test_what_a_person_keeps_there_is_not_written_over(
     (path.parent / "thesis.tex").write_text("years")
 
     with pytest.raises(DatasetError, match="is not a prepared dataset"):
-        made(Order("pets", pets, tmp_path / "data"))
+        made(PrepareRequest("pets", pets, tmp_path / "data"))
 
     assert (path.parent / "thesis.tex").exists()
 
@@ -73,7 +73,7 @@ def test_a_link_to_another_disk_is_refused_at_once(pets: Path, tmp_path: Path) -
     (tmp_path / "data" / "pets").symlink_to(tmp_path / "disk")
 
     with pytest.raises(DatasetError, match="choose another --data-dir"):
-        next(prepare(Order("pets", pets, tmp_path / "data")))
+        next(prepare(PrepareRequest("pets", pets, tmp_path / "data")))
 
 
 def test_another_source_of_the_same_sizes_is_another_source(pets: Path, tmp_path: Path) -> None:
@@ -84,12 +84,12 @@ def test_another_source_of_the_same_sizes_is_another_source(pets: Path, tmp_path
         content = bytearray(path.read_bytes())
         content[-10] ^= 1
         path.write_bytes(content)
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     stopped(order)
 
     events = list(prepare(replace(order, source=other)))
 
-    assert events[-1] == made(Order("pets", other, tmp_path / "fresh"))
+    assert events[-1] == made(PrepareRequest("pets", other, tmp_path / "fresh"))
     assert any(isinstance(event, Note) and "thrown away" in event.text for event in events)
 
 
@@ -99,7 +99,7 @@ def test_a_mended_image_is_read(pets: Path, tmp_path: Path) -> None:
     good, age = path.read_bytes(), path.stat()
     path.write_bytes(bytes(len(good)))
     os.utime(path, ns=(age.st_atime_ns, age.st_mtime_ns))
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     stopped(order)
     path.write_bytes(good)
     os.utime(path, ns=(age.st_atime_ns, age.st_mtime_ns))
@@ -112,7 +112,7 @@ def test_a_mended_image_is_read(pets: Path, tmp_path: Path) -> None:
 
 def test_what_a_system_leaves_in_a_folder_changes_nothing(pets: Path, tmp_path: Path) -> None:
     """Nor does a data folder that lies within the source."""
-    order = Order("pets", pets, pets / "data")
+    order = PrepareRequest("pets", pets, pets / "data")
     stopped(order)
     (pets / "train" / ".DS_Store").write_text("mac")
 
@@ -124,7 +124,7 @@ def test_a_kill_at_the_very_end_loses_nothing(
     point: str, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before arrays and an older dataset change places, between, and before the folder goes."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     manifest = made(order)
     wanted = contents(order.place.target)
     (order.place.target / "train_labels.npy").write_bytes(b"damaged")
@@ -153,7 +153,7 @@ def test_a_kill_at_the_very_end_loses_nothing(
 
 def test_a_dry_run_leaves_everything_as_it_was(pets: Path, tmp_path: Path) -> None:
     """No folder where there was none, and unfinished work on another source."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     list(prepare(replace(order, plan_only=True)))
     assert not order.data_dir.exists()
     stopped(order)
@@ -162,7 +162,7 @@ def test_a_dry_run_leaves_everything_as_it_was(pets: Path, tmp_path: Path) -> No
         tar.add(pets, "pets")
 
     list(prepare(replace(order, source=tmp_path / "pets.tgz", plan_only=True)))
-    *rest, last = prepare(Order("cifar10", "official", tmp_path / "none", plan_only=True))
+    *rest, last = prepare(PrepareRequest("cifar10", "official", tmp_path / "none", plan_only=True))
 
     assert contents(order.place.arrays) == before
     assert type(last).__name__ == "Fetching"
@@ -179,7 +179,7 @@ def test_unfinished_work_may_be_moved(tmp_path: Path, monkeypatch: pytest.Monkey
         path = tmp_path / "hub" / f"{part}-0.parquet"
         parquet(path, rows[:count], labels[:count], ["a", "b"])
     monkeypatch.chdir(tmp_path)
-    order = Order("mine", tmp_path / "hub", Path("data"))
+    order = PrepareRequest("mine", tmp_path / "hub", Path("data"))
     stopped(order, "digests")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "data").rename(tmp_path / "elsewhere" / "data")
@@ -194,7 +194,7 @@ def test_left_out_images_do_not_depend_on_processes(pets: Path, tmp_path: Path) 
         if number % 25 == 0:
             path.write_bytes(path.read_bytes()[:-20])
     orders = [
-        Order("pets", pets, tmp_path / str(n), size=32, allow_missing=True, workers=n)
+        PrepareRequest("pets", pets, tmp_path / str(n), size=32, allow_missing=True, workers=n)
         for n in (1, 3)
     ]
     for order in orders:
@@ -214,12 +214,12 @@ def test_a_class_that_loses_its_training_images_is_named(pets: Path, tmp_path: P
             path.write_bytes(picture(5000 + number) if part == "test" else b"gone")
 
     with pytest.raises(DatasetError, match="'emu' has test images and none to train on"):
-        made(Order("pets", pets, tmp_path / "data", allow_missing=True))
+        made(PrepareRequest("pets", pets, tmp_path / "data", allow_missing=True))
 
 
 def test_a_shard_that_was_cut_is_written_again(pets: Path, tmp_path: Path) -> None:
     """Its note alone is not believed."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     stopped(order)
     done = resumed(order)
     path = next(order.place.arrays.glob("*_images-*.npy"))
@@ -262,9 +262,9 @@ def test_test_rows_without_labels_are_set_aside(tmp_path: Path) -> None:
     parquet(tmp_path / "hub" / "train-0.parquet", rows, labels, ["a", "b"])
     parquet(tmp_path / "hub" / "test-0.parquet", rows[:7], [-1] * 7, ["a", "b"])
 
-    alone = made(Order("mine", tmp_path / "hub", tmp_path / "one"))
+    alone = made(PrepareRequest("mine", tmp_path / "hub", tmp_path / "one"))
     parquet(tmp_path / "hub" / "validation-0.parquet", rows[:10], labels[:10], ["a", "b"])
-    beside = made(Order("mine", tmp_path / "hub", tmp_path / "two"))
+    beside = made(PrepareRequest("mine", tmp_path / "hub", tmp_path / "two"))
 
     assert alone.set_aside == beside.set_aside == {"without a label": 7}
     assert (alone.counts["test"], beside.counts["test"]) == (12, 10)
@@ -272,7 +272,7 @@ def test_test_rows_without_labels_are_set_aside(tmp_path: Path) -> None:
 
 def test_a_renamed_dataset_is_found_by_its_new_name(pets: Path, tmp_path: Path) -> None:
     """In the list too."""
-    made(Order("pets", pets, tmp_path / "data"))
+    made(PrepareRequest("pets", pets, tmp_path / "data"))
     (tmp_path / "data" / "pets").rename(tmp_path / "data" / "animals")
 
     names = [manifest.name for manifest in all_stored(tmp_path / "data")]
@@ -283,7 +283,7 @@ def test_a_renamed_dataset_is_found_by_its_new_name(pets: Path, tmp_path: Path) 
 
 def test_a_damaged_dataset_without_its_source_says_so(pets: Path, tmp_path: Path) -> None:
     """Which file, and what is needed."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     made(order)
     (order.place.target / "train_labels.npy").write_bytes(b"")
     events = prepare(replace(order, source=None))
@@ -297,7 +297,7 @@ def test_a_damaged_dataset_without_its_source_says_so(pets: Path, tmp_path: Path
 
 def test_another_form_is_not_ignored(pets: Path, tmp_path: Path) -> None:
     """Mirrored images that are not natural after all, and a source that is not looked at."""
-    order = Order("pets", pets, tmp_path / "data")
+    order = PrepareRequest("pets", pets, tmp_path / "data")
     manifest = made(order)
     with pytest.raises(DatasetError, match="for --no-mirror choose another"):
         made(replace(order, mirror=False))
@@ -314,7 +314,7 @@ def test_a_flipped_digit_in_the_notes_is_looked_up_again(
     pets: Path, tmp_path: Path, note: str
 ) -> None:
     """What an earlier start noted of a file or a shard; it ended in "start again" for ever."""
-    order = Order("pets", pets, tmp_path / "data", size=64)
+    order = PrepareRequest("pets", pets, tmp_path / "data", size=64)
     stopped(order)
     damaged = sorted(order.place.notes.glob(note))
     assert damaged
@@ -327,4 +327,4 @@ def test_a_flipped_digit_in_the_notes_is_looked_up_again(
 
     found = made(order)
 
-    assert found == made(Order("pets", pets, tmp_path / "other", size=64))
+    assert found == made(PrepareRequest("pets", pets, tmp_path / "other", size=64))

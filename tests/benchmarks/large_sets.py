@@ -18,8 +18,8 @@ from typing import Self
 
 from photographs import made_up
 
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 
 DIFFERENT = 500  # pictures; the others are these with other bytes behind the image
 
@@ -86,7 +86,7 @@ def measure(count: int, folder: Path) -> None:
     """Prepare so many images, show them once, and print what that took."""
     pack(count, folder / "all.tar")
     with Watch() as prepared:
-        list(prepare(Order("made_up", folder / "all.tar", folder, size=256)))
+        list(prepare(PrepareRequest("made_up", folder / "all.tar", folder, size=256)))
     # Imported here, since every worker that prepares imports this file.
     import torch
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ablations.workers.protocol import Place
+from ablations.workers.protocol import WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.config import Config, Precision
 from alexnet.model import build
@@ -26,7 +26,7 @@ def batch(view: int, classes: int = 10, size: int = 128) -> tuple[Tensor, Tensor
 
 def as_workers_do(threads: int) -> Precision:
     """Set PyTorch up as a worker does; return the precision that a run takes here."""
-    return Workbench(Place(Path(), Path(), "cpu", threads, "")).precision()
+    return Workbench(WorkerSettings(Path(), Path(), "cpu", threads, "")).precision()
 
 
 def as_it_comes(threads: int) -> None:

@@ -21,8 +21,8 @@ from torchvision.transforms import v2
 from alexnet.config import Config
 from alexnet.data.batches import training_batches
 from alexnet.data.images import in_memory, load
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 from alexnet.presets import preset
 
 CORES = min(2, os.cpu_count() or 1)
@@ -37,7 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, tuple[Path, Pa
     for large in (True, False):
         base = tmp_path_factory.mktemp("large" if large else "small")
         source = photographs.folder(large, base / "images")
-        order = Order("some", source, base / "data", size=256 if large else None)
+        order = PrepareRequest("some", source, base / "data", size=256 if large else None)
         list(prepare(order))
         found[large] = (source, order.data_dir)
     return found
@@ -149,7 +149,7 @@ def test_preparation(
     target = tmp_path_factory.mktemp("prepared")
 
     def prepared() -> None:
-        list(prepare(Order("some", source, target, size=256, workers=CORES)))
+        list(prepare(PrepareRequest("some", source, target, size=256, workers=CORES)))
 
     def away() -> None:  # or later rounds would wait for the disk to take the earlier ones
         shutil.rmtree(target / "some", ignore_errors=True)

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from alexnet.data.manifest import Manifest
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 
 
 def png(number: int) -> bytes:
@@ -35,6 +35,6 @@ def written(folder: Path, contents: dict[str, bytes]) -> Path:
 
 def prepared(source: Path, data: Path) -> Manifest:
     """Prepare a source as pets; return the manifest."""
-    *_, manifest = prepare(Order("pets", source, data, workers=1))
+    *_, manifest = prepare(PrepareRequest("pets", source, data, workers=1))
     assert isinstance(manifest, Manifest)
     return manifest

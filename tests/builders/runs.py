@@ -6,7 +6,7 @@ import pytest
 
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
-from ablations.workers.protocol import Place
+from ablations.workers.protocol import WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.config import Config
 from alexnet.data.manifest import default_data_dir
@@ -27,7 +27,7 @@ def run_of(config: Config) -> Run:
 
 def outcome(run: Run, results: Path, stop_after: int | None) -> tuple[Record, Path]:
     """Return a run's record, after it was stopped once or not at all, and its folder."""
-    bench = Workbench(Place(results, default_data_dir(), "cpu", 1, "a test"))
+    bench = Workbench(WorkerSettings(results, default_data_dir(), "cpu", 1, "a test"))
 
     def tell(epoch: Epoch) -> None:
         if epoch.number == stop_after:
@@ -36,5 +36,5 @@ def outcome(run: Run, results: Path, stop_after: int | None) -> tuple[Record, Pa
     if stop_after is not None:
         with pytest.raises(StoppedError):
             bench.execute(run, tell)
-        bench = Workbench(Place(results, default_data_dir(), "cpu", 1, "a test"))
+        bench = Workbench(WorkerSettings(results, default_data_dir(), "cpu", 1, "a test"))
     return bench.execute(run, lambda epoch: None), bench.store.folder(run)

@@ -9,8 +9,8 @@ from PIL import Image
 
 from alexnet.data.manifest import Manifest
 from alexnet.data.prepare import preparation, shards
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 
 
 def picture(number: int, size: tuple[int, int] = (32, 32)) -> bytes:
@@ -39,7 +39,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preparation, "FEW", 60)
 
 
-def made(order: Order) -> Manifest:
+def made(order: PrepareRequest) -> Manifest:
     """Return the manifest that preparation ends with."""
     *_, last = prepare(order)
     assert isinstance(last, Manifest)

@@ -21,8 +21,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from alexnet.data.prepare.order import Order  # noqa: E402
 from alexnet.data.prepare.preparation import prepare  # noqa: E402
+from alexnet.data.prepare.request import PrepareRequest  # noqa: E402
 
 STUDY = '''"""Two arms, two rates and four seeds of a network that trains in a tenth of a second."""
 
@@ -70,7 +70,7 @@ class Place(NamedTuple):
                 noisy = np.clip(looks[label] + chance.normal(0, 60, (SIDE, SIDE, 3)), 0, 255)
                 path = made.source / f"class{label}" / f"{number}.png"
                 Image.fromarray(noisy.astype(np.uint8)).save(path)
-        list(prepare(Order("noise", made.source, made.data, workers=1)))
+        list(prepare(PrepareRequest("noise", made.source, made.data, workers=1)))
         return made
 
 

@@ -21,8 +21,8 @@ from mutations import as_json, damaged
 from PIL import Image
 
 from alexnet.data.manifest import DatasetError, Manifest
-from alexnet.data.prepare.order import Order
 from alexnet.data.prepare.preparation import prepare
+from alexnet.data.prepare.request import PrepareRequest
 
 
 def sources(place: Place, counts: Counts, cases: int, chance: random.Random) -> None:
@@ -35,7 +35,7 @@ def sources(place: Place, counts: Counts, cases: int, chance: random.Random) -> 
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         source = odd_source(kind, folder, chance)
-        order = Order("fuzzed", source, folder / "data", workers=1,
+        order = PrepareRequest("fuzzed", source, folder / "data", workers=1,
                       allow_missing=chance.random() < 0.5)  # fmt: skip
         try:
             with limited():

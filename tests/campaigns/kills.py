@@ -45,8 +45,8 @@ from common import (  # noqa: E402
 import ablations.workers.trainer  # noqa: E402,F401  PyTorch, once
 from ablations.plan import Plan  # noqa: E402
 from ablations.store import Store  # noqa: E402
-from alexnet.data.prepare.order import Order  # noqa: E402
 from alexnet.data.prepare.preparation import prepare  # noqa: E402
+from alexnet.data.prepare.request import PrepareRequest  # noqa: E402
 from reports import run_study  # noqa: E402
 from reports.findings.verification import keep, verify  # noqa: E402
 from reports.page.report import gather, write_report  # noqa: E402
@@ -277,7 +277,7 @@ def everywhere(place: Place, counts: Counts, kills: int, chance: random.Random) 
         folder.mkdir(exist_ok=True)
 
     def prepared(folder: Path) -> None:
-        list(prepare(Order("noise", place.source, folder, workers=1)))
+        list(prepare(PrepareRequest("noise", place.source, folder, workers=1)))
 
     kinds: dict[str, tuple[Writer, Writer]] = {
         "prepare": (nothing, prepared),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.merged import strangers
+from ablations.merged import orphaned_runs
 from ablations.store import Store
 from ablations.study import Contrast
 from ablations.tuning import Choice, Trial
@@ -201,7 +201,7 @@ def test_runs_of_another_edition_or_other_images_are_named_and_kept_apart(result
     ):
         store.add(record_of(stray, [0.9]))
 
-    assert strangers(store, store.plans()) == [
+    assert orphaned_runs(store, store.plans()) == [
         "1 run of edition 1 on made_up (aaaaaa), of no plan here, kept apart",
         "1 run of edition 77 on fashion_mini (dddddd), of no plan here, kept apart",
     ]

@@ -354,9 +354,9 @@ def test_settings_for_single_kinds_of_operation_are_given_back() -> None:
         "import torch\n"
         "from pathlib import Path\n"
         "from ablations.workers.in_process import ThisProcess\n"
-        "from ablations.workers.protocol import Place\n"
+        "from ablations.workers.protocol import WorkerSettings\n"
         "torch.backends.cudnn.conv.fp32_precision = 'ieee'\n"
-        "ThisProcess(Place(Path(), Path(), 'cpu', 1, '')).close()\n"
+        "ThisProcess(WorkerSettings(Path(), Path(), 'cpu', 1, '')).close()\n"
         "print(torch.backends.cudnn.conv.fp32_precision, torch.backends.cudnn.rnn.fp32_precision)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

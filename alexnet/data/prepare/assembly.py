@@ -11,8 +11,8 @@ from alexnet.data.digests import Label, dataset_digest, digest_of, file_digest, 
 from alexnet.data.manifest import PARTS, DatasetError, Fit, Manifest, Part
 from alexnet.data.prepare.decoding import Examined, common_fit, examined
 from alexnet.data.prepare.files import File
-from alexnet.data.prepare.order import Event, Order, Progress
 from alexnet.data.prepare.published import Inventory
+from alexnet.data.prepare.request import Event, PrepareRequest, Progress
 from alexnet.data.prepare.shards import Member, finished, shards, write
 from alexnet.data.prepare.sources import refuse_odd_classes
 from alexnet.data.prepare.worker_pool import WorkerPool
@@ -25,13 +25,13 @@ EXAMPLES = 3  # of what is strange, by name
 TEST_SHARE = 0.2  # of each class, where a source has no test images
 
 
-def assembled(order: Order, found: Inventory, pool: WorkerPool) -> Iterator[Event]:
+def assembled(request: PrepareRequest, found: Inventory, pool: WorkerPool) -> Iterator[Event]:
     """Digest all images and write them; the last event is the manifest."""
-    images, fit = found.images, order.fit
-    known = yield from _digests(order, [image.file for image in images], fit is None, pool)
+    images, fit = found.images, request.fit
+    known = yield from _digests(request, [image.file for image in images], fit is None, pool)
     if fit is None:
         fit = common_fit([one.size for one in known if one.size])
-        order.place.refuse_small_disk(len(images) * fit.bytes, order.name)
+        request.place.refuse_small_disk(len(images) * fit.bytes, request.name)
     left_out = {
         image.file.path: one.reason
         for image, one in zip(images, known, strict=True)
@@ -42,10 +42,10 @@ def assembled(order: Order, found: Inventory, pool: WorkerPool) -> Iterator[Even
         for image, one in zip(images, known, strict=True)
         if one.digest
     ]
-    _refuse_losses(order, left_out, len(images))
+    _refuse_losses(request, left_out, len(images))
     while True:
-        members = _in_parts(order.name, readable, found.has_test)
-        plan = shards(members, fit, order.place)
+        members = _in_parts(request.name, readable, found.has_test)
+        plan = shards(members, fit, request.place)
         todo = [shard for shard in plan if finished(shard) is None]
         if not todo:
             break
@@ -53,23 +53,23 @@ def assembled(order: Order, found: Inventory, pool: WorkerPool) -> Iterator[Even
         yield Progress("images", done, len(members))
         for shard, written in pool.spread(write, todo):
             left_out |= written.left_out
-            _refuse_losses(order, left_out, len(images))
+            _refuse_losses(request, left_out, len(images))
             done += len(shard.members)
             yield Progress("images", done, len(members))
         # Without the images that turned out unreadable other ones may be held out; few shards
         # change then, and mostly none.
         readable = [member for member in readable if member.file.path not in left_out]
-    manifest = _finished(order, found, fit, members)
+    manifest = _finished(request, found, fit, members)
     manifest = manifest.model_copy(update={"left_out": dict(sorted(left_out.items()))})
-    order.place.put_in_place(manifest)
+    request.place.put_in_place(manifest)
     yield manifest
 
 
-def _refuse_losses(order: Order, left_out: dict[str, str], images: int) -> None:
+def _refuse_losses(request: PrepareRequest, left_out: dict[str, str], images: int) -> None:
     if len(left_out) == images:
         path, reason = next(iter(left_out.items()))
         raise DatasetError(f"the source has no image that can be read ({path}: {reason})")
-    if order.allow_missing or len(left_out) <= ALLOWED * images:
+    if request.allow_missing or len(left_out) <= ALLOWED * images:
         return
     some = "; ".join(f"{path}: {reason}" for path, reason in list(left_out.items())[:3])
     raise DatasetError(
@@ -79,10 +79,10 @@ def _refuse_losses(order: Order, left_out: dict[str, str], images: int) -> None:
 
 
 def _digests(
-    order: Order, files: Sequence[File], sizes: bool, pool: WorkerPool
+    request: PrepareRequest, files: Sequence[File], sizes: bool, pool: WorkerPool
 ) -> Generator[Progress, None, list[Examined]]:
     """Digest all files, going on from what an earlier start has noted; return what is known."""
-    notes = order.place.notes / "digests.jsonl"
+    notes = request.place.notes / "digests.jsonl"
     known: dict[int, list[Examined]] = {}
     if notes.exists():
         for line in notes.read_bytes().splitlines():
@@ -137,12 +137,14 @@ def _in_parts(name: str, readable: Sequence[Member], has_test: bool) -> list[Mem
     return [member._replace(part=part(member.label)) for member in readable]
 
 
-def _finished(order: Order, found: Inventory, fit: Fit, members: Sequence[Member]) -> Manifest:
+def _finished(
+    request: PrepareRequest, found: Inventory, fit: Fit, members: Sequence[Member]
+) -> Manifest:
     """Write labels and statistics beside the arrays; return the manifest."""
     refuse_odd_classes(
         ("test" if member.part == "test" else "train", member.label.name) for member in members
     )
-    plan = shards(members, fit, order.place)
+    plan = shards(members, fit, request.place)
     classes = tuple(sorted({member.label.name for member in members}))
     numbers = {name: number for number, name in enumerate(classes)}
     written = {shard.name: done for shard in plan if (done := finished(shard))}
@@ -157,15 +159,15 @@ def _finished(order: Order, found: Inventory, fit: Fit, members: Sequence[Member
     for part in PARTS:
         if not labels[part]:
             raise DatasetError(
-                f"{order.name} has too few images: none is left for {part}; "
+                f"{request.name} has too few images: none is left for {part}; "
                 "ten or more of each class are needed"
             )
-        np.save(order.place.arrays / f"{part}_labels.npy", np.array(labels[part], dtype=np.int64))
+        np.save(request.place.arrays / f"{part}_labels.npy", np.array(labels[part], dtype=np.int64))
     measured = total.statistics()
-    np.savez(order.place.arrays / "statistics.npz", **measured._asdict())
+    np.savez(request.place.arrays / "statistics.npz", **measured._asdict())
     for name in (*(f"{part}_labels.npy" for part in PARTS), "statistics.npz"):
-        files[name] = file_digest(order.place.arrays / name)
-    manifest = _manifest(order, found, fit, members, measured)
+        files[name] = file_digest(request.place.arrays / name)
+    manifest = _manifest(request, found, fit, members, measured)
     flat = sorted(path for done in written.values() for path in done.flat)
     relabelled = _relabelled(members)
     examples = {"relabelled": relabelled[:EXAMPLES], "flat": flat[:EXAMPLES]}
@@ -199,7 +201,11 @@ def _relabelled(members: Sequence[Member]) -> list[str]:
 
 
 def _manifest(
-    order: Order, found: Inventory, fit: Fit, members: Sequence[Member], measured: Statistics
+    request: PrepareRequest,
+    found: Inventory,
+    fit: Fit,
+    members: Sequence[Member],
+    measured: Statistics,
 ) -> Manifest:
     labels = [member.label for member in members]
     digests: dict[Part, list[str]] = {
@@ -207,16 +213,16 @@ def _manifest(
     }
     trained = set(digests["train"]) | set(digests["valid"])
     how = () if fit.kind == "own" else (f"{fit.kind} {fit.size}",)
-    about = order.description
+    about = request.description
     return Manifest(
-        name=order.name,
+        name=request.name,
         title=about.title if about else f"{len(labels):,} images of your own",
         licence=about.licence if about else "",
         classes=(),
         titles=found.titles or (about.titles if about else {}),
         fit=fit,
         colour=about.colour if about else bool(measured.deviations[1] > GREY),
-        mirror=about.mirror if about else order.mirror,
+        mirror=about.mirror if about else request.mirror,
         counts={part: len(some) for part, some in digests.items()},
         digest=dataset_digest(labels, *how),
         split=digest_of("\n".join(sorted(set(digests["valid"]))).encode()),

@@ -1,7 +1,7 @@
 """Sources that pack many images into few files: IDX, CIFAR-10's pickles, ImageNet's tars, Parquet.
 
 Their images are copied once, as they are, into one file beside the prepared form, from where they
-can be read in any order.
+can be read in any request.
 """
 
 import gzip

@@ -18,7 +18,7 @@ from alexnet.data.digests import Label, digest_of, file_digest
 from alexnet.data.manifest import DatasetError, Fit, Part
 from alexnet.data.prepare.decoding import UndecodableError, decoded, square
 from alexnet.data.prepare.files import File
-from alexnet.data.prepare.work import Place
+from alexnet.data.prepare.work import PrepareFolder
 from alexnet.data.statistics import Pixels, Sums
 from alexnet.durable import replacing, write_atomically
 from alexnet.sealed import read_sealed, sealed
@@ -43,7 +43,7 @@ class Shard(NamedTuple):
     name: str  # of its file
     members: tuple[Member, ...]
     fit: Fit
-    place: Place
+    place: PrepareFolder
 
     @property
     def path(self) -> Path:
@@ -74,7 +74,7 @@ class Written(NamedTuple):
     flat: list[str]  # paths of images with next to no contrast
 
 
-def shards(members: Iterable[Member], fit: Fit, place: Place) -> list[Shard]:
+def shards(members: Iterable[Member], fit: Fit, place: PrepareFolder) -> list[Shard]:
     """Return the shards of a dataset."""
     parts: dict[Part, list[Member]] = defaultdict(list)
     for member in members:
@@ -82,7 +82,9 @@ def shards(members: Iterable[Member], fit: Fit, place: Place) -> list[Shard]:
     return [shard for part, some in parts.items() for shard in _shards_of(part, some, fit, place)]
 
 
-def _shards_of(part: Part, members: Sequence[Member], fit: Fit, place: Place) -> Iterator[Shard]:
+def _shards_of(
+    part: Part, members: Sequence[Member], fit: Fit, place: PrepareFolder
+) -> Iterator[Shard]:
     each = min(MOST, max(1, SHARD // fit.bytes))
     total = -(-len(members) // each)
     ranges: dict[int, list[Member]] = defaultdict(list)

@@ -9,64 +9,66 @@ from alexnet.data.digests import digest_of
 from alexnet.data.manifest import DatasetError, in_words
 from alexnet.data.prepare import downloads, layouts, packs
 from alexnet.data.prepare.files import File, Listing, copied, listing
-from alexnet.data.prepare.order import Event, Note, Order
 from alexnet.data.prepare.published import Inventory, is_hidden
+from alexnet.data.prepare.request import Event, Note, PrepareRequest
 from alexnet.names import suggestion
 from alexnet.text import shown
 
 
-def chosen(order: Order) -> Path | Download:
+def chosen(request: PrepareRequest) -> Path | Download:
     """Return the source to use: a person's own, or the fastest download.
 
     Raises:
         DatasetError: If there is none.
     """
-    source, description = order.source, order.description
+    source, description = request.source, request.description
     if isinstance(source, Path):
         if not source.exists():
             raise DatasetError(f"there is no file or folder {source}")
-        order.place.refuse_source(source)
+        request.place.refuse_source(source)
         return source
     if description is None:
-        if order.place.target.exists():
-            raise DatasetError(f"to make {order.name} again, give its images by --source PATH")
+        if request.place.target.exists():
+            raise DatasetError(f"to make {request.name} again, give its images by --source PATH")
         raise DatasetError(
-            f"there is no dataset {order.name!r} in the catalogue, "
-            f"{suggestion(order.name, CATALOGUE)}; for images of your own give --source PATH"
+            f"there is no dataset {request.name!r} in the catalogue, "
+            f"{suggestion(request.name, CATALOGUE)}; for images of your own give --source PATH"
         )
     download = downloads.choose(description, source)
     if download is None:
         token = " (or --source hub, with your token)" if description.downloads else ""
-        raise DatasetError(f"{order.name} needs --source PATH:  {description.layout}{token}")
+        raise DatasetError(f"{request.name} needs --source PATH:  {description.layout}{token}")
     return download
 
 
-def copying(order: Order, source: Path, files: list[File] | None) -> Iterator[Event]:
+def copying(request: PrepareRequest, source: Path, files: list[File] | None) -> Iterator[Event]:
     """Say, and refuse if there is no room, that a source has to be copied to be read."""
-    done = any(order.place.work.glob("packed*.json")) or any(order.place.work.glob("*.tar"))
+    done = any(request.place.work.glob("packed*.json")) or any(request.place.work.glob("*.tar"))
     size = copied(source, files)
     if size and not done:
         what = "what cannot be read here and there (compressed, or Parquet)"
         yield Note("copied first", f"{in_words(size)} or more: {what}")
-        order.place.refuse_small_disk(size, f"a copy of {source}")
+        request.place.refuse_small_disk(size, f"a copy of {source}")
 
 
-def listed(order: Order, source: Path) -> Listing | None:
+def listed(request: PrepareRequest, source: Path) -> Listing | None:
     """List a folder; None for a tar or zip, which may first have to be decompressed."""
-    return listing(source, order.place.work, order.data_dir) if source.is_dir() else None
+    return listing(source, request.place.work, request.data_dir) if source.is_dir() else None
 
 
-def inventory(order: Order, source: Path, work: Path, known: Listing | None) -> Inventory:
+def inventory(
+    request: PrepareRequest, source: Path, work: Path, known: Listing | None
+) -> Inventory:
     """Return what a source holds, whose files may be known already."""
-    files, empty = known or listing(source, work, order.data_dir)
-    found = packs.unpacked(files, order.name, str(source), work)
-    found = found or layouts.inventory(files, empty, str(source), order.class_folder)
+    files, empty = known or listing(source, work, request.data_dir)
+    found = packs.unpacked(files, request.name, str(source), work)
+    found = found or layouts.inventory(files, empty, str(source), request.class_folder)
     if not found.images:
         raise DatasetError(f"there are no images with a label in {source}")
     return found
 
 
-def refuse_wrong_counts(order: Order, found: Inventory) -> None:
+def refuse_wrong_counts(request: PrepareRequest, found: Inventory) -> None:
     """Refuse a source that is not whole, or from which nothing can be learned.
 
     Raises:
@@ -75,7 +77,7 @@ def refuse_wrong_counts(order: Order, found: Inventory) -> None:
     """
     counts = Counter(image.part for image in found.images)
     refuse_odd_classes(image[:2] for image in found.images)
-    description = order.description
+    description = request.description
     if description is None:
         return
     classes = {image.name for image in found.images}
@@ -84,7 +86,7 @@ def refuse_wrong_counts(order: Order, found: Inventory) -> None:
         having = f"{counts['train']:,} + {counts['test']:,} images of {len(classes)} classes"
         wanted = f"{published['train']:,} + {published.get('test', 0):,} of {description.classes}"
         raise DatasetError(
-            f"{order.name} has {wanted}, and the source {having}; it may be cut short. As a "
+            f"{request.name} has {wanted}, and the source {having}; it may be cut short. As a "
             "dataset of your own, under another name, it is taken as it is"
         )
 
@@ -107,7 +109,7 @@ def refuse_odd_classes(labels: Iterable[tuple[str, str]]) -> None:
         )
 
 
-def token(order: Order, source: Path, known: Listing | None) -> str:
+def token(request: PrepareRequest, source: Path, known: Listing | None) -> str:
     """Return what tells sources apart: where it is, its files, their sizes and ages."""
     if known is not None:
         lines = (f"{f.path} {f.size} {f.age}" for f in known.files if not is_hidden(f))
@@ -115,4 +117,4 @@ def token(order: Order, source: Path, known: Listing | None) -> str:
     else:
         status = source.stat()
         files = f"{status.st_size} {status.st_mtime_ns}"
-    return f"{shown(str(source.resolve()))} {files}\n{order.form}"
+    return f"{shown(str(source.resolve()))} {files}\n{request.form}"

@@ -12,7 +12,7 @@ MARK = "source.txt"
 
 
 @dataclass(frozen=True)
-class Place:
+class PrepareFolder:
     """Where one dataset is made and kept.
 
     Attributes:

@@ -37,7 +37,7 @@ class WorkerPool:
     def spread(
         self, work: Callable[[Job], Done], jobs: Sequence[Job]
     ) -> Iterator[tuple[Job, Done]]:
-        """Yield each job with what came of it, as they are done, in whatever order.
+        """Yield each job with what came of it, as they are done, in whatever request.
 
         Args:
             work: A function of a module, since processes have to find it.

@@ -7,12 +7,12 @@ from typing import Literal, NamedTuple
 from alexnet.data.catalogue import CATALOGUE, Description, Download
 from alexnet.data.manifest import OWN_NAME, DatasetError, Fit, Manifest
 from alexnet.data.prepare.folders import ClassFolder
-from alexnet.data.prepare.work import Place
+from alexnet.data.prepare.work import PrepareFolder
 from alexnet.data.synthetic import GENERATED
 
 
 @dataclass(frozen=True)
-class Order:
+class PrepareRequest:
     """What is asked for."""
 
     name: str
@@ -42,9 +42,9 @@ class Order:
             )
 
     @property
-    def place(self) -> Place:
+    def place(self) -> PrepareFolder:
         """Where it is made and kept."""
-        return Place(self.data_dir, self.name)
+        return PrepareFolder(self.data_dir, self.name)
 
     @property
     def description(self) -> Description | None:
@@ -53,7 +53,7 @@ class Order:
 
     @property
     def form(self) -> str:
-        """What of the order decides the bytes that are written, beside the source."""
+        """What of the request decides the bytes that are written, beside the source."""
         classes = f" {self.class_folder}" if self.class_folder else ""
         return f"{self.resize} {self.size} {self.mirror}{classes}"
 
