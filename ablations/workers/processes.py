@@ -144,7 +144,10 @@ class LocalWorkers:
             self._deaths += 1
             if self._deaths >= MOST_DEATHS:
                 if isinstance(job, TimeStep) or not any(one.ready for one in self._workers):
-                    raise WorkerError(f"a worker ended before it could train (exit code {code})")
+                    raise WorkerError(
+                        f"{MOST_DEATHS} workers in a row {_how(code)} before they could train; "
+                        "the same command goes on, with fewer --workers if it happens again"
+                    )
                 # Others train: there may be memory for these alone, and its run becomes theirs.
                 self._workers.remove(worker)
                 worker.pipe.close()
@@ -154,10 +157,12 @@ class LocalWorkers:
             self._deaths_of[name] = self._deaths_of.get(name, 0) + 1
             if self._deaths_of[name] >= MOST_DEATHS:
                 if isinstance(job, TimeStep):
-                    raise WorkerError(f"workers ended while they timed a step (exit code {code})")
-                how = "were killed, perhaps for memory" if code == -9 else f"ended ({code})"
+                    raise WorkerError(
+                        f"{MOST_DEATHS} workers {_how(code)} while they timed a step; "
+                        "the same command goes on"
+                    )
                 again = "it goes on from its last checkpoint next time"
-                yield Failed(job, f"{MOST_DEATHS} workers that trained it {how}; {again}")
+                yield Failed(job, f"{MOST_DEATHS} workers that trained it {_how(code)}; {again}")
                 job = None
         replacement = self._start()
         replacement.job = job
@@ -174,6 +179,11 @@ class LocalWorkers:
             if worker.process.is_alive():
                 worker.process.kill()
             worker.pipe.close()
+
+
+def _how(code: int | None) -> str:
+    """Return how a worker came to its end, in words."""
+    return "were killed (perhaps for memory)" if code == -9 else f"ended (exit code {code})"
 
 
 def _name(job: Job) -> str:

@@ -15,6 +15,7 @@ was left alone, and so must its report. POSIX only.
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -45,9 +46,11 @@ from common import (  # noqa: E402
 import ablations.workers.trainer  # noqa: E402,F401  PyTorch, once
 from ablations.plan import Plan  # noqa: E402
 from ablations.store import Store  # noqa: E402
+from ablations.workers.processes import MOST_DEATHS  # noqa: E402
 from alexnet.data.prepare.preparation import prepare  # noqa: E402
 from alexnet.data.prepare.request import PrepareRequest  # noqa: E402
 from reports import run_study  # noqa: E402
+from reports.commands.exit_codes import BAD_INPUT  # noqa: E402
 from reports.findings.verification import keep, verify  # noqa: E402
 from reports.page.report import gather, write_report  # noqa: E402
 from reports.smoke.baseline import Baseline  # noqa: E402
@@ -201,14 +204,19 @@ def lives(pid: int) -> bool:
 
 
 def driver(place: Place, counts: Counts, kills: int, chance: random.Random) -> None:
-    """Kill a command, its workers or all of them; every worker ends with its command."""
+    """Kill a command, its workers or all of them; every worker ends with its command.
+
+    A command outlives its killed workers, unless three of them come to nothing one after another.
+    """
     whole = whole_of(place)
     done = 0
     modes = ("command", "all", "worker", "TERM", "INT", "HUP")
+    told = re.compile(rf"{MOST_DEATHS} workers (in a row )?were killed [^;]* (before|while) [^;]*")
     log = place.folder / "driver.log"
     for results in folders(place.folder):
         for start in count():
             last = start >= MOST or done >= kills
+            said_before = log.stat().st_size if log.exists() else 0
             mode = "none" if last else chance.choice(modes)
             with log.open("ab") as sink:
                 process = subprocess.Popen(
@@ -218,6 +226,7 @@ def driver(place: Place, counts: Counts, kills: int, chance: random.Random) -> N
                     stdout=sink, stderr=subprocess.STDOUT, cwd=common.ROOT, start_new_session=True,
                 )  # fmt: skip
             workers: list[int] = []
+            killed = 0
             for _ in range(chance.randint(1, 3) if mode == "worker" else int(mode != "none")):
                 end = time.monotonic() + chance.expovariate(1 / 5)
                 while time.monotonic() < end and process.poll() is None:
@@ -229,6 +238,7 @@ def driver(place: Place, counts: Counts, kills: int, chance: random.Random) -> N
                     if not workers:
                         continue
                     os.kill(chance.choice(workers), signal.SIGKILL)
+                    killed += 1
                 elif mode == "all":
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
@@ -247,8 +257,14 @@ def driver(place: Place, counts: Counts, kills: int, chance: random.Random) -> N
                 time.sleep(0.05)
             if any(map(lives, workers)):
                 counts.wrong("driver", f"after {mode} workers were there for 30 s more")
-            if mode == "worker" and code:
-                counts.wrong("driver", f"a killed worker ended the command with {code}")
+            said = log.read_bytes()[said_before:].decode(errors="replace")
+            if killed == MOST_DEATHS and code == BAD_INPUT and (ended := told.search(said)):
+                print(f"... driver: {ended[0]}, and the command ended with that", flush=True)
+            elif mode == "worker" and code:
+                last_words = " ".join(said.split())[-300:]
+                counts.wrong(
+                    "driver", f"{killed} killed workers ended the command with {code}: {last_words}"
+                )
             if mode == "none" and code:
                 counts.wrong("driver", f"left alone it ends with {code}")
                 return
