@@ -28,7 +28,7 @@ from reports.figures.kept import keep_figure
 from reports.figures.pictures import as_png
 from reports.figures.study import draw
 from reports.page.tables import arms_table, tuning_table
-from reports.wording import words
+from reports.wording import sentences
 
 Folder = str | os.PathLike[str]
 
@@ -49,7 +49,7 @@ class Found(Comparison):
     @property
     def sentence(self) -> str:
         """What it comes to, in a sentence."""
-        return words.headline(self._plan, self)
+        return sentences.headline(self._plan, self)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -66,10 +66,10 @@ class Found(Comparison):
         """What follows for each contrast, and what seeds beyond the planned ones add."""
         if self._plan.about.shows != "effects":
             return []
-        lines = [words.verdict_line(effect, self) for effect in self.effects]
+        lines = [sentences.verdict_line(effect, self) for effect in self.effects]
         if self._plan.second_looks:
             again = compare(self._plan, self._store, self._plan.seeds)
-            lines += [f"second look: {words.headline(self._plan, again)}"]
+            lines += [f"second look: {sentences.headline(self._plan, again)}"]
         return list(dict.fromkeys(lines))
 
     def __str__(self) -> str:

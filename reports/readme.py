@@ -15,6 +15,7 @@ from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
+from reports.analysis.selection import speaks
 from reports.evidence import EVIDENCE
 from reports.figures.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.figures.front import draw_front_figure, figure_1
@@ -23,16 +24,8 @@ from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger
 from reports.findings.sections import Section, sections
 from reports.page.tables import markdown
-from reports.wording.words import (
-    effect_sentence,
-    measured,
-    named,
-    percent,
-    speaks,
-    spoken,
-    times,
-    value,
-)
+from reports.wording.formatting import measured, percent, spoken, times, value
+from reports.wording.sentences import effect_sentence, named
 
 README = Path(__file__).parent.parent / "README.md"
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"

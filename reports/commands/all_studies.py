@@ -37,7 +37,7 @@ from reports.commands.request import (
 )
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.evidence import EVIDENCE
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 
 def run_all(request: Request, console: Console) -> int:
@@ -156,7 +156,7 @@ def _announce(
         say(console, "", f"{here} runs are here")
     pace = effort.speed([store, Store(EVIDENCE)])
     if pace and (took := effort.total_seconds(studies, manifest.name, pace)):
-        about = words.duration(took)
+        about = formatting.duration(took)
         say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
     say(console, "order", "rates first, then seed by seed: balanced whenever it stops")
     console.print()
@@ -179,4 +179,4 @@ def _say_answer(console: Console, plan: Plan, store: Store) -> None:
         if not comparison.has_verdicts:
             return
     for effect in comparison.effects:
-        say(console, comparison.study, words.verdict_line(effect, comparison))
+        say(console, comparison.study, sentences.verdict_line(effect, comparison))

@@ -21,7 +21,7 @@ from alexnet.data.manifest import Manifest
 from reports.analysis.caveats import made_by
 from reports.analysis.comparison import find_records
 from reports.commands.console import say
-from reports.wording import words
+from reports.wording import formatting
 
 TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
 RECORD = 20_000  # bytes
@@ -101,7 +101,7 @@ def announce(console: Console, a: Announcement) -> None:
     total = len(one.arms) * len(a.seeds)
     horizon = max(config.training.epochs for config in one.arms.values())
     until = (
-        f"until {words.percent(one.metric.training_error)} training error or {horizon} epochs"
+        f"until {formatting.percent(one.metric.training_error)} training error or {horizon} epochs"
         if isinstance(one.metric, TimeTo)
         else f"{horizon} epochs each"
     )
@@ -113,12 +113,12 @@ def announce(console: Console, a: Announcement) -> None:
     )
     for contrast in one.contrasts:
         metric = contrast.metric or one.metric
-        nothing = words.size(contrast.margin_for(metric), metric)
+        nothing = formatting.size(contrast.margin_for(metric), metric)
         way = {"equal": "no difference"}.get(contrast.predicts(metric), contrast.predicts(metric))
         say(
             console,
             "compares",
-            f"{contrast.between}, {words.measured(contrast, metric)}: {way} expected, nothing "
+            f"{contrast.between}, {formatting.measured(contrast, metric)}: {way} expected, nothing "
             f"within {nothing}",
         )
     if not (one.judged or one.smoke):
@@ -216,7 +216,7 @@ def _time(a: Announcement) -> str:
         )
         passes = a.plan.about.passes * share
     seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
-    text = f"about {words.duration(seconds)}"
+    text = f"about {formatting.duration(seconds)}"
     if a.plan.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
         steps = [timed.seconds for timed in a.step.values()]
         if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
@@ -261,4 +261,4 @@ def own_time(study: Study, paper: Description, steps: list[float], workers: int)
     if base is None or base.passes is None:
         return None
     seconds = base.passes * paper.images / base.config.training.batch * sum(steps) / len(steps)
-    return f"about {words.duration(seconds / workers)}"
+    return f"about {formatting.duration(seconds / workers)}"

@@ -20,7 +20,7 @@ from ablations.store import Store
 from ablations.tuning import Choice
 from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progressed
 from alexnet.learning_curve import Epoch, gave_up
-from reports.wording.words import clock
+from reports.wording.formatting import clock
 
 CONSOLE_SCRIPT = "alexnet-ablations"
 QUIET = 60

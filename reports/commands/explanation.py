@@ -20,7 +20,7 @@ from reports.analysis.effect import Effect
 from reports.commands import effort
 from reports.commands.console import plain, say
 from reports.commands.studies import SMALL, Found, everything
-from reports.wording import words
+from reports.wording import formatting, sentences
 from reports.wording.config_summary import facets
 
 WIDTH, LABEL = 100, 16
@@ -75,16 +75,16 @@ def _came_to(found: Found) -> Iterator[str]:
     """Yield what a plan has come to: a sentence each, or of many contrasts a line a verdict."""
     one = found.comparison
     if found.plan.about.shows != "effects":
-        yield words.headline(found.plan, one)
+        yield sentences.headline(found.plan, one)
     elif len(one.effects) <= ALIKE or one.done < one.planned:
-        for line in dict.fromkeys(words.verdict_line(effect, one) for effect in one.effects):
+        for line in dict.fromkeys(sentences.verdict_line(effect, one) for effect in one.effects):
             yield f"{one.dataset}: {line}"
     else:
         for verdict in dict.fromkeys(effect.verdict for effect in one.effects):
             those = [effect for effect in one.effects if effect.verdict == verdict]
             sizes = (
-                f"{_told_apart(effect, one.effects)} {words.estimate(effect)} "
-                f"{words.unit(effect.metric)}"
+                f"{_told_apart(effect, one.effects)} {sentences.estimate(effect)} "
+                f"{formatting.unit(effect.metric)}"
                 for effect in those
             )
             yield f"{one.dataset}: {verdict}: {'; '.join(sizes)}"
@@ -100,7 +100,7 @@ def _told_apart(effect: Effect, effects: Sequence[Effect]) -> str:
     alone = sum(one.contrast.arm == effect.contrast.arm for one in effects) == 1
     if effect.contrast.is_simple and compared(effect) == usual and alone:
         return effect.contrast.arm
-    return words.named(effect, effects)
+    return sentences.named(effect, effects)
 
 
 def _held_fixed(study: Study, dataset: str) -> str:
@@ -208,7 +208,7 @@ def _besides(study: Study, dataset: str) -> Iterator[str]:
 
 
 def _compared_by(contrast: Contrast, primary: Metric) -> tuple[str, str]:
-    return contrast.against, words.measured(contrast, contrast.metric or primary)
+    return contrast.against, formatting.measured(contrast, contrast.metric or primary)
 
 
 def _expected(contrast: Contrast, metric: Metric) -> str:
@@ -216,8 +216,8 @@ def _expected(contrast: Contrast, metric: Metric) -> str:
     way = contrast.predicts(metric)
     says = "no difference expected" if way == "equal" else f"{way} expected"
     if contrast.paper is not None:
-        says += f", the paper {words.printed(contrast, metric)}"
-    says += f"; nothing within {words.size(contrast.margin_for(metric), metric)}"
+        says += f", the paper {formatting.printed(contrast, metric)}"
+    says += f"; nothing within {formatting.size(contrast.margin_for(metric), metric)}"
     if not contrast.judged:
         says += "; shown, not judged"
     for needed in contrast.preconditions:
@@ -232,7 +232,7 @@ def _presupposed(needed: Precondition) -> str:
         case NormActive():
             return "has an active norm"
         case Reaches(within=most):
-            return f"errs by {words.percent(most)} at most"
+            return f"errs by {formatting.percent(most)} at most"
 
 
 def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -> str:
@@ -244,5 +244,5 @@ def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -
             return str(error)
     seeds = study.seeds_on(dataset)
     judged = "" if base.judged else ", shown without a verdict"
-    time = f", {words.duration(took)} here" if took else ""
+    time = f", {formatting.duration(took)} here" if took else ""
     return f"{dataset}: {base.setting}, {seeds} seeds{judged}{time}"

@@ -31,7 +31,7 @@ from reports.findings.rate_map import rate_curves, rate_readings, rate_table
 from reports.findings.readings import readings_table
 from reports.findings.spread import spread_table
 from reports.page.tables import arms_table, contrasts_table, needs_contrasts
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 
 def open_for_writing(console: Console, store: Store) -> None:
@@ -139,7 +139,7 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
     judged = [contrast for contrast in one.contrasts if contrast.judged and one.judged]
     for contrast in judged:
         if why := unmet_in_tuning(plan, contrast, store):
-            metric = words.measured(contrast, contrast.metric or one.metric)
+            metric = formatting.measured(contrast, contrast.metric or one.metric)
             say(
                 console,
                 "can only end open",
@@ -155,7 +155,8 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
             statistics.decidable_margin(spread, len(one.seeds), alpha),
         )
         effect, margin = (
-            words.size(math.exp(end) if one.metric.is_ratio else end, one.metric) for end in ends
+            formatting.size(math.exp(end) if one.metric.is_ratio else end, one.metric)
+            for end in ends
         )
         say(
             console,
@@ -178,13 +179,13 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
     for effect in comparison.effects:
         which = f"{effect.contrast.between}: " if len(comparison.effects) > 1 else ""
         shown = [
-            f"{words.percent(at.training_error)} {words.times(at.estimate)}"
+            f"{formatting.percent(at.training_error)} {formatting.times(at.estimate)}"
             for at in effect.at_thresholds
         ]
         if shown:
             say(console, "elsewhere", f"{which}at " + "   ".join(shown))
         if effect.seconds_ratio is not None:
-            on_clock = words.times(effect.seconds_ratio)
+            on_clock = formatting.times(effect.seconds_ratio)
             text = f"{which}{on_clock} times (steps timed alone; not judged)"
             say(console, "on the clock", text)
     for caveat in (*comparison.older, *comparison.caveats):
@@ -195,8 +196,8 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         say(console, "since", text)
     if plan.second_looks:
         for again in compare(plan, store, plan.seeds).effects:
-            name = words.named(again, comparison.effects)
-            say(console, "second look", f"{name}: {words.effect_sentence(again)}")
+            name = sentences.named(again, comparison.effects)
+            say(console, "second look", f"{name}: {sentences.effect_sentence(again)}")
     console.print()
     _say_verdicts(console, study, plan, comparison)
     if figure and (path := keep_figure(plan, store)) is not None:
@@ -233,12 +234,12 @@ def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Compar
     )
     effects = comparison.effects if plan.about.shows == "effects" else ()
     for effect in effects:
-        say(console, label, words.verdict_line(effect, comparison))
+        say(console, label, sentences.verdict_line(effect, comparison))
     if not stand_in or study.paper_dataset is None:
         return
     paper = describe(study.paper_dataset)
     claim, stays = (f"CLAIM {study.claim}", "stays") if study.claim else ("THE CLAIMS", "stay")
-    say(console, claim, f"{stays} open: {words.why_a_stand_in(plan)}.")
+    say(console, claim, f"{stays} open: {sentences.why_a_stand_in(plan)}.")
     if shipped := _shipped(study):
         say(console, "", shipped)
     cost = paper.cost
@@ -263,5 +264,5 @@ def _shipped(study: Study) -> str | None:
         if plan.definition.study == study.name and plan.setting != "stand-in":
             found = compare(plan, store)
             if found.done:
-                return f"Shipped with the package: {words.headline(plan, found)}"
+                return f"Shipped with the package: {sentences.headline(plan, found)}"
     return None

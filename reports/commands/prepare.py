@@ -14,7 +14,7 @@ from alexnet.data.prepare.request import Fetching, Found, Note, PrepareRequest, 
 from alexnet.data.stored import bytes_on_disk
 from reports.commands.console import LABEL, say
 from reports.commands.datasets import reasons, source, summary
-from reports.wording.words import clock
+from reports.wording.formatting import clock
 
 NAMED = 12  # classes
 QUIET = 20  # seconds without a line, where there is no bar

@@ -13,12 +13,13 @@ from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import NEEDED, Study
 from alexnet.data.catalogue import describe
+from reports.analysis import selection
 from reports.analysis.comparison import Comparison, compare
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
 from reports.commands import effort
 from reports.commands.console import plain, say
 from reports.commands.request import PRACTICE
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 NAME, ASKS, SECTION, PAPER, FOUND = 19, 30, 8, 17, 42
 SMALL = "cifar10"
@@ -136,7 +137,7 @@ def _paper(study: Study) -> str:
         return "no number"
     metric = main.metric or next(iter(study.bases.values())).metric
     before, after = {"C30": ("about ", ""), "C20": ("", " or more")}.get(study.claim, ("", ""))
-    return f"{before}{words.printed(main, metric)}{after}"
+    return f"{before}{formatting.printed(main, metric)}{after}"
 
 
 def _ours(study: Study, found: Sequence[Found]) -> str:
@@ -148,7 +149,7 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         needs = ", ".join(NEEDED[need] for need in sorted(lacks))
         return f"needs {needs}" if alone else "not run"
     one = found[0].comparison
-    if found[0].plan.about.shows == "readings" and words.largest(one).estimate is not None:
+    if found[0].plan.about.shows == "readings" and selection.largest(one).estimate is not None:
         return _readings(one)
     if found[0].plan.about.shows == "spread" and one.done == one.planned:
         return f"shown, {one.dataset}"
@@ -177,12 +178,13 @@ def _same(registered: Contrast, written: Contrast) -> bool:
 def _readings(one: Comparison) -> str:
     """Return how many readings are complete, and the largest ratio so far."""
     done = sum(effect.is_complete for effect in one.effects)
-    top = words.largest(one)
-    return f"{done} of {len(one.effects)} readings: {words.estimate(top)} {words.unit(top.metric)}"
+    top = selection.largest(one)
+    ours = f"{sentences.estimate(top)} {formatting.unit(top.metric)}"
+    return f"{done} of {len(one.effects)} readings: {ours}"
 
 
 def _said(effect: Effect) -> str:
-    return f"{effect.verdict} {words.estimate(effect)} {words.unit(effect.metric)}"
+    return f"{effect.verdict} {sentences.estimate(effect)} {formatting.unit(effect.metric)}"
 
 
 def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, str]]) -> str:
@@ -191,9 +193,9 @@ def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, st
     for dataset in (PRACTICE, SMALL):
         took = pace and effort.seconds(study, dataset, pace)
         owner = free.get(dataset, {}).get(study.name)
-        shown.append(f"free: {owner}" if owner else words.duration(took) if took else "-")
+        shown.append(f"free: {owner}" if owner else formatting.duration(took) if took else "-")
     large = next((name for name in study.bases if name.startswith("imagenet")), None)
     if shown == ["-", "-"] and large and pace:
         took = effort.seconds(study, large, pace)
-        return f"{words.duration(took)}, ImageNet" if took else "-"
+        return f"{formatting.duration(took)}, ImageNet" if took else "-"
     return " / ".join(dict.fromkeys(shown))

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from reports.commands.console import say
 from reports.commands.exit_codes import INTERRUPTED, TIME_LIMIT
-from reports.wording.words import clock
+from reports.wording.formatting import clock
 
 STOPPED = "only what runs did since their last checkpoint is lost; the same command goes on"
 UNITS = {"s": 1, "m": 60, "h": 3600, "": 1}

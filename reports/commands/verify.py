@@ -30,7 +30,7 @@ from reports.commands.request import RequestError, ready, refuse_device, worker_
 from reports.commands.time_limit import TimeLimit
 from reports.evidence import EVIDENCE
 from reports.findings.verification import FEWEST, Verified, keep, summary, verify
-from reports.wording import words
+from reports.wording import formatting
 
 CHEAPEST = 3
 """Runs that are trained again where none are named: of so many networks, the shortest."""
@@ -77,7 +77,11 @@ def run(request: VerifyRequest, console: Console) -> int:
     workers = min(worker_count(request.workers, console, threads), len(chosen))
     needed = sum(one.seconds.training + one.seconds.evaluation for one in chosen) / workers
     here = f"{runs_in_words(len(chosen))} of {len(records):,} in {store.results}"
-    say(console, "verify", f"{here}, {how}; about {words.duration(needed)} as they were recorded")
+    say(
+        console,
+        "verify",
+        f"{here}, {how}; about {formatting.duration(needed)} as they were recorded",
+    )
     if request.dry_run:
         for record in chosen:
             say(console, record.run.short, _name(record.run, plans))
@@ -199,7 +203,7 @@ def _name(run: Run, plans: Sequence[Plan]) -> str:
             continue
         for arm in plan.arms_of(run):
             kind = "seed" if run.sees_test else "tuning seed"
-            return f"{plan.name}, {words.spoken(arm)}, {kind} {run.seed}"
+            return f"{plan.name}, {formatting.spoken(arm)}, {kind} {run.seed}"
     return "of no plan here"
 
 

@@ -8,7 +8,7 @@ from reports.analysis.effect import ON_THE_PAPERS_DATA
 from reports.findings.rate_map import rate_curves, rate_readings
 from reports.findings.sections import THIN, Section
 from reports.findings.spread import spreads
-from reports.wording import words
+from reports.wording import formatting
 
 INTERVAL = "95\u00a0% interval"
 
@@ -24,7 +24,7 @@ def figure_1_caption(section: Section) -> str:
     on_the_clock = ""
     if effect.seconds_ratio is not None:
         on_the_clock = (
-            f" In seconds: {words.times(effect.seconds_ratio)} times (steps timed alone)."
+            f" In seconds: {formatting.times(effect.seconds_ratio)} times (steps timed alone)."
         )
     lines = _lines(section)
     return (

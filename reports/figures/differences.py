@@ -16,7 +16,7 @@ from alexnet.learning_curve import running_curve
 from reports.analysis.comparison import find_records
 from reports.analysis.preconditions import Records
 from reports.figures.pictures import LINES, styled
-from reports.wording.words import spoken
+from reports.wording.formatting import spoken
 
 MOST = 3
 """Pairs of arms up to which lines can be told apart."""

@@ -21,7 +21,7 @@ from alexnet.data.catalogue import called
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect, Verdict
 from reports.figures.pictures import short, styled
 from reports.findings.sections import Section, real
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 LINEAR = 1.0  # margins; beyond them the axis goes by powers
 TICKS = (-100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100)
@@ -105,7 +105,7 @@ def _row(section: Section, effect: Effect) -> ForestRow:
         paper=place(effect.contrast.paper) if own else None,
         shown=_shown(effect),
         paper_shown=_with_unit(effect) if own else "",
-        one_more=words.one_more_pair(effect) if own else "",
+        one_more=sentences.one_more_pair(effect) if own else "",
         verdict=effect.verdict,
     )
 
@@ -117,8 +117,8 @@ def _label(section: Section, effect: Effect) -> str:
         return section.plan.about.title
     against = [one.contrast.against for one in effects]
     if against.count(contrast.against) >= SEVERAL and contrast.is_simple:
-        return words.spoken(contrast.arm)  # the others have their reference named in full
-    named = words.named(effect, effects)
+        return formatting.spoken(contrast.arm)  # the others have their reference named in full
+    named = sentences.named(effect, effects)
     if any(letter.isalpha() for letter in contrast.arm):
         return named
     return f"{section.plan.definition.study.replace('_', ' ')} {named}"  # 1 against 0 of what?
@@ -149,20 +149,20 @@ def _open_side(effect: Effect) -> Literal["left", "right", "both"] | None:
 
 
 def _shown(effect: Effect) -> str:
-    text = f"{words.estimate(effect)}{_unit(effect.metric)}"
+    text = f"{sentences.estimate(effect)}{_unit(effect.metric)}"
     if effect.low is None or effect.bound != "none":
         return text
-    low, high = (words.change(end, effect.metric) for end in (effect.low, effect.high))
+    low, high = (formatting.change(end, effect.metric) for end in (effect.low, effect.high))
     return f"{text} [{low}, {high}]"
 
 
 def _with_unit(effect: Effect) -> str:
-    number = words.paper_number(effect)
+    number = sentences.paper_number(effect)
     return "" if number == "-" else f"{number}{_unit(effect.metric)}"
 
 
 def _unit(metric: Metric) -> str:
-    return {"times": "\u00d7", "points": "", "nats": " nats"}[words.unit(metric)]
+    return {"times": "\u00d7", "points": "", "nats": " nats"}[formatting.unit(metric)]
 
 
 def draw_forest(rows: Sequence[ForestRow], width: float = 8.6) -> Figure | None:

@@ -18,7 +18,7 @@ from reports.figures.pictures import styled
 from reports.figures.study import comparison_curves, draw_curves, draw_speed_ups
 from reports.findings.headline import Answer
 from reports.findings.sections import Section, real
-from reports.wording.words import spoken
+from reports.wording.formatting import spoken
 
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # pixels, as previews of pages are shown
 MARGIN = 40  # pixels

@@ -15,7 +15,7 @@ from reports.analysis.effect import Effect
 from reports.figures.pictures import styled
 from reports.findings.rate_map import RateCurve, rate_curves
 from reports.findings.readings import ranked
-from reports.wording.words import metric_name, spoken
+from reports.wording.formatting import metric_name, spoken
 
 MARKERS = "os^D"
 

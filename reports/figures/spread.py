@@ -8,7 +8,7 @@ from ablations.store import Store
 from alexnet.data.catalogue import called
 from reports.figures.pictures import styled
 from reports.findings.spread import spreads
-from reports.wording.words import metric_name
+from reports.wording.formatting import metric_name
 
 
 def draw_spread(plan: Plan, store: Store) -> Figure | None:

@@ -23,7 +23,8 @@ from reports.figures.readings import draw_readings
 from reports.figures.spread import draw_spread
 from reports.findings.sections import THIN
 from reports.findings.spread import spreads
-from reports.wording.words import effect_sentence, metric_name, named, spoken, unit
+from reports.wording.formatting import metric_name, spoken, unit
+from reports.wording.sentences import effect_sentence, named
 
 Curves = dict[str, dict[int, Curve]]
 """Running curves, by arm and seed."""

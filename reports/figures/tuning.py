@@ -10,7 +10,7 @@ from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.tuning import Choice, held_out
 from reports.figures.pictures import LINES, styled
-from reports.wording.words import metric_name
+from reports.wording.formatting import metric_name
 
 MARKERS = "osD^vPX*"
 MANY = 12

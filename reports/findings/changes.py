@@ -30,7 +30,7 @@ from alexnet.config import Frozen
 from reports.analysis import statistics
 from reports.analysis.effect import Effect, Verdict
 from reports.findings.ledger import COUNTED
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 Kind = Literal[
     "moved", "beyond", "not yet", "bound", "too few", "within", "other question",
@@ -202,7 +202,7 @@ def _verdicts(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> It
     for then, now in zip(*sides, strict=True):
         if then.verdict == now.verdict:
             continue
-        what, text = words.named(then, sides[0]), f"{then.verdict} -> {now.verdict}"
+        what, text = sentences.named(then, sides[0]), f"{then.verdict} -> {now.verdict}"
         if not {then.verdict, now.verdict} & set(WAITING):
             yield Change(kind="moved", study=name, what=what, text=text)
             continue
@@ -219,7 +219,7 @@ def _effects(
 ) -> Iterator[_Pair | Change]:
     sides = _read_effects(one), _read_effects(other)
     for then, now in zip(*sides, strict=True):
-        what = words.named(then, sides[0])
+        what = sentences.named(then, sides[0])
         before, after = (
             {seed: _scaled(value, e.metric) for seed, value in zip(e.seeds, e.by_seed, strict=True)}
             for e in (then, now)
@@ -237,8 +237,9 @@ def _effects(
         if {then.bound, now.bound} == {"none"} or _is_same(pair):
             yield pair
         else:
-            text = f"{words.estimate(then)} -> {words.estimate(now)} {words.unit(then.metric)}"
-            yield Change(kind="bound", study=name, what=what, text=f"{text}; {BOUND}")
+            sizes = f"{sentences.estimate(then)} -> {sentences.estimate(now)}"
+            text = f"{sizes} {formatting.unit(then.metric)}; {BOUND}"
+            yield Change(kind="bound", study=name, what=what, text=text)
 
 
 def _arms(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[_Pair | Change]:
@@ -251,7 +252,7 @@ def _arms(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterat
         before, after = (
             {run["seed"]: _scaled(run["value"], metric) for run in of_side} for of_side in runs
         )
-        what = f"{arm}, {words.metric_name(metric)}"
+        what = f"{arm}, {formatting.metric_name(metric)}"
         pair = _Pair(
             study=name,
             what=what,
@@ -372,9 +373,9 @@ def _numbers(pair: _Pair) -> str:
     if pair.metric.is_ratio:
         means = [math.exp(mean) for mean in means]
     if not pair.is_effect:
-        return " -> ".join(words.value(mean, pair.metric) for mean in means)
-    shown = " -> ".join(words.change(mean, pair.metric) for mean in means)
-    return f"{shown} {words.unit(pair.metric)}"
+        return " -> ".join(formatting.value(mean, pair.metric) for mean in means)
+    shown = " -> ".join(formatting.change(mean, pair.metric) for mean in means)
+    return f"{shown} {formatting.unit(pair.metric)}"
 
 
 def _over(pair: _Pair) -> str:

@@ -13,7 +13,7 @@ from reports.findings.deviations import Deviation, deviations
 from reports.findings.ledger import Row, State, surprise
 from reports.findings.sections import Nearness, Section, real
 from reports.findings.verification import Verified, summary, where_and_when
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -75,7 +75,7 @@ def leading(found: Sequence[Section]) -> tuple[Section, Effect] | None:
 
 
 def _headline(section: Section, effect: Effect, ledger: Sequence[Row]) -> str:
-    text = words.headline(section.plan, section.comparison, effect)
+    text = sentences.headline(section.plan, section.comparison, effect)
     decided = sum(row.state == "decided" and row.trained for row in ledger)
     if section.comparison.setting not in ON_THE_PAPERS_DATA or not decided:
         return text
@@ -139,7 +139,7 @@ def minds(section: Section, effect: Effect, in_force: Sequence[Deviation]) -> tu
         paper = first.text if first.text not in ("not said", "the same") else first.code
         lines.append(f"A deviation: {first.what} is {first.here}, for {paper}; {worth}.")
     if effect.detectable is not None:
-        smallest = words.size(effect.detectable, effect.metric)
+        smallest = formatting.size(effect.detectable, effect.metric)
         lines.append(
             f"The seeds: {effect.planned} of them could miss an effect below {smallest} in a fifth "
             "of all tries (80 % power)."
@@ -183,7 +183,7 @@ def _clock(studies: Sequence[Section]) -> str:
     of_runs: dict[str, float] = {}
     for section in studies:  # a run that several studies share was trained once
         of_runs |= section.seconds
-    return words.duration(sum(of_runs.values()))
+    return formatting.duration(sum(of_runs.values()))
 
 
 def _registered(studies: Sequence[Section]) -> str:

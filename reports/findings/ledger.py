@@ -17,7 +17,8 @@ from alexnet.data.catalogue import called
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.findings import counts
-from reports.wording.words import counted_in, estimate, interval, named, unit
+from reports.wording.formatting import unit
+from reports.wording.sentences import counted_in, estimate, interval, named
 
 State = Literal["decided", "elsewhere", "exploratory", "under way", "not run"]
 COUNTED = "counted"

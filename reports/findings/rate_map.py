@@ -11,7 +11,7 @@ from ablations.metrics import Outcome, observe
 from ablations.plan import Plan, apart_from_rate
 from ablations.store import Store
 from reports.analysis.comparison import find_records_of
-from reports.wording.words import spoken, times
+from reports.wording.formatting import spoken, times
 
 
 class AtRate(NamedTuple):

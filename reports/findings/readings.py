@@ -4,7 +4,8 @@ import pandas as pd
 
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import Effect
-from reports.wording.words import estimate, interval, times
+from reports.wording.formatting import times
+from reports.wording.sentences import estimate, interval
 
 
 def ranked(comparison: Comparison) -> list[Effect]:

@@ -12,10 +12,11 @@ from ablations.side_effects import side_effects
 from ablations.store import Store
 from alexnet.config import Config, Frozen
 from alexnet.data.catalogue import copies_of
+from reports.analysis import selection
 from reports.analysis.comparison import Comparison, compare, find_records
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
 from reports.analysis.preconditions import Records
-from reports.wording import words
+from reports.wording import sentences
 from reports.wording.config_summary import facets
 
 THIN = 40
@@ -98,7 +99,7 @@ class Section(Frozen):
     @property
     def speaks(self) -> Effect:
         """The effect that its headline is about."""
-        return words.speaks(self.comparison)
+        return selection.speaks(self.comparison)
 
     @property
     def missing(self) -> int:
@@ -130,7 +131,7 @@ def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
         plan=plan,
         comparison=comparison,
         second_look=compare(plan, store, plan.seeds) if plan.second_looks else None,
-        headline=words.headline(plan, comparison),
+        headline=sentences.headline(plan, comparison),
         differs=_differences(plan),
         side_effects=_side_effects(plan),
         runs=_runs(plan, found),

@@ -9,7 +9,7 @@ from ablations.plan import Plan
 from ablations.store import Store
 from reports.analysis import statistics
 from reports.analysis.comparison import find_records
-from reports.wording.words import metric_name, size, value
+from reports.wording.formatting import metric_name, size, value
 
 
 class Spread(NamedTuple):

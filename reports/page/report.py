@@ -43,7 +43,7 @@ from reports.page.tables import (
     write_table,
     write_tables,
 )
-from reports.wording import words
+from reports.wording import formatting, sentences
 
 MANY = 20
 """Studies of which each has a picture of how its rates were chosen; of more, a table alone."""
@@ -173,7 +173,8 @@ def _render(
         lstrip_blocks=True,
     )
     environment.globals |= {
-        "words": words,
+        "formatting": formatting,
+        "sentences": sentences,
         "called": called,
         "captions": captions,
         "arms_table": arms_table,

@@ -15,19 +15,14 @@ from ablations.tuning import Trial, held_out
 from alexnet.durable import write_atomically
 from alexnet.learning_curve import gave_up
 from reports.analysis.comparison import Comparison
-from reports.wording.words import (
+from reports.wording.formatting import measured, metric_name, percent, size, unit, value
+from reports.wording.sentences import (
     arm_cells,
     estimate,
     interval,
     margin,
-    measured,
-    metric_name,
     one_more_pair,
     paper_number,
-    percent,
-    size,
-    unit,
-    value,
 )
 
 

@@ -29,7 +29,7 @@ from reports.smoke.outcomes import (
     outcomes_of,
 )
 from reports.smoke.trainings import PRECISION, Smoke, Smoked, Training, trainings
-from reports.wording import words
+from reports.wording import formatting
 
 PER_LINE = 64
 NAMED = 8
@@ -175,7 +175,7 @@ def _conclude(
         more = f" and {len(groups) - NAMED} more" if len(groups) > NAMED else ""
         named = "; ".join(map(in_short, groups[:NAMED]))
         say(console, "left out", f"{_counted(left)}: {named}{more}")
-    say(console, "took", f"{words.clock(seconds)}; {headline}")
+    say(console, "took", f"{formatting.clock(seconds)}; {headline}")
     if github.is_there():
         github.tell(console, outcomes, headline, why)
 

@@ -17,7 +17,7 @@ from ablations.study import (
 from ablations.tuning import Choice, Trial, choose
 from reports.analysis.comparison import compare
 from reports.analysis.preconditions import unmet_in_tuning
-from reports.wording.words import headline, verdict_line
+from reports.wording.sentences import headline, verdict_line
 from tests.builders.plans import HELPS, filled, of_errors, with_measures
 from tests.builders.records import PROVENANCE, measures_of, record_of
 

@@ -16,7 +16,7 @@ from reports.analysis.statistics import fewest_pairs, prediction_limits
 from reports.figures.study import draw, mean_curve
 from reports.page.report import write_report
 from reports.page.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
-from reports.wording.words import headline
+from reports.wording.sentences import headline
 from tests.builders.contrasts import CONTRAST
 from tests.builders.plans import HELPS, chosen, filled, of_errors, plan_of, with_measures
 from tests.builders.records import measures_of, record_of

@@ -25,7 +25,7 @@ from reports.commands.studies import _ours, everything
 from reports.page.report import write_report
 from reports.page.tables import arms_table, contrasts_table
 from reports.readme import evidence_text
-from reports.wording.words import headline, verdict_line
+from reports.wording.sentences import headline, verdict_line
 from tests.builders.curves import SEEN, falling
 from tests.builders.plans import HELPS, in_setting, planned, with_measures
 from tests.builders.records import measures_of, record_of
