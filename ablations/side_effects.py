@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from alexnet.config import LRN, Config, Pool
 from alexnet.config.network import Network, windows
-from alexnet.cost import size_of
+from alexnet.cost import cost_of
 
 
 def side_effects(arm: Config, against: Config) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def _unreached(network: Network) -> dict[str, tuple[int, int]]:
 
 
 def _parameters(mine: Network, other: Network) -> list[str]:
-    here, there = size_of(mine).parameters, size_of(other).parameters
+    here, there = cost_of(mine).parameters, cost_of(other).parameters
     return [] if here == there else [f"{here:,} parameters for {there:,}"]
 
 

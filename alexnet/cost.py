@@ -1,20 +1,13 @@
 """What a network costs: parameters, multiply-adds and activations of each layer.
 
-Measured on the built network by `alexnet.counting`; what it found for the presets ships with
-the package, so that listing and reporting need not load PyTorch.
+Computed from its config, so that listing and reporting need not load PyTorch; a test counts the
+same on the built network.
 """
 
 import math
-from functools import cache
-from pathlib import Path
-from typing import NamedTuple
-
-from pydantic import TypeAdapter
 
 from alexnet.config.base import Frozen
 from alexnet.config.network import Conv, Network
-
-MEASURED = Path(__file__).parent / "costs.json"
 
 
 class LayerCost(Frozen):
@@ -53,39 +46,32 @@ class Cost(Frozen):
         return sum(layer.activations for layer in self.layers)
 
 
-class Size(NamedTuple):
-    """What a network costs, for one image."""
-
-    parameters: int
-    multiply_adds: int  # of weights with what they see; biases are not counted
-
-
-def size_of(network: Network) -> Size:
-    """Return what a network costs by arithmetic: any network, unbuilt.
+def cost_of(network: Network) -> Cost:
+    """Return what a network costs by arithmetic, unbuilt.
 
     >>> from alexnet.presets import paper
-    >>> size_of(paper().network)
-    Size(parameters=60965224, multiply_adds=724406816)
+    >>> cost = cost_of(paper().network)
+    >>> cost.parameters, cost.multiply_adds, cost.activations
+    (60965224, 724406816, 659272)
     """
-    parameters, multiply_adds, seen = 0, 0, network.seen_by()
+    layers, seen = [], network.seen_by()
     for layer in network.layers:
         sees = seen[layer.name]
         if isinstance(layer, Conv):
             side = layer.side_of(sees.side)
+            output: tuple[int, ...] = (layer.maps, side, side)
             kernels = layer.maps * (side**2 if layer.weights == "unshared" else 1)
-            inputs, uses = layer.size**2 * sees.maps // layer.groups, layer.maps * side**2
+            inputs = layer.size**2 * sees.maps // layer.groups
         else:
-            kernels = uses = layer.units or network.classes
+            output = (layer.units or network.classes,)
+            kernels = output[0]
             inputs = sees.units // layer.groups
-        parameters += kernels * (inputs + 1)
-        multiply_adds += uses * inputs
-    return Size(parameters, multiply_adds)
-
-
-COSTS = TypeAdapter(dict[str, Cost])
-
-
-@cache
-def costs() -> dict[str, Cost]:
-    """Return what was measured of every preset, by its name."""
-    return COSTS.validate_json(MEASURED.read_text(encoding="utf-8"))
+        layers.append(
+            LayerCost(
+                name=layer.name,
+                output=output,
+                parameters=kernels * (inputs + 1),
+                multiply_adds=math.prod(output) * inputs,
+            )
+        )
+    return Cost(input=(network.channels, network.view, network.view), layers=tuple(layers))

@@ -12,7 +12,7 @@ from ablations.tuning import rates_tried
 from alexnet.config import Config
 from alexnet.config.base import canonical
 from alexnet.cores import cores
-from alexnet.cost import size_of
+from alexnet.cost import cost_of
 from alexnet.data.catalogue import CATALOGUE
 
 BACKWARD = 3
@@ -59,7 +59,7 @@ def speed(stores: Sequence[Store]) -> Speed | None:
 
 
 def _pace(config: Config, timing: Timing) -> float:
-    done = BACKWARD * size_of(config.network).multiply_adds * timing.batch / timing.seconds_per_step
+    done = BACKWARD * cost_of(config.network).multiply_adds * timing.batch / timing.seconds_per_step
     return done / timing.fingerprint.threads
 
 
@@ -97,7 +97,7 @@ def _seconds_by_arm(study: Study, dataset: str, pace: Speed) -> dict[str, float]
         runs = shown.seeds_on(dataset) + (0 if arm.tuned_as else tuning)
         passes = base.passes / len(shown.arms) if base.passes else runs * config.training.epochs
         images = min(config.training.images or about.images, about.images)
-        work = passes * images * BACKWARD * size_of(config.network).multiply_adds
+        work = passes * images * BACKWARD * cost_of(config.network).multiply_adds
         found[name] = AROUND * work / pace.of(config) / at_once
     return found
 

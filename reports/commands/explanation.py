@@ -14,7 +14,7 @@ from ablations.store import Store
 from ablations.studies import find_study
 from ablations.study import NEEDED, Base, Study
 from alexnet.config import Config, Conv, Dense
-from alexnet.cost import size_of
+from alexnet.cost import cost_of
 from alexnet.data.catalogue import describe
 from reports.analysis.effect import Effect
 from reports.commands import effort
@@ -129,14 +129,14 @@ def _paragraph(console: Console, label: str, text: str) -> None:
 
 def _arms(study: Study, dataset: str) -> Iterator[str]:
     start = study.bases[dataset].config
-    size = size_of(start.network).parameters
+    size = cost_of(start.network).parameters
     if len(study.arms) > LISTED:
         yield f"{len(study.arms)}: {_listed(list(study.arms))}"
         return
     for name, arm in study.arms.items():
         config = study.config(dataset, name)
         differs = _differs(config, start)
-        if (own := size_of(config.network).parameters) != size:
+        if (own := cost_of(config.network).parameters) != size:
             differs.append(f"{own:,} parameters, the base {size:,}")
         if arm.precision:
             differs.append(f"in {arm.precision}")

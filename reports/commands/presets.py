@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alexnet.config import Config, Conv, Dense
-from alexnet.cost import costs
+from alexnet.cost import cost_of
 from alexnet.presets import FAMILIES, PRESETS, preset
 from reports.commands.console import as_typed
 from reports.findings import counts
@@ -49,7 +49,7 @@ def _table(names: Sequence[str]) -> Table:
 
 
 def _sizes(name: str) -> dict[str, str]:
-    cost = costs()[name]
+    cost = cost_of(preset(name).network)
     return {
         "parameters": f"{cost.parameters:,}",
         "multiply-adds": f"{cost.multiply_adds:,}",
@@ -96,7 +96,7 @@ def _layers(config: Config, name: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("starts from")
     table.add_column("then", overflow="fold")
-    cost = costs()[name]
+    cost = cost_of(preset(name).network)
     for layer, its in zip(config.network.layers, cost.layers, strict=True):
         table.add_row(
             layer.name,

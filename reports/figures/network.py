@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from alexnet.config import LRN, BatchNorm, Conv, Dropout, MapNorm, Network, Part, Pool
-from alexnet.cost import Cost, costs
+from alexnet.cost import Cost, cost_of
 from alexnet.presets import preset
 from reports.figures.pictures import styled
 from reports.findings import counts
@@ -61,7 +61,8 @@ def draw_network(name: str) -> Figure:
     Raises:
         PresetError: If there is none of that name.
     """
-    network, cost = preset(name).network, costs()[name]
+    network = preset(name).network
+    cost = cost_of(network)
     shown = columns(network, cost)
     notes = misprints() if name == counts.PRESET else []
     table = _table(shown, printed() if notes else {})

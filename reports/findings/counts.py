@@ -4,7 +4,8 @@ import math
 
 from ablations.claims import CLAIMS, Claim, Number
 from alexnet.config import Frozen
-from alexnet.cost import Cost, costs
+from alexnet.cost import Cost, cost_of
+from alexnet.presets import preset
 
 PRESET = "paper"
 COMMAND = f"invoke presets --name {PRESET}"
@@ -39,7 +40,7 @@ def last_digit(value: float) -> int:
 
 def counts(claim: Claim) -> list[Count]:
     """Return every number of a claim about the network's size beside the same counted."""
-    cost = costs()[PRESET]
+    cost = cost_of(preset(PRESET).network)
     return [_count(number, cost) for number in claim.paper] if claim.kind == "count" else []
 
 

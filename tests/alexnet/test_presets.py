@@ -7,10 +7,10 @@ import torchvision
 from torch import nn
 
 from alexnet.config import LRN, ChannelMeans, Config, FanIn, LayerRate, MapNorm, MomentumSGD, Normal
-from alexnet.cost import costs
-from alexnet.counting import count
+from alexnet.cost import cost_of
 from alexnet.model import build, layer_of, skeleton
 from alexnet.presets import PRESETS, PresetError, preset
+from tests.builders.counting import count
 
 PARAMETERS = {
     "paper": 60_965_224,
@@ -86,14 +86,16 @@ def test_torchvisions_multiply_adds_are_those_it_publishes() -> None:
     """0.714 billion in the metadata of its weights."""
     weights = torchvision.models.AlexNet_Weights.IMAGENET1K_V1
 
-    assert round(costs()["torchvision"].multiply_adds / 1e9, 3) == weights.meta["_ops"]
-    assert costs()["torchvision"].parameters == weights.meta["num_params"]
+    assert (
+        round(cost_of(preset("torchvision").network).multiply_adds / 1e9, 3) == weights.meta["_ops"]
+    )
+    assert cost_of(preset("torchvision").network).parameters == weights.meta["num_params"]
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_costs_that_ship_are_those_of_the_networks(name: str) -> None:
-    """If not: python -m alexnet.counting."""
-    assert costs()[name] == count(preset(name).network)
+def test_costs_are_those_of_the_built_networks(name: str) -> None:
+    """Layer by layer, to the unit: arithmetic, and PyTorch's own counter."""
+    assert cost_of(preset(name).network) == count(preset(name).network)
 
 
 def sides(name: str) -> list[int]:

@@ -15,11 +15,11 @@ from ablations.run import TUNING_SEEDS
 from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import Contrast, FinalError
-from alexnet.cost import costs, size_of
+from alexnet.cost import cost_of
 from alexnet.data.manifest import default_data_dir
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
-from alexnet.presets import PRESETS, preset, tiny
+from alexnet.presets import preset, tiny
 from reports.analysis.comparison import compare
 from reports.commands import all_studies, effort
 from reports.commands import studies as studies_list
@@ -225,20 +225,12 @@ def test_a_study_that_is_not_there_is_refused_with_the_nearest() -> None:
     assert (code, "did you mean dropout?" in output) == (2, True)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_arithmetic_agrees_with_what_was_counted_on_the_built_network(name: str) -> None:
-    """Parameters and multiply-adds, to the unit."""
-    size, counted = size_of(preset(name).network), costs()[name]
-
-    assert size == (counted.parameters, counted.multiply_adds)
-
-
 def test_time_is_work_over_pace() -> None:
     """Two arms, four seeds and two rates of two tuning seeds each: 16 runs of two passes."""
     config = TWO.bases[GENERATED].config
     assert len(TUNING_SEEDS) == 2
     study = TWO.model_copy(update={"bases": {"cifar10": TWO.bases[GENERATED]}})
-    work = 16 * 2 * 45_000 * size_of(config.network).multiply_adds
+    work = 16 * 2 * 45_000 * cost_of(config.network).multiply_adds
     pace = effort.Speed(((config, float(work)),), "here")
 
     took = effort.seconds(study, "cifar10", pace)

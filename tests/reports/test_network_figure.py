@@ -8,7 +8,7 @@ import pytest
 from matplotlib.patches import Polygon
 from matplotlib.text import Annotation
 
-from alexnet.cost import costs
+from alexnet.cost import cost_of
 from alexnet.presets import PRESETS, PresetError, preset
 from reports.figures.network import columns, draw_network, misprints
 from reports.figures.pictures import save
@@ -20,7 +20,7 @@ def test_the_papers_layers_are_those_of_its_table() -> None:
 
     conv1's are 55 x 55 x 96 = 290,400 neurons and (11 x 11 x 3 + 1) x 96 = 34,944 parameters.
     """
-    found = columns(preset("paper").network, costs()["paper"])
+    found = columns(preset("paper").network, cost_of(preset("paper").network))
 
     assert [(one.name, one.kernel, one.maps, one.output) for one in found] == [
         ("image", "", "3", "224 x 224 x 3"),
@@ -42,7 +42,9 @@ def test_the_papers_layers_are_those_of_its_table() -> None:
 
 def test_towers_meet_where_the_paper_says() -> None:
     """In the third layer and from the sixth on; the second, fourth and fifth see their own."""
-    found = {one.name: one for one in columns(preset("paper").network, costs()["paper"])}
+    found = {
+        one.name: one for one in columns(preset("paper").network, cost_of(preset("paper").network))
+    }
 
     assert {name: one.sees for name, one in found.items()} == {
         "image": "", "conv1": "all", "conv2": "own tower", "conv3": "both towers",
@@ -101,7 +103,7 @@ def test_what_the_paper_prints_is_of_its_own_network() -> None:
 def test_every_preset_can_be_read(name: str) -> None:
     """Nothing is written over anything else, or over the edge; sums are in the title."""
     figure = draw_network(name)
-    cost = costs()[name]
+    cost = cost_of(preset(name).network)
 
     assert collisions(figure) == []
     assert (

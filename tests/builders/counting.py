@@ -1,4 +1,4 @@
-"""Measures what a network costs on the network itself; `python -m alexnet.counting` writes it down.
+"""What a network costs, counted on the network itself.
 
 Nothing is computed: layers run on PyTorch's ``meta`` device, and its own counter listens.
 """
@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from alexnet.config import Network
-from alexnet.cost import COSTS, MEASURED, Cost, LayerCost
+from alexnet.cost import Cost, LayerCost
 from alexnet.model import layer_of, skeleton
-from alexnet.presets import PRESETS
 
 
 def count(network: Network) -> Cost:
@@ -37,13 +36,3 @@ def count(network: Network) -> Cost:
                     found.append(cost)
             activations = activations.flatten(1)
     return Cost(input=seen, layers=tuple(found))
-
-
-def main() -> None:
-    """Write the costs of every preset to where `alexnet.cost` reads them."""
-    found = {name: count(preset().network) for name, preset in PRESETS.items()}
-    MEASURED.write_bytes(COSTS.dump_json(found, indent=1) + b"\n")
-
-
-if __name__ == "__main__":
-    main()
