@@ -82,7 +82,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
     store = Store(request.results)
     plan = store.read_plan(study.name, manifest.name, request.smoke)
     for problem in store.problems:
-        say(console, "set aside", problem)
+        say(console, "ignored", problem)
     if plan is not None:
         plan = same_or_refused(request, study, manifest, plan, store)
         seeds = request.seeds_of(plan)

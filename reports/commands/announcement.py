@@ -154,8 +154,8 @@ def _tuning(a: Announcement) -> tuple[str, str]:
     one, total = a.plan.definition, a.all_tuning_runs
     if not total:
         if one.rates_of:
-            return "rate", "one in each arm; none is chosen here"
-        return "rate", f"{one.rates[0]:g} in every arm; none is chosen here"
+            return "learning rate", "one in each arm; none is chosen here"
+        return "learning rate", f"{one.rates[0]:g} in every arm; none is chosen here"
     here = total - round(a.tuning_runs)
     there = f", {here} of them here" if here else ""
     tried = [count for arm in one.arms if (count := one.rates_tried(arm))]
@@ -169,7 +169,7 @@ def _tuning(a: Announcement) -> tuple[str, str]:
     finer = "; two runs more for one that is best at the edge of its grid" if one.refine else ""
     seeds = f"x {len(one.tuning_seeds)} seeds"
     chosen = f"to choose each arm's rate{known if len(one.rates) > 1 else ''}{finer}"
-    return "before that", f"{grid} {seeds} = {total} runs{there}, {chosen}"
+    return "tuning", f"{grid} {seeds} = {total} runs{there}, {chosen}"
 
 
 def _say_what_is_reused(console: Console, a: Announcement) -> None:
@@ -196,7 +196,7 @@ def _records(plan: Plan, store: Store, seeds: Sequence[int]) -> list[Record]:
 
 def _say_used(console: Console, store: Store, records: Sequence[Record]) -> None:
     for text in made_by(records):
-        say(console, "used as it is", text)
+        say(console, "reused", text)
     if records:
         say(console, "", "to train again, beside them: the same command with --results NEW, then")
         say(console, "", f"    invoke compare --before {store.results} --after NEW")

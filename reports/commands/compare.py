@@ -30,7 +30,7 @@ def run(
         made = "; ".join(measured["provenance"]["made_by"])
         say(console, label, f"{where}, digest {content['digest'][:12]}; {made or 'no run'}")
         for problem in measured["set_aside"]:
-            say(console, "set aside", problem)
+            say(console, "ignored", problem)
     if one["digest"] == other["digest"]:
         say(console, "the same", f"one report, digest {one['digest'][:12]}")
         return 0

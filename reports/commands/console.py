@@ -26,7 +26,7 @@ CONSOLE_SCRIPT = "alexnet-ablations"
 QUIET = 60
 """Seconds without a line after which a log is told how a run is doing."""
 BARS = "▁▂▃▄▅▆▇█"
-LABEL = 16
+LABEL = 19
 """Columns of the label at the start of a line."""
 
 
@@ -140,7 +140,7 @@ class Progress:
             case Chosen(arm=arm, choice=choice, plan=plan):
                 self._plans[plan.name] = plan
                 how = _how_chosen(choice, plan.definition.metric)
-                self._line("rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
+                self._line("learning rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
             case Elsewhere(run=run, holder=holder) if (run.id, holder) not in self._waited_for:
                 self._waited_for.add((run.id, holder))
                 self._line("waiting", f"run {run.short} is being trained by {holder}")

@@ -135,7 +135,7 @@ def summary(console: Console, manifest: Manifest) -> None:
         for path, reason in some[:LISTED]:
             say(console, "", f"{path}: {reason}")
     if manifest.set_aside:
-        say(console, "set aside", reasons(manifest.set_aside))
+        say(console, "ignored", reasons(manifest.set_aside))
     if manifest.repeated:
         leaked = (
             f"; {manifest.leaked:,} of test are in train or valid too" if manifest.leaked else ""

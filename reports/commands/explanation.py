@@ -18,12 +18,12 @@ from alexnet.cost import cost_of
 from alexnet.data.catalogue import describe
 from reports.analysis.effect import Effect
 from reports.commands import effort
-from reports.commands.console import plain, say
+from reports.commands.console import LABEL, plain, say
 from reports.commands.studies import SMALL, Found, everything
 from reports.wording import formatting, sentences
 from reports.wording.config_summary import facets
 
-WIDTH, LABEL = 100, 16
+WIDTH = 100
 LISTED = 12  # arms, or contrasts
 ALIKE = 3  # contrasts in a row that share what they are compared with are listed by arm
 SHARED = (
@@ -217,7 +217,7 @@ def _expected(contrast: Contrast, metric: Metric) -> str:
     says = "no difference expected" if way == "equal" else f"{way} expected"
     if contrast.paper is not None:
         says += f", the paper {formatting.printed(contrast, metric)}"
-    says += f"; nothing within {formatting.size(contrast.margin_for(metric), metric)}"
+    says += f"; margin {formatting.size(contrast.margin_for(metric), metric)}"
     if not contrast.judged:
         says += "; shown, not judged"
     for needed in contrast.preconditions:

@@ -102,7 +102,7 @@ def averaged(console: Console, plan: Plan, store: Store) -> Plan:
     known = len(store.problems)
     plan = with_ensembles(plan, store)
     for problem in store.problems[known:]:
-        say(console, "set aside", problem)
+        say(console, "ignored", problem)
     return plan
 
 
@@ -160,7 +160,7 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
         )
         say(
             console,
-            "can show",
+            "detectable",
             f"{effect} between {contrast.arm} and {contrast.against}, or that they are within "
             f"{margin} (80 % power, by the spread of two tuning seeds alone)",
         )
@@ -183,7 +183,7 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
             for at in effect.at_thresholds
         ]
         if shown:
-            say(console, "elsewhere", f"{which}at " + "   ".join(shown))
+            say(console, "other thresholds", f"{which}at " + "   ".join(shown))
         if effect.seconds_ratio is not None:
             on_clock = formatting.times(effect.seconds_ratio)
             text = f"{which}{on_clock} times (steps timed alone; not judged)"
@@ -191,9 +191,9 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
     for caveat in (*comparison.older, *comparison.caveats):
         say(console, "caveat", caveat)
     for text in comparison.made_by:
-        say(console, "made by", text)
+        say(console, "trained with", text)
     for text in comparison.since:
-        say(console, "since", text)
+        say(console, "changed since", text)
     if plan.second_looks:
         for again in compare(plan, store, plan.seeds).effects:
             name = sentences.named(again, comparison.effects)
@@ -218,7 +218,7 @@ def tables(plan: Plan, comparison: Comparison, store: Store) -> list[pd.DataFram
     elif plan.about.shows == "spread":
         found.append(spread_table(plan, store))
     elif needs_contrasts(plan, comparison):
-        found.append(contrasts_table(comparison).drop(columns="nothing within"))
+        found.append(contrasts_table(comparison).drop(columns="margin"))
     return [table for table in found if len(table)]
 
 

@@ -80,7 +80,7 @@ def _announce(console: Console, request: PrepareRequest, found: Found) -> None:
     )
     say(console, "classes", _some(found.classes))
     if found.set_aside:
-        say(console, "set aside", reasons(found.set_aside))
+        say(console, "ignored", reasons(found.set_aside))
     fit = (
         str(found.fit) if found.fit else "by their size: small squares as they are, else 256 x 256"
     )

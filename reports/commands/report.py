@@ -29,7 +29,7 @@ def run(
         raise Refused(f"{study} has not been run in {where}; there is {', '.join(names)}")
     page, *others = write_report(store, out or results[0] / "report", study)
     for problem in [*store.problems, *orphaned_runs(store, plans)]:
-        say(console, "set aside", problem)
+        say(console, "ignored", problem)
     say(console, "page", str(page))
     say(console, "beside it", f"{len(others)} files: tables, figures, report.json")
     if show:

@@ -43,7 +43,7 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
         if some:
             say(console, "", _row(kind, some))
     for problem in store.problems:
-        say(console, "set aside", problem)
+        say(console, "ignored", problem)
     unneeded = [entry for entry in found if entry.kind in UNNEEDED]
     if not unneeded:
         say(console, "unneeded", "nothing")

@@ -67,7 +67,7 @@ def run(request: VerifyRequest, console: Console) -> int:
     store = _store(request)
     records = store.records()
     for problem in store.problems:
-        say(console, "set aside", problem)
+        say(console, "ignored", problem)
     able, reasons = _able(records, request.data_dir)
     chosen, how = _chosen(request, able, reasons)
     plans = store.plans()

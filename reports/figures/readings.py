@@ -97,7 +97,7 @@ def draw_rate_curves(axes: Axes, curves: Sequence[RateCurve], what: str) -> None
         if (best := curve.best) is not None:
             axes.plot([best.rate], [best.mean], "o", markersize=12, markerfacecolor="none", **look)
     rates = sorted({point.rate for curve in curves for point in curve.points})
-    axes.set(xscale="log", yscale="log", xlabel="rate", ylabel=what)
+    axes.set(xscale="log", yscale="log", xlabel="learning rate", ylabel=what)
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates], rotation=45, fontsize=7)
     axes.minorticks_off()
     low, high = axes.get_ylim()

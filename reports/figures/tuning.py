@@ -37,7 +37,7 @@ def draw_tuning(plan: Plan) -> Figure | None:
         rates = sorted({trial.rate for one in choices.values() for trial in one.trials})
         axes.set_xticks(rates, [f"{rate:g}" for rate in rates])
         axes.minorticks_off()
-        axes.set(xlabel="rate", ylabel=_name(metric))
+        axes.set(xlabel="learning rate", ylabel=_name(metric))
         axes.legend(
             frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5),
             ncols=1 if len(choices) <= MANY else 2,

@@ -112,4 +112,6 @@ def rate_table(curves: Sequence[RateCurve]) -> pd.DataFrame:
             for cell in cells
         ]
         rows.append([f"{rate:g}", *shown])
-    return pd.DataFrame(rows, columns=["rate", *(f"{curve.name}, epochs" for curve in curves)])
+    return pd.DataFrame(
+        rows, columns=["learning rate", *(f"{curve.name}, epochs" for curve in curves)]
+    )

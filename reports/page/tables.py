@@ -46,7 +46,7 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     size = "speed-up" if metric.is_ratio else f"change, {unit(metric)}"
     columns = [
         "arm",
-        "rate",
+        "learning rate",
         "seeds",
         "reached",
         "epochs" if metric.is_ratio else metric_name(metric),
@@ -87,8 +87,8 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "verdict", "by", "pairs", "effect", "95 % interval", "one more pair",
-                 "paper", "nothing within", "p (corrected)", "equivalence p (corrected)"],
+        columns=["contrast", "verdict", "metric", "pairs", "effect", "95 % interval",
+                 "one more pair", "paper", "margin", "p (corrected)", "equivalence p (corrected)"],
     )  # fmt: skip
 
 
@@ -98,11 +98,11 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
     for effect in comparison.effects:
         if effect.p is None:
             continue
-        can_show = "-"
+        detectable = "-"
         if effect.detectable is not None and not comparison.smoke:
-            can_show = size(effect.detectable, effect.metric)
+            detectable = size(effect.detectable, effect.metric)
             if effect.seeds_for_paper is not None:
-                can_show += f"; the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
+                detectable += f"; the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
         equality = effect.decidable_margin
         correlation = effect.pair_correlation
         rows.append(
@@ -113,7 +113,7 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
                 _p(effect.p_adjusted),
                 _p(effect.equivalence_p),
                 f"{margin(effect)}: {effect.contrast.margin_reason}",
-                can_show,
+                detectable,
                 "-" if equality is None else size(equality, effect.metric),
                 "-" if correlation is None else f"{correlation:.2f}",
                 effect.unmet or "met or none",
@@ -121,8 +121,8 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "by", "exact sign-flip p", "corrected", "equivalence p",
-                 "nothing within", "can show (80 % power)", "can find equality within",
+        columns=["contrast", "metric", "exact sign-flip p", "p (corrected)", "equivalence p",
+                 "margin", "detectable effect (80 % power)", "detectable equality within",
                  "correlation of pairs", "precondition"],
     )  # fmt: skip
 
@@ -158,7 +158,7 @@ def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
             ids = " ".join(run[:SHORT] for run in trial.runs)
             rows.append([arm, f"{trial.rate:g}", chosen, trial.epochs, ", ".join(got), ids])
     by_seed = f"{metric_name(metric)}, by seed"
-    return pd.DataFrame(rows, columns=["arm", "rate", "", "epochs given", by_seed, "runs"])
+    return pd.DataFrame(rows, columns=["arm", "learning rate", "", "epochs given", by_seed, "runs"])
 
 
 def _got(record: Record | None, outcome: float, trial: Trial, metric: Metric) -> str:

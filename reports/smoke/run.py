@@ -95,7 +95,7 @@ def _before(check: Check, console: Console) -> Baseline | None:
     except BaselineError as error:
         if not check.update:
             raise
-        say(console, "set aside", str(error))
+        say(console, "ignored", str(error))
         return None
 
 
@@ -167,7 +167,11 @@ def _conclude(
     if why:
         say(console, "", why)
     for number, group in enumerate(furthest_first(moved)[:NAMED]):
-        say(console, "furthest" if number == 0 else "", f"{in_short(group)}, {group[0].text}")
+        say(
+            console,
+            "largest difference" if number == 0 else "",
+            f"{in_short(group)}, {group[0].text}",
+        )
     if moved:
         say(console, "intended?", check.renewal)
     if left:

@@ -206,7 +206,7 @@ def test_runs_in_several_folders_are_said_and_the_first_is_shown(tmp_path: Path)
     assert pool.problems == ["2 runs in more than one folder: the first one's is shown"]
     assert compare(plan, pool).effects[0].by_seed == pytest.approx((2.0, 13 / 6, 13 / 6))
     assert pool.folder(plan.run("tanh", 0)).is_relative_to(folders[0])
-    assert "set aside 2 runs in more than one folder" in report(*folders)[1]
+    assert "ignored 2 runs in more than one folder" in report(*folders)[1]
 
 
 def test_a_folder_named_twice_is_read_once(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_new_plan_counts_the_runs_that_another_study_trained() -> None:
     said = announced(plan_of({n: ARMS[n] for n in ("base", "a", "b")}, [against("b")]), store)
 
     assert said["plan"].startswith("3 arms x 3 seeds = 9 runs, 6 of them here")
-    assert said["before that"].startswith("3 arms x 2 rates x 2 seeds = 12 runs, 8 of them here")
+    assert said["tuning"].startswith("3 arms x 2 rates x 2 seeds = 12 runs, 8 of them here")
     assert "the ids after these" in said
 
 
@@ -82,7 +82,7 @@ def test_a_new_plan_all_of_whose_runs_are_here_takes_no_time() -> None:
     assert said["plan"].startswith("2 arms x 3 seeds = 6 runs, 6 of them here")
     assert said["time"] == "none: there is nothing to train"
     assert "the ids after these" not in said
-    assert "used as it is" not in said
+    assert "reused" not in said
 
 
 def test_runs_of_another_machine_are_said_before_a_plan_is_registered() -> None:
@@ -93,7 +93,7 @@ def test_runs_of_another_machine_are_said_before_a_plan_is_registered() -> None:
 
     said = announced(two, store, fingerprint=FINGERPRINT.but(processor="slide rule"))
 
-    assert said["used as it is"] == "6 runs with torch 2.9.9 on abacus, beads"
+    assert said["reused"] == "6 runs with torch 2.9.9 on abacus, beads"
 
 
 def test_records_of_another_release_are_used_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +116,8 @@ def test_one_rate_is_not_chosen() -> None:
     said = announced(plan_of(rates=(0.02,)), Unregistered())
 
     assert said["plan"].startswith("4 arms x 3 seeds = 12 runs, 2 epochs")
-    assert said["rate"] == "0.02 in every arm; none is chosen here"
-    assert "before that" not in said
+    assert said["learning rate"] == "0.02 in every arm; none is chosen here"
+    assert "tuning" not in said
     assert "the ids after these" not in said
 
 
@@ -143,4 +143,4 @@ def test_an_arm_that_takes_anothers_rate_is_not_tuned(done: Sequence[str]) -> No
     said = announced(plan, store)
 
     there = f", {len(done)} of them here" if done else ""
-    assert said["before that"].startswith(f"2 arms x 2 rates x 2 seeds = 8 runs{there}, to choose")
+    assert said["tuning"].startswith(f"2 arms x 2 rates x 2 seeds = 8 runs{there}, to choose")

@@ -209,7 +209,7 @@ def test_contrasts_by_several_metrics_share_one_correction(results) -> None:
     assert [effect.p_adjusted for effect in effects] == pytest.approx([4 / 2**6] * 2)
     assert [effect.verdict for effect in effects] == ["open", "open"]
     table = contrasts_table(compare(plan, store))
-    assert table["by"].tolist() == ["top-1 test error", "test error minus clean training error"]
+    assert table["metric"].tolist() == ["top-1 test error", "test error minus clean training error"]
 
 
 def test_what_tuning_says_of_the_spread(results) -> None:

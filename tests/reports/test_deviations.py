@@ -291,7 +291,7 @@ def test_how_sure_is_a_row_a_contrast(results) -> None:
     table = certainty_table(sections(store)[0].comparison)
 
     assert table["exact sign-flip p"].tolist() == ["0.25"]
-    assert table["nothing within"].tolist() == [
+    assert table["margin"].tolist() == [
         "a factor of 1.25: a speed-up below a factor of 1.25 would not change what one trains"
     ]
 

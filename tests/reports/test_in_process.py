@@ -340,7 +340,7 @@ def test_what_is_found_shows_itself(by_workers: Store) -> None:
     assert found.table["arm"].tolist() == ["maximum", "average"]
     for arm, shown in zip(errors, found.table["top-1 test error"], strict=True):
         assert shown == f"{100 * math.fsum(errors[arm]) / 3:.2f} %"
-    assert found.rates["rate"].tolist() == ["0.003", "0.001"] * 2
+    assert found.rates["learning rate"].tolist() == ["0.003", "0.001"] * 2
     assert str(found).startswith(f"{found.sentence}\n\narm")
     assert repr(found) == str(found)
     assert found._repr_html_().count("<table") == 1

@@ -100,7 +100,7 @@ def test_the_table_marks_what_did_not_arrive(results: Path) -> None:
     """As more than the mean of what was seen."""
     table = rate_table(rate_curves(*mapped(results)))
 
-    assert table["rate"].tolist() == ["0.001", "0.003", "0.01"]
+    assert table["learning rate"].tolist() == ["0.001", "0.003", "0.01"]
     assert table["ReLU, epochs"].tolist() == ["4.00", "2.00", f"> {(HORIZON * 3.0) ** 0.5:.2f}"]
     assert table["tanh, epochs"].tolist()[0] == "> 8.00"
 

@@ -196,7 +196,7 @@ def test_an_arm_that_moved_is_named_with_what_sets_it_apart(tmp_path: Path, base
     assert code == 3
     assert "CHANGED 1 training (2 arms in 2 studies)" in output
     assert "every changed training has LRN, none that agrees has it" in output
-    assert "furthest norm/with and 1 more arm, step 3:" in output
+    assert "largest difference norm/with and 1 more arm, step 3:" in output
     assert "1 of 2 trainings agree, 1 changed" in output
     assert "--update-baseline --reason TEXT" in output
     assert "::error" not in output  # which is GitHub's
@@ -226,7 +226,7 @@ def test_a_baseline_that_cannot_be_read_is_made_anew(tmp_path: Path) -> None:
     )
 
     assert code == 0, output
-    assert "set aside" in output
+    assert "ignored" in output
     assert "2 trainings, the first one" in output
     assert json.loads(path.read_text())["made_with"]["reason"] == "b"
 
