@@ -30,6 +30,8 @@ from alexnet.data.stored import damaged, read_manifest, stored
 from reports.commands.prepare import run
 from tests.builders.sources import contents, made, picture
 
+pytestmark = pytest.mark.usefixtures("small_shards")
+
 
 def test_the_same_bytes_from_any_source_by_any_number_of_processes(
     pets: Path, tmp_path: Path

@@ -23,9 +23,9 @@ from alexnet.data.prepare.request import Note, PrepareRequest, Progress
 from alexnet.data.prepare.worker_pool import WorkerPool
 from alexnet.data.stored import all_stored
 from tests.builders.packs import parquet
-from tests.builders.sources import contents, made, pets, picture, small_shards
+from tests.builders.sources import contents, made, picture
 
-__all__ = ["pets", "small_shards"]  # fixtures
+pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 def stopped(order: PrepareRequest, stage: str = "images") -> None:
