@@ -60,6 +60,9 @@ class Definition(Frozen):
             named |= mapping.keys()
         if missing := sorted((named | set(self.tuned_as.values())) - known):
             raise ValueError(f"there is no arm {missing[0]!r}")
+        for contrast in self.contrasts:
+            if contrast.margin is None:  # a study may leave it to the default, a plan has it
+                raise ValueError(f"{contrast.between} has no margin")
         return self
 
     @property

@@ -68,12 +68,14 @@ def test_a_plan_whose_parts_do_not_fit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / f"{plan.name}.json"
     whole = json.loads(plan.to_json())
     choice, definition = whole["choices"]["with"], whole["definition"]
+    without_margin = definition["contrasts"][0] | {"margin": None, "paper": None}
     for edit in (
         {"choices": {"nobody": choice}},
         {"choices": {"with": choice | {"rate": 0.0}}},
         {"timings": {"nobody": {"seconds_per_step": 1.0, "batch": 1}}},
         {"definition": definition | {"tuned_as": {"with": "nobody"}}},
         {"definition": definition | {"rates": []}},
+        {"definition": definition | {"contrasts": [without_margin]}},
         {"definition": definition | {"arms": {"with": definition["arms"]["with"]}}},
     ):
         path.write_bytes(resealed(whole | edit))
