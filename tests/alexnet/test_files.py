@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from alexnet.data.manifest import DatasetError
-from alexnet.data.prepare.files import File, listing
+from alexnet.data.prepare.files import File, copied, listing
 from alexnet.data.prepare.spool import packed
 from tests.builders.archives import TAR, entry, read, tar_of, zip_of
 
@@ -146,7 +146,11 @@ def test_pipes_are_refused(folder: Path, tmp_path: Path) -> None:
     """Opening one would wait for ever."""
     os.mkfifo(folder / "pipe.jpg")
 
-    with pytest.raises(DatasetError, match=r"pipe\.jpg is a device, pipe or socket"):
+    with pytest.raises(DatasetError, match=r"pipe\.jpg is a device, pipe or socket, and no folder"):
+        listing(folder / "pipe.jpg", tmp_path)
+    with pytest.raises(DatasetError, match=r"zero is a device"):  # which has no end
+        copied(Path("/dev/zero"), None)
+    with pytest.raises(DatasetError, match=r"pipe\.jpg is a device, pipe or socket; leave it"):
         listing(folder, tmp_path)
 
 

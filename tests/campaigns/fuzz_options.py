@@ -24,7 +24,8 @@ NUMBERS = ("0", "-1", "1", "2", "1000", "1001", "9" * 20, "1e3", "nan", "inf", "
 TIMES = ("5m", "0s", "-5m", "1e9h", "9" * 23 + "s", "nan", "infm", "5 m", "٣m", "5M", "5mm", "",
          "0.0000001s", "1e-300s", "m", "5m5s", "1" * 400 + "h")  # fmt: skip
 TEXTS = ("", " ", "-", "--", "..", ".", "/", "//", "../..", "/etc/passwd", "/dev/null", "/dev/zero",
-         "/dev/full", "/proc/self/mem", "~", "~nobody-of-that-name/x", "; touch x", "$(touch x)",
+         "/dev/full", "/proc/self/mem", "~", "~nobody-of-that-name/x", "; touch injected",
+         "$(touch injected)",
          "<script>alert(1)</script>", "{{7*7}}", "%s%n", "A" * 255, "A" * 256, "A" * 5000, "😀",
          "\ud800", "e\u0301", "\x1b[31mred", "\n", "a\nb", "\t", "\x07", "a\0b", "CON", "nul.txt",
          "all", "paper", "shipped", "None", "x.partial", ".x", "-x", "x@y", "x/y", "x\\y", "[b]x",
@@ -82,8 +83,10 @@ def options(place: Place, counts: Counts, cases: int, chance: random.Random) -> 
             else:
                 counts.add(kind, f"exit {result.exit_code}")
             beside = {path.name for path in box.parent.iterdir()} - {"box"}
-            if beside or (box / "x").exists():
-                counts.wrong(kind, f"{sorted(beside)} or x was written: {_shown(given)}")
+            if beside or (box / "injected").exists():
+                what = ", ".join(sorted(beside)) or "injected"
+                counts.wrong(kind, f"{what} was written: {_shown(given)}")
+                (box / "injected").unlink(missing_ok=True)
     finally:
         os.chdir(before)
 

@@ -108,6 +108,8 @@ def copied(source: Path, files: list[File] | None) -> int:
 
 
 def _begins(source: Path) -> bytes:
+    if not source.is_file():  # which would be waited for, or has no end
+        raise DatasetError(f"{source} is a device, pipe or socket, and no folder, tar or zip")
     try:
         with source.open("rb") as file:
             return file.read(4)
