@@ -22,10 +22,12 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
     """List what is in a results folder; with ``prune`` delete what nothing needs, after asking.
 
     Raises:
-        RequestError: If there is no such folder.
+        RequestError: If there is no such folder, or it is another: it may be as large as a disk.
     """
     if not results.is_dir():
         raise RequestError(f"there is no results folder {results}")
+    if not any((results / name).is_dir() for name in ("plans", "runs", "smoke")):
+        raise RequestError(f"{results} is no results folder: it has neither plans/ nor runs/")
     store = Store(results)
     found = list(entries(store))
     plans = store.plans()

@@ -221,6 +221,8 @@ def test_pruning_asks_first(used: Path) -> None:
     assert "relu_vs_tanh@fashion_mini" in listed[1]
     assert "6 of 6 runs" in listed[1]
     assert call("results", "--results", used / "none")[0] == 2
+    code, output = call("results", "--results", used.parent)
+    assert (code, "has neither plans/ nor runs/" in output) == (2, True)
 
 
 def test_a_command_says_what_it_swept(tmp_path: Path, config) -> None:
