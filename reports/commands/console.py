@@ -26,7 +26,7 @@ CONSOLE_SCRIPT = "alexnet-ablations"
 QUIET = 60
 """Seconds without a line after which a log is told how a run is doing."""
 BARS = "▁▂▃▄▅▆▇█"
-LABEL = 19
+LABEL = 16
 """Columns of the label at the start of a line."""
 
 
