@@ -13,10 +13,7 @@ from alexnet.data.prepare.shards import FLAT
 from alexnet.data.stored import MisplacedError, all_stored, bytes_on_disk, misplaced, stored
 from reports.commands.console import as_typed, say
 
-NAMED = 12  # classes
 LISTED = 3  # images that were left out, by name
-QUIET = 20  # seconds without a line, where there is no bar
-STAGES = {"digests": "digests", "images": "decoding", "check": "checking"}
 
 
 def catalogue(console: Console, data_dir: Path) -> None:

@@ -29,7 +29,7 @@ from reports.commands.exit_codes import CHANGED, FAILED
 from reports.commands.request import RequestError, ready, refuse_device, worker_count
 from reports.commands.time_limit import TimeLimit
 from reports.evidence import EVIDENCE
-from reports.findings.verification import FEWEST, Verified, keep, summary, verify
+from reports.findings.verification import FEWEST, ROUNDING, Verified, keep, summary, verify
 from reports.wording import formatting
 
 CHEAPEST = 3
@@ -305,9 +305,10 @@ def _tell(console: Console, one: Verified, name: str) -> None:
     where = f"with {', '.join(one.settings)}" if one.settings else "on the same machine"
     label = one.outcome if one.outcome == "consistent" else one.outcome.upper()
     say(console, label, f"{name}: {where}, {one.differences[0]}")
-    if one.rounding is not None and one.outcome == "consistent":
+    if one.outcome == "consistent" and one.rounding is not None and one.rounding <= ROUNDING:
         say(console, "", f"rounding: no number differs by more than {one.rounding:.1g} of it")
-    elif one.outcome == "consistent" and not one.compared:
+        return
+    if one.outcome == "consistent" and not one.compared:
         say(console, "", "it diverged, as it had; after how long is chance")
     elif one.outcome == "not judged" and not one.compared:
         say(console, "", f"other seeds end either way, or there are fewer than {FEWEST}")

@@ -8,10 +8,9 @@ from ablations.metrics import Outcome, observe
 from ablations.study import EarlyLoss, FinalError, Gap, TimeTo
 from ablations.tuning import held_out
 from alexnet.learning_curve import early_loss, running_curve, time_to
-from tests.builders.records import epochs_of, measures_of, record_of, run_of
+from tests.builders.curves import SEEN
+from tests.builders.records import epochs_of, record_of, run_of
 from tests.builders.training import train
-
-SEEN = measures_of(train=0.02, valid=0.21, test=0.25)
 
 
 @pytest.mark.parametrize(

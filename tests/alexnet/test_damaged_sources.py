@@ -18,7 +18,8 @@ from alexnet.data.prepare.decoding import UndecodableError, decoded
 from alexnet.data.prepare.files import listing
 from alexnet.data.prepare.layouts import inventory
 from tests.builders.archives import TAR, entry, read, tar_of, zip_of
-from tests.builders.layouts import KAGGLE, KAGGLE_TEXTS, TINY, TINY_TEXTS, found, written
+from tests.builders.class_folders import written
+from tests.builders.layouts import KAGGLE, KAGGLE_TEXTS, TINY, TINY_TEXTS, found
 from tests.builders.packs import IDX, idx_source, image, parquet, unpack
 from tests.builders.pictures import saved, stored
 

@@ -18,7 +18,8 @@ from alexnet.data.prepare.published import (
     Inventory,
     shows_an_image,
 )
-from tests.builders.layouts import KAGGLE, KAGGLE_TEXTS, TINY, TINY_TEXTS, VAL, found, written
+from tests.builders.class_folders import written
+from tests.builders.layouts import KAGGLE, KAGGLE_TEXTS, TINY, TINY_TEXTS, VAL, found
 
 
 def parted(inventory: Inventory) -> dict[str, str]:

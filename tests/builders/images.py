@@ -1,4 +1,4 @@
-"""Images in memory, of any size and number of classes."""
+"""Manifests of images that are nowhere, of any size and number of classes."""
 
 from alexnet.data.manifest import Fit, Manifest
 from tests.builders.records import REF

@@ -1,7 +1,6 @@
 """The layouts of Tiny ImageNet and of Kaggle's ImageNet, in small."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from alexnet.data.prepare.files import File
 from alexnet.data.prepare.layouts import inventory
@@ -14,14 +13,6 @@ def found(paths: Iterable[str]) -> Inventory:
     """Return the inventory of files that need not exist."""
     files = [File(path, "nowhere", 0, 9) for path in sorted(paths)]
     return inventory(files, 0, "the source")
-
-
-def written(folder: Path, contents: dict[str, bytes]) -> Path:
-    """Write files, and return their folder."""
-    for name, content in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
 
 
 TINY = {
