@@ -20,7 +20,7 @@ from ablations.study import ALPHA, Contrast, NormActive, Setting
 from ablations.tuning import held_out
 from alexnet.config import Frozen
 from alexnet.learning_curve import running_curve, time_to
-from reports.analysis import statistics
+from reports.analysis import power, statistics
 from reports.analysis.caveats import (
     ArmRow,
     caveats_of_arms,
@@ -314,19 +314,19 @@ def _planning(
     found: dict[str, float | int | None] = {}
     to_scale, back = (math.log, math.exp) if metric.is_ratio else (float, float)
     alpha = ALPHA / max(1, sum(c.judged for c in plan.definition.contrasts))
-    fewest = statistics.fewest_pairs(alpha)
+    fewest = power.fewest_pairs(alpha)
     if len(differences) < 2:
         return found
     deviation = float(differences.std(ddof=1))
     if planned >= fewest:
-        found["detectable"] = back(statistics.detectable_effect(deviation, planned, alpha))
-        found["decidable_margin"] = back(statistics.decidable_margin(deviation, planned, alpha))
+        found["detectable"] = back(power.detectable_effect(deviation, planned, alpha))
+        found["decidable_margin"] = back(power.decidable_margin(deviation, planned, alpha))
     looked_for = {"seeds_for_margin": contrast.margin_for(metric)}
     if contrast.paper is not None:
         looked_for["seeds_for_paper"] = contrast.paper
     for name, effect in looked_for.items():
         if to_scale(effect) != 0:
-            found[name] = statistics.seeds_needed(deviation, to_scale(effect), alpha)
+            found[name] = power.seeds_needed(deviation, to_scale(effect), alpha)
     return found
 
 

@@ -20,7 +20,7 @@ from alexnet.data.catalogue import describe
 from alexnet.data.manifest import Manifest, in_words
 from alexnet.data.stored import CHECKED, at_start
 from alexnet.locks import LEASE, has_locks
-from reports.analysis import statistics
+from reports.analysis import power
 from reports.analysis.comparison import Comparison, compare, tuning_spread
 from reports.analysis.preconditions import unmet_in_tuning
 from reports.commands.announcement import own_experiment, own_time
@@ -151,8 +151,8 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
             continue
         alpha = ALPHA / len(judged)
         ends = (
-            statistics.detectable_effect(spread, len(one.seeds), alpha),
-            statistics.decidable_margin(spread, len(one.seeds), alpha),
+            power.detectable_effect(spread, len(one.seeds), alpha),
+            power.decidable_margin(spread, len(one.seeds), alpha),
         )
         effect, margin = (
             formatting.size(math.exp(end) if one.metric.is_ratio else end, one.metric)

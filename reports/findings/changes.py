@@ -27,7 +27,7 @@ from ablations.metrics import EnsembleError, Metric
 from ablations.planning import difference, in_short
 from ablations.study import ALPHA
 from alexnet.config import Frozen
-from reports.analysis import statistics
+from reports.analysis import power, statistics
 from reports.analysis.effect import Effect, Verdict
 from reports.findings.ledger import COUNTED
 from reports.wording import formatting, sentences
@@ -92,7 +92,7 @@ class _Pair(NamedTuple):
     @property
     def is_flipped(self) -> bool:
         """Whether before and after of a seed can change places, with enough seeds to tell."""
-        return self.same_runs and len(self.shared) >= statistics.fewest_pairs(ALPHA)
+        return self.same_runs and len(self.shared) >= power.fewest_pairs(ALPHA)
 
     @property
     def compared(self) -> tuple[list[float], list[float]]:

@@ -12,7 +12,8 @@ from ablations.study import (
 from ablations.tuning import Choice, Pending, Trial
 from alexnet.config import GiveUp
 from reports.analysis.comparison import compare, tuning_spread
-from reports.analysis.statistics import fewest_pairs, prediction_limits
+from reports.analysis.power import fewest_pairs
+from reports.analysis.statistics import prediction_limits
 from reports.figures.study import draw, mean_curve
 from reports.page.report import write_report
 from reports.page.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
