@@ -8,8 +8,12 @@ import click
 
 from reports.commands.encoding import plain_where_needed
 from reports.commands.options import (
+    DATASET,
+    PRESET,
+    STUDY,
     PathOption,
     Refused,
+    by_place,
     data_option,
     new_console,
     refusing,
@@ -30,8 +34,8 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--study", required=True, help="Which study: a name, a file defining STUDY, or all.")
-@click.option("--dataset", help="On which images; 'paper' for the paper's own.")
+@by_place("--study", STUDY, "Which study: a name, a file defining STUDY, or all.", required=True)
+@click.option("--dataset", type=DATASET, help="On which images; 'paper' for the paper's own.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
@@ -90,7 +94,7 @@ def ablate(
 
 
 @main.command()
-@click.option("--study", help="Only this study.")
+@by_place("--study", STUDY, "Only this study.")
 @click.option(
     "--out",
     type=PathOption(file_okay=False),
@@ -176,7 +180,7 @@ def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: b
 
 
 @main.command()
-@click.option("--name", help="One of them, layer by layer.")
+@by_place("--name", PRESET, "One of them, layer by layer.")
 @refusing
 def presets(name: str | None) -> int:
     """Show the networks called AlexNet side by side, or one of them layer by layer."""
@@ -188,7 +192,7 @@ def presets(name: str | None) -> int:
 
 
 @main.command()
-@click.option("--name", help="One of them: what it is, how it gets here, what is here.")
+@by_place("--name", DATASET, "One of them: what it is, how it gets here, what is here.")
 @data_option
 @refusing
 def datasets(name: str | None, data_dir: Path) -> int:
@@ -204,7 +208,7 @@ def datasets(name: str | None, data_dir: Path) -> int:
 
 
 @main.command()
-@click.option("--name", help="One of them, or a file defining STUDY, explained on a screen.")
+@by_place("--name", STUDY, "One of them, or a file defining STUDY, explained on a screen.")
 @results_option
 @refusing
 def studies(name: str | None, results: Path) -> int:
@@ -225,7 +229,7 @@ def studies(name: str | None, results: Path) -> int:
 
 
 @main.command()
-@click.option("--dataset", required=True, help="Which images, or a name for images of your own.")
+@by_place("--dataset", DATASET, "Which images, or a name for images of your own.", required=True)
 @click.option(
     "--source",
     callback=to_source,

@@ -5,11 +5,12 @@ What a command needs is imported where it runs: `--help` and a misprint answer a
 
 import functools
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
+from click.shell_completion import CompletionItem
 
 from alexnet.paths import expanded
 from reports.commands.exit_codes import BAD_INPUT, INTERRUPTED
@@ -37,6 +38,68 @@ class PathOption(click.Path):
             return super().convert(expanded(value), param, ctx)
         except ValueError:  # a zero byte, or half a letter
             self.fail(f"{str(value)!a} is no path", param, ctx)
+
+
+class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """A name of one of several things; a shell completes it. Whether it is one is seen later."""
+
+    def __init__(self, name: str, known: Callable[[], Iterable[str]], path: bool = False) -> None:
+        """Take what the values are called, those that are known, and whether files may be named."""
+        self.name = name
+        self._known, self._path = known, path
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the names that begin as typed; of none, files if these may be named."""
+        found = [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="file")] * self._path
+
+
+def _studies() -> Iterable[str]:
+    from ablations.studies import STUDIES
+
+    return (*STUDIES, "all")
+
+
+def _datasets() -> Iterable[str]:
+    from alexnet.data.catalogue import CATALOGUE
+
+    return CATALOGUE
+
+
+def _presets() -> Iterable[str]:
+    from alexnet.presets import PRESETS
+
+    return PRESETS
+
+
+STUDY = Name("study", _studies, path=True)
+DATASET = Name("dataset", _datasets)
+PRESET = Name("preset", _presets)
+
+
+def by_place(
+    option: str, kind: Name, help: str, required: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add an option whose value may also be given without its name."""
+    name = option.lstrip("-")
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def merged(place: str | None, **options: Any) -> Any:
+            by_name = options.pop(name)
+            if None not in (place, by_name):
+                raise click.UsageError(f"{place!r} and {option} {by_name!r}: give one")
+            value = by_name if place is None else place
+            if required and value is None:
+                raise click.UsageError(f"say which {kind.name}: {option} NAME")
+            return command(**options, **{name: value})
+
+        taking = click.argument("place", required=False, type=kind, metavar=f"[{name.upper()}]")
+        return click.option(option, type=kind, help=help)(taking(merged))
+
+    return decorate
 
 
 P = ParamSpec("P")
