@@ -1,5 +1,6 @@
 """What is compared with what, what the paper says of it, and when it counts as nothing."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import Field, PositiveFloat
@@ -96,6 +97,10 @@ class Contrast(Frozen):
     judged: bool = added_field(
         True
     )  # False: shown beside the others, in no test and with no verdict
+    # Words, which a plan keeps apart from what it registers, so that they may be improved:
+    label: str = Field("", exclude=True)  # what is compared; "": its arms, by their labels
+    says: str = Field("", exclude=True)  # what the paper says of it, or is expected, in a sentence
+    arm_labels: tuple[tuple[str, str], ...] = Field((), exclude=True)  # filled in by the plan
 
     def predicts(self, metric: Metric) -> Direction:
         """Return which way the effect should go."""
@@ -124,7 +129,8 @@ class Contrast(Frozen):
             f"a factor of {RATIO_MARGIN:g}" if metric.is_ratio else "half of the paper's effect"
         )
         reason = self.margin_reason or ("" if self.margin else f"the default, {default}")
-        return self.but(margin=self.margin_for(metric), margin_reason=reason)
+        words = {"label": "", "says": "", "arm_labels": ()}
+        return self.but(margin=self.margin_for(metric), margin_reason=reason, **words)
 
     @property
     def is_simple(self) -> bool:
@@ -153,17 +159,29 @@ class Contrast(Frozen):
 
     @property
     def between(self) -> str:
-        """What is compared, in words."""
+        """What is compared, by the names of the arms."""
+        return self._between(str)
+
+    @property
+    def compared(self) -> str:
+        """What is compared, as people read it: its label, or the labels of its arms."""
+        return self.label or self._between(self.label_of)
+
+    def label_of(self, arm: str) -> str:
+        """Return what one of its arms is called, as people read it; its name if nothing else."""
+        return dict(self.arm_labels).get(arm, arm)
+
+    def _between(self, called: Callable[[str], str]) -> str:
+        arm, against = called(self.arm), called(self.against)
         if self.minus is not None:
-            return f"{self.arm} against {self.against}, minus {' against '.join(self.minus)}"
+            return f"{arm} against {against}, minus {' against '.join(map(called, self.minus))}"
         if self.number is not None:
-            return f"{self.arm} against the paper's {100 * self.number:g} %"
+            return f"{arm} against the paper's {100 * self.number:g} %"
         if self.arm == self.against:
-            return self.arm
-        reading, colon, other = self.against.rpartition(": ")
+            return arm
+        reading, colon, other = against.rpartition(": ")
         # Arms of one reading are called by it once.
-        against = other if colon and self.arm.startswith(f"{reading}: ") else self.against
-        return f"{self.arm} against {against}"
+        return f"{arm} against {other if colon and arm.startswith(f'{reading}: ') else against}"
 
     def wrong(self, metric: Metric) -> str | None:
         """Say what is wrong with this contrast by ``metric``, or None."""

@@ -111,6 +111,13 @@ class Definition(Frozen):
         return hashlib.sha256(canonical(registered).encode()).hexdigest()
 
 
+class Wording(Frozen):
+    """What a contrast is called where people read it, and what is said of it beforehand."""
+
+    label: str = ""
+    says: str = ""
+
+
 class About(Frozen):
     """The words that a report needs; they may be improved without touching the definition."""
 
@@ -124,6 +131,8 @@ class About(Frozen):
     passes: float | None
     source: str = ""  # the study's file
     shows: Shows = "effects"
+    labels: dict[str, str] = added_field({})  # of arms that people read by another name
+    contrasts: tuple[Wording, ...] = added_field(())  # in the definition's order, or none
 
 
 NEARNESS: tuple[Setting, ...] = ("paper", "closest reading", "stand-in")
@@ -174,10 +183,27 @@ class Plan(Frozen):
 
     @model_validator(mode="after")
     def _adds_to_its_arms(self) -> Self:
-        for mapping in (self.choices, self.timings, self.ensembles):
+        for mapping in (self.choices, self.timings, self.ensembles, self.about.labels):
             if missing := sorted(mapping.keys() - self.definition.arms.keys()):
                 raise ValueError(f"there is no arm {missing[0]!r}")
+        if len(self.about.contrasts) not in (0, len(self.definition.contrasts)):
+            raise ValueError("it has words for other contrasts than it registers")
         return self
+
+    @property
+    def contrasts(self) -> tuple[Contrast, ...]:
+        """What is compared, with the words that people read."""
+        contrasts = self.definition.contrasts
+        words = self.about.contrasts or [Wording()] * len(contrasts)
+        labels = tuple(self.about.labels.items())
+        return tuple(
+            contrast.but(label=own.label, says=own.says, arm_labels=labels)
+            for contrast, own in zip(contrasts, words, strict=True)
+        )
+
+    def label(self, arm: str) -> str:
+        """Return what an arm is called where people read it."""
+        return self.about.labels.get(arm, arm)
 
     def to_json(self) -> str:
         """Return the plan as JSON with its own SHA-256, its definition as it was registered."""

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ablations.plan import About, Definition, PlanError
+from ablations.plan import About, Definition, PlanError, Wording
 from ablations.run import DatasetRef
 from ablations.study import Base, Study
 from alexnet.config import Config, Drops, Precision
@@ -129,6 +129,10 @@ def about(study: Study, dataset: str) -> About:
         passes=base.passes,
         source=study.source,
         shows=study.shows,
+        labels={name: arm.label for name, arm in study.arms.items() if arm.label},
+        contrasts=tuple(Wording(label=c.label, says=c.says) for c in study.contrasts)
+        if any(c.label or c.says for c in study.contrasts)
+        else (),
     )
 
 

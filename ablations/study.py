@@ -57,6 +57,7 @@ class Arm(Frozen):
     """One variant: what differs from the base, as changes or as a function of the base's config."""
 
     changes: Changes | Callable[[Config], Changes] = Field(default_factory=dict)
+    label: str = ""  # what people read in sentences and figures; "": its name
     needs: tuple[Quality, ...] = ()  # of the images; where they lack it, the arm is left out
     precision: Precision | None = None  # None: the plan's
     tuned_as: str | None = None  # the arm whose rate it takes; None: its own is chosen
@@ -187,7 +188,9 @@ class Study(Frozen):
     def _can_be_written(self) -> Self:
         texts = (self.title, self.section, self.question, self.paper_says, self.leaves_open,
                  self.we_chose, self.would_change, self.source,
-                 *(contrast.margin_reason for contrast in self.contrasts))  # fmt: skip
+                 *(arm.label for arm in self.arms.values()),
+                 *(text for c in self.contrasts for text in (c.margin_reason, c.label, c.says)),
+                 )  # fmt: skip
         for text in texts:
             if CONTROL.search(text or ""):
                 raise ValueError(f"{text!a} has a control character, which no page can show")

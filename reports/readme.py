@@ -24,7 +24,7 @@ from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger
 from reports.findings.sections import Section, sections
 from reports.page.tables import markdown
-from reports.wording.formatting import measured, percent, spoken, times, value
+from reports.wording.formatting import measured, percent, times, value
 from reports.wording.sentences import effect_sentence, named
 
 README = Path(__file__).parent.parent / "README.md"
@@ -153,7 +153,7 @@ def _beside_verdict(section: Section) -> str:
     """Return what a reader of a row must not miss: what both sides came to, and caveats."""
     one = section.comparison
     both = "; ".join(
-        f"{spoken(effect.contrast.between)}, {measured(effect.contrast, effect.metric)} "
+        f"{effect.contrast.compared}, {measured(effect.contrast, effect.metric)} "
         f"{value(effect.mean, effect.metric)} and {value(effect.mean_against, effect.metric)}"
         for effect in one.effects
         if effect.verdict in DECIDED

@@ -3,7 +3,7 @@
 from ablations.arms import NO_AUGMENTATION, NO_DROPOUT
 from ablations.bases import bases
 from ablations.contrast import HALF_A_POINT
-from ablations.study import Changes, Contrast, FinalError, Gap, Overfits, Study, TimeToValid
+from ablations.study import Arm, Changes, Contrast, FinalError, Gap, Overfits, Study, TimeToValid
 from alexnet.config import Config
 
 WIDE = {"margin": 0.02, "margin_reason": '"substantial" overfitting is more than two points'}
@@ -29,12 +29,17 @@ STUDY = Study(
     "first falls to what both networks end with, which is shown and not judged",
     would_change="more images for each parameter, where there is less to overfit",
     paper_dataset="imagenet",
-    arms={"none": NO_DROPOUT, "0.5": {}},
+    arms={
+        "none": Arm(changes=NO_DROPOUT, label="no dropout"),
+        "0.5": Arm(label="dropout of 0.5"),
+    },
     contrasts=(
         Contrast(arm="0.5", against="none", claim="C21", metric=Gap(), direction="lower", **WIDE,
-                 precondition=Overfits(arm="none")),
-        Contrast(arm="0.5", against="none", metric=FinalError(), direction="lower", **HALF_A_POINT),
+                 precondition=Overfits(arm="none"), says="Dropout reduces overfitting"),
+        Contrast(arm="0.5", against="none", metric=FinalError(), direction="lower", **HALF_A_POINT,
+                 says="Dropout lowers the error"),
         Contrast(arm="none", against="0.5", claim="C21", paper=2.0, judged=False,
+                 says="Dropout doubles the epochs that are needed",
                  metric=TimeToValid(arms=("none", "0.5"))),
     ),
     bases=bases(

@@ -22,6 +22,8 @@ STUDY = Study(
     arms={"as it is": Arm(needs=("colour",))},
     contrasts=(
         Contrast(arm="as it is", against="as it is", claim="C28", direction="higher", margin=0.1,
+                 label="towers as trained against kernels dealt by chance",
+                 says="One tower takes the colours, one is grey",
                  margin_reason="a rank of 0.6 on average is that of chance to whoever looks",
                  metric=TowerRank(), against_metric=TowerRank(kernels="by chance")),
     ),

@@ -21,10 +21,14 @@ STUDY = Study(
     contrasts=(
         Contrast(arm="as it is", against="as it is", claim="C29", direction="higher", margin=0.02,
                  margin_reason="two in a hundred neighbours more would not be noticed",
-                 metric=SameClass(by="hidden"), against_metric=SameClass(by="pixels")),
+                 metric=SameClass(by="hidden"), against_metric=SameClass(by="pixels"),
+                 label="nearest images, by the last hidden layer against by pixels",
+                 says="Images near in the last hidden layer are alike"),
         Contrast(arm="as it is", against="as it is", claim="C29", direction="higher", margin=0.02,
                  margin_reason="two in a hundred neighbours more would not be noticed",
-                 metric=SameClass(by="hidden"), against_metric=SameClass(by="untrained")),
+                 metric=SameClass(by="hidden"), against_metric=SameClass(by="untrained"),
+                 label="nearest images, after training against before",
+                 says="Training brings images of a class together"),
     ),
     bases=bases(made_on="imagenet_2010"),
 )  # fmt: skip

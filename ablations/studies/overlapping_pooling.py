@@ -26,7 +26,7 @@ def as_it_is(config: Config) -> Changes:
     return {}
 
 
-def bare(pooling: Callable[[Config], Changes]) -> Arm:
+def bare(label: str, pooling: Callable[[Config], Changes]) -> Arm:
     """Return an arm with that pooling and nothing that is against overfitting."""
 
     def changes(config: Config) -> Changes:
@@ -34,7 +34,7 @@ def bare(pooling: Callable[[Config], Changes]) -> Arm:
         parts = network.get("parts", {}) | NO_DROPOUT["network"]["parts"]
         return {"network": {**network, "parts": parts}, **NO_AUGMENTATION}
 
-    return Arm(changes=changes)
+    return Arm(changes=changes, label=f"{label}, unregularised")
 
 
 STUDY = Study(
@@ -54,18 +54,20 @@ STUDY = Study(
     would_change="another size of the last maps: 2/2 as released may see more of the image",
     paper_dataset="imagenet",
     arms={
-        "2/2, equal maps": equal_maps,
-        "3/2": {},
-        "2/2, as released": released,
-        "2/2, unregularised": bare(equal_maps),
-        "3/2, unregularised": bare(as_it_is),
+        "2/2, equal maps": Arm(changes=equal_maps, label="pooling 2/2, maps of equal size"),
+        "3/2": Arm(label="overlapping pooling"),
+        "2/2, as released": Arm(changes=released, label="pooling 2/2 as released"),
+        "2/2, unregularised": bare("pooling 2/2", equal_maps),
+        "3/2, unregularised": bare("overlapping pooling", as_it_is),
     },
     contrasts=(
-        Contrast(arm="3/2", against="2/2, equal maps", claim="C15", paper=-0.004),
+        Contrast(arm="3/2", against="2/2, equal maps", claim="C15", paper=-0.004,
+                 says="Overlapping pooling lowers the error"),
         Contrast(arm="3/2", against="2/2, as released", paper=-0.004),
         Contrast(arm="3/2, unregularised", against="2/2, unregularised", claim="C16",
                  metric=Gap(), direction="lower", **SMALLER_GAP,
-                 precondition=Overfits(arm="2/2, unregularised")),
+                 precondition=Overfits(arm="2/2, unregularised"),
+                 says="Overlapping pooling reduces overfitting"),
     ),
     bases=bases(),
 )  # fmt: skip

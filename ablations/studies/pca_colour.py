@@ -6,10 +6,10 @@ from ablations.study import Arm, Contrast, Study
 from alexnet.config import PcaColour
 
 
-def noise(formula: str) -> Arm:
+def noise(formula: str, label: str) -> Arm:
     """Return the arm with colour noise of a formula."""
     colour = PcaColour(formula=formula, std=0.1).model_dump()
-    return Arm(changes={"inputs": {"colour": colour}}, needs=("colour",))
+    return Arm(changes={"inputs": {"colour": colour}}, needs=("colour",), label=label)
 
 
 STUDY = Study(
@@ -27,10 +27,26 @@ STUDY = Study(
     "times in hue",
     would_change="images whose light varies less, or more, than in photographs of the web",
     paper_dataset="imagenet",
-    arms={"off": NO_COLOUR_NOISE, "unit": noise("unit"), "source": noise("source")},
+    arms={
+        "off": Arm(changes=NO_COLOUR_NOISE, label="no colour noise"),
+        "unit": noise("unit", "colour noise as printed"),
+        "source": noise("source", "colour noise as released"),
+    },
     contrasts=(
-        Contrast(arm="unit", against="off", claim="C20", paper=-0.01),
-        Contrast(arm="source", against="off", claim="C20", paper=-0.01),
+        Contrast(
+            arm="unit",
+            against="off",
+            claim="C20",
+            paper=-0.01,
+            says="Colour noise lowers the error",
+        ),
+        Contrast(
+            arm="source",
+            against="off",
+            claim="C20",
+            paper=-0.01,
+            says="Colour noise lowers the error",
+        ),
     ),
     bases=bases(),
 )

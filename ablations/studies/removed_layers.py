@@ -2,7 +2,7 @@
 
 from ablations.arms import without_convolution
 from ablations.bases import bases
-from ablations.study import Contrast, Study
+from ablations.study import Arm, Contrast, Study
 
 WHOLE = "all five"
 REMOVED = ("conv2", "conv3", "conv4", "conv5")
@@ -23,9 +23,17 @@ STUDY = Study(
     would_change="taking the pooling away too, which would change the size of all later maps; and "
     "towers, which no longer meet without conv3",
     paper_dataset="imagenet",
-    arms={WHOLE: {}} | {f"without {name}": without_convolution(name) for name in REMOVED},
+    arms={WHOLE: Arm(label="all five convolutions")}
+    | {f"without {name}": without_convolution(name) for name in REMOVED},
     contrasts=tuple(
-        Contrast(arm=f"without {name}", against=WHOLE, claim="C30", paper=0.02) for name in REMOVED
+        Contrast(
+            arm=f"without {name}",
+            against=WHOLE,
+            claim="C30",
+            paper=0.02,
+            says=f"The network needs {name}",
+        )
+        for name in REMOVED
     ),
     bases=bases(),
 )

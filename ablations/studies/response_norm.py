@@ -28,18 +28,25 @@ STUDY = Study(
     "alpha S / k is next to nothing and the claim cannot be judged, which is measured",
     paper_dataset="imagenet",
     arms={
-        "none": NO_NORM,
-        "the constant alone": CONSTANT_NORM,
-        "as printed": {},
-        "as released": {"network": {"parts": {"norm": {"alpha": 2e-5}}}},
-        "Caffe's": {"network": {"parts": {"norm": {"alpha": 2e-5, "k": 1.0, "groups": 1}}}},
+        "none": Arm(changes=NO_NORM, label="no LRN"),
+        "the constant alone": Arm(changes=CONSTANT_NORM, label="LRN's constant alone"),
+        "as printed": Arm(label="LRN as printed"),
+        "as released": Arm(
+            changes={"network": {"parts": {"norm": {"alpha": 2e-5}}}}, label="LRN as released"
+        ),
+        "Caffe's": Arm(
+            changes={"network": {"parts": {"norm": {"alpha": 2e-5, "k": 1.0, "groups": 1}}}},
+            label="Caffe's LRN",
+        ),
         "batch normalisation": Arm(changes={"network": {"parts": {"norm": BatchNorm()}}}),
     },
     contrasts=(
         Contrast(arm="as printed", against="the constant alone", claim="C13", paper=-0.014,
-                 precondition=NormActive(arm="as printed")),
+                 precondition=NormActive(arm="as printed"),
+                 says="LRN lowers the error"),
         Contrast(arm="as released", against="the constant alone", claim="C13", paper=-0.014,
-                 precondition=NormActive(arm="as released")),
+                 precondition=NormActive(arm="as released"),
+                 says="LRN lowers the error"),
         Contrast(arm="as printed", against="none", paper=-0.014, judged=False),
         Contrast(arm="the constant alone", against="none", paper=-0.014, judged=False),
         Contrast(arm="Caffe's", against="none", direction="lower", **POINT,

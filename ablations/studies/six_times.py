@@ -15,6 +15,7 @@ NETWORKS = {
     "13pct": cifar_conv_local_13pct(),
 }
 ACTIVATIONS = (Relu(), Tanh())
+CALLED = {"relu": "ReLU", "tanh": "tanh"}
 FINER = (0.0003, 0.00052, 0.001, 0.00173, 0.003, 0.0052, 0.01, 0.0173, 0.03, 0.052)
 """The grid of `relu_vs_tanh` and a step of the root of 3 between its rates and beyond."""
 
@@ -62,12 +63,16 @@ READINGS = (
 def arms() -> dict[str, Arm]:
     """Return two arms a reading, each at its best rate; then those of the map, a rate each."""
     best = {
-        f"{reading.name}: {act.kind}": Arm(changes=reading.changes(act))
+        f"{reading.name}: {act.kind}": Arm(
+            changes=reading.changes(act), label=f"{reading.name}: {CALLED[act.kind]}"
+        )
         for reading in READINGS
         for act in ACTIVATIONS
     }
     of_the_map = {
-        f"{act.kind} at {rate:g}": Arm(changes=JUDGED.changes(act), rates=(rate,))
+        f"{act.kind} at {rate:g}": Arm(
+            changes=JUDGED.changes(act), rates=(rate,), label=f"{CALLED[act.kind]} at {rate:g}"
+        )
         for act in ACTIVATIONS
         for rate in FINER
     }

@@ -4,7 +4,7 @@ from typing import Any
 
 from ablations.contrast import THE_PAPER
 from ablations.metrics import FinalError
-from ablations.study import Base, Changes, Contrast, Study
+from ablations.study import Arm, Base, Changes, Contrast, Study
 from alexnet.config import Config
 from alexnet.presets import paper, source_2012
 
@@ -40,7 +40,10 @@ STUDY = Study(
     "taken as printed",
     would_change="other images: on ILSVRC-2012's the same network erred by three points more",
     paper_dataset="imagenet_2010",
-    arms={TEXT: {}, CODE: all_of_the_code},
+    arms={
+        TEXT: Arm(label="the text's network"),
+        CODE: Arm(changes=all_of_the_code, label="the code's network"),
+    },
     contrasts=(
         Contrast(arm=CODE, against=THE_PAPER, number=0.375, claim="C01", metric=TOP_1,
                  direction="equal", **SAME),

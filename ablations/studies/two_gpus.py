@@ -3,7 +3,7 @@
 from ablations.arms import half_on_one_gpu, no_communication, one_wide_tower
 from ablations.bases import bases
 from ablations.contrast import HALF_A_POINT
-from ablations.study import Contrast, Study
+from ablations.study import Arm, Contrast, Study
 
 STUDY = Study(
     name="two_gpus",
@@ -22,17 +22,33 @@ STUDY = Study(
     would_change="the same number of parameters in every arm, which no arm here has",
     paper_dataset="imagenet_2010",
     arms={
-        "half width, one GPU": half_on_one_gpu,
+        "half width, one GPU": Arm(changes=half_on_one_gpu, label="one tower, half as wide"),
         "two towers": {},
         "one wide tower": one_wide_tower,
         "towers that never meet": no_communication,
     },
     contrasts=(
-        Contrast(arm="two towers", against="half width, one GPU", claim="C10", paper=-0.017),
         Contrast(
-            arm="two towers", against="towers that never meet", direction="lower", **HALF_A_POINT
+            arm="two towers",
+            against="half width, one GPU",
+            claim="C10",
+            paper=-0.017,
+            says="Two towers err less than one",
         ),
-        Contrast(arm="two towers", against="one wide tower", direction="equal", **HALF_A_POINT),
+        Contrast(
+            arm="two towers",
+            against="towers that never meet",
+            direction="lower",
+            **HALF_A_POINT,
+            says="Towers that exchange maps err less",
+        ),
+        Contrast(
+            arm="two towers",
+            against="one wide tower",
+            direction="equal",
+            **HALF_A_POINT,
+            says="Two towers err as much as one wide one",
+        ),
     ),
     bases=bases(made_on="imagenet_2010"),
 )

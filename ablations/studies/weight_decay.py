@@ -3,7 +3,7 @@
 from ablations.arms import NO_DECAY
 from ablations.bases import bases
 from ablations.contrast import HALF_A_POINT
-from ablations.study import Contrast, FinalError, Study
+from ablations.study import Arm, Contrast, FinalError, Study
 
 STUDY = Study(
     name="weight_decay",
@@ -19,9 +19,13 @@ STUDY = Study(
     "by it too",
     would_change="a longer training: decay acts through the number of updates times the rate",
     paper_dataset="imagenet",
-    arms={"0": NO_DECAY, "0.0005": {}},
+    arms={
+        "0": Arm(changes=NO_DECAY, label="no weight decay"),
+        "0.0005": Arm(label="weight decay of 0.0005"),
+    },
     contrasts=(
-        Contrast(arm="0.0005", against="0", claim="C22", direction="lower", **HALF_A_POINT),
+        Contrast(arm="0.0005", against="0", claim="C22", direction="lower", **HALF_A_POINT,
+                 says="Weight decay lowers the training error"),
     ),
     bases=bases(metric=FinalError(part="train")),
 )  # fmt: skip

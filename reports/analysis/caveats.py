@@ -58,7 +58,7 @@ def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:
     for effect in effects:
         if not effect.metric.is_ratio or effect.estimate is None:
             continue
-        which = f"{effect.contrast.between}: " if len(effects) > 1 else ""
+        which = f"{effect.contrast.compared}: " if len(effects) > 1 else ""
         for at in effect.at_thresholds:
             if at.low is None or at.high is None:
                 continue

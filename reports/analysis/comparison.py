@@ -115,7 +115,7 @@ def find_records_of(plan: Plan, store: Store, arm: str, seeds: Sequence[int]) ->
 
 def _judged(plan: Plan, records: Records, planned: int, seen: Seen) -> tuple[Effect, ...]:
     one = plan.definition
-    effects = [_effect(plan, contrast, records, planned, seen) for contrast in one.contrasts]
+    effects = [_effect(plan, contrast, records, planned, seen) for contrast in plan.contrasts]
     tested = [effect.contrast.judged and one.judged for effect in effects]
     # The correction is for all judged contrasts, so none is judged before all are there. What is
     # only shown is in no test.

@@ -111,15 +111,15 @@ def announce(console: Console, a: Announcement) -> None:
         "plan",
         f"{_arms(len(one.arms))} x {len(a.seeds)} seeds = {total} runs{there}, {until}",
     )
-    for contrast in one.contrasts:
+    for contrast in plan.contrasts:
         metric = contrast.metric or one.metric
         nothing = formatting.size(contrast.margin_for(metric), metric)
         way = {"equal": "no difference"}.get(contrast.predicts(metric), contrast.predicts(metric))
         say(
             console,
             "compares",
-            f"{contrast.between}, {formatting.measured(contrast, metric)}: {way} expected, nothing "
-            f"within {nothing}",
+            f"{contrast.compared}, {formatting.measured(contrast, metric)}: {way} expected; "
+            f"margin {nothing}",
         )
     if not (one.judged or one.smoke):
         say(console, "", "shown without a verdict")

@@ -136,14 +136,14 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
     one = plan.definition
     if len(plan.choices) < len(one.arms) or one.smoke or len(one.seeds) < 2:
         return
-    judged = [contrast for contrast in one.contrasts if contrast.judged and one.judged]
+    judged = [contrast for contrast in plan.contrasts if contrast.judged and one.judged]
     for contrast in judged:
         if why := unmet_in_tuning(plan, contrast, store):
             metric = formatting.measured(contrast, contrast.metric or one.metric)
             say(
                 console,
                 "can only end open",
-                f"{contrast.between}, {metric}: in tuning, {why}; Ctrl-C stops here",
+                f"{contrast.compared}, {metric}: in tuning, {why}; Ctrl-C stops here",
             )
             continue
         spread = tuning_spread(plan, contrast)
@@ -177,7 +177,7 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         for line in rate_readings(rate_curves(plan, store)):
             say(console, "reading", line)
     for effect in comparison.effects:
-        which = f"{effect.contrast.between}: " if len(comparison.effects) > 1 else ""
+        which = f"{effect.contrast.compared}: " if len(comparison.effects) > 1 else ""
         shown = [
             f"{formatting.percent(at.training_error)} {formatting.times(at.estimate)}"
             for at in effect.at_thresholds

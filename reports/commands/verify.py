@@ -203,7 +203,7 @@ def _name(run: Run, plans: Sequence[Plan]) -> str:
             continue
         for arm in plan.arms_of(run):
             kind = "seed" if run.sees_test else "tuning seed"
-            return f"{plan.name}, {formatting.spoken(arm)}, {kind} {run.seed}"
+            return f"{plan.name}, {plan.label(arm)}, {kind} {run.seed}"
     return "of no plan here"
 
 

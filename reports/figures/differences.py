@@ -16,7 +16,6 @@ from alexnet.learning_curve import running_curve
 from reports.analysis.comparison import find_records
 from reports.analysis.preconditions import Records
 from reports.figures.pictures import LINES, styled
-from reports.wording.formatting import spoken
 
 MOST = 3
 """Pairs of arms up to which lines can be told apart."""
@@ -39,7 +38,7 @@ def differences(plan: Plan, records: Records) -> list[Difference]:
     one = plan.definition
     of_errors = {
         (contrast.arm, contrast.against): contrast
-        for contrast in one.contrasts
+        for contrast in plan.contrasts
         if contrast.is_simple
         and contrast.arm != contrast.against
         and not (contrast.metric or one.metric).is_ratio
@@ -64,7 +63,7 @@ def _difference(contrast: Contrast, records: Records) -> Difference | None:
         critical = special.stdtrit(len(pairs) - 1, 0.975)
         half = critical * apart.std(axis=0, ddof=1) / np.sqrt(len(pairs))
     epochs = pairs[0][0].epochs[:length]
-    return Difference(spoken(contrast.between), epochs, apart.mean(axis=0), half, len(pairs))
+    return Difference(contrast.compared, epochs, apart.mean(axis=0), half, len(pairs))
 
 
 def draw_differences(plan: Plan, store: Store) -> Figure | None:

@@ -117,7 +117,9 @@ def _label(section: Section, effect: Effect) -> str:
         return section.plan.about.title
     against = [one.contrast.against for one in effects]
     if against.count(contrast.against) >= SEVERAL and contrast.is_simple:
-        return formatting.spoken(contrast.arm)  # the others have their reference named in full
+        return contrast.label or contrast.label_of(
+            contrast.arm
+        )  # the others have their reference named in full
     named = sentences.named(effect, effects)
     if any(letter.isalpha() for letter in contrast.arm):
         return named

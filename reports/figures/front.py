@@ -18,7 +18,6 @@ from reports.figures.pictures import styled
 from reports.figures.study import comparison_curves, draw_curves, draw_speed_ups
 from reports.findings.headline import Answer
 from reports.findings.sections import Section, real
-from reports.wording.formatting import spoken
 
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # pixels, as previews of pages are shown
 MARGIN = 40  # pixels
@@ -46,7 +45,7 @@ def figure_1(found: Sequence[Section]) -> Section | None:
 def draw_front_figure(section: Section, store: Store) -> Figure:
     """Draw Figure 1 with the speed-up at every training error beneath it."""
     plan = section.plan
-    called = {arm: spoken(arm) for arm in plan.definition.arms}
+    called = {arm: plan.label(arm) for arm in plan.definition.arms}
     with styled("ticks"):
         figure = Figure(figsize=(6.2, 5.4), layout="constrained")
         above, below = figure.subplots(2, 1, height_ratios=(2.1, 1))

@@ -15,7 +15,7 @@ from reports.analysis.effect import Effect
 from reports.figures.pictures import styled
 from reports.findings.rate_map import RateCurve, rate_curves
 from reports.findings.readings import ranked
-from reports.wording.formatting import metric_name, spoken
+from reports.wording.formatting import metric_name
 
 MARKERS = "os^D"
 
@@ -61,7 +61,7 @@ def _draw_ranked(axes: Axes, found: Sequence[Effect], plan: Plan) -> None:
             xytext=(3, -10), textcoords="offset points", color="0.35",
         )  # fmt: skip
     axes.axvline(1, color="0.75", linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(found)), [spoken(effect.contrast.between) for effect in found])
+    axes.set_yticks(range(len(found)), [effect.contrast.compared for effect in found])
     axes.set_ylim(max(len(found), 1) - 0.4, -0.6)
     axes.set_xlim(0, None)
     axes.set_xlabel("times as fast; a triangle points to where a bound leaves it open")

@@ -9,7 +9,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ablations.contrast import Pair
 from ablations.metrics import TimeTo
 from ablations.plan import Plan
 from ablations.store import Store
@@ -23,7 +22,7 @@ from reports.figures.readings import draw_readings
 from reports.figures.spread import draw_spread
 from reports.findings.sections import THIN
 from reports.findings.spread import spreads
-from reports.wording.formatting import metric_name, spoken, unit
+from reports.wording.formatting import metric_name, unit
 from reports.wording.sentences import effect_sentence, named
 
 Curves = dict[str, dict[int, Curve]]
@@ -70,9 +69,9 @@ def draw(
         drawn = _tuning_curves(plan, store)
     if not any(drawn.values()):
         return None
-    called = {arm: (labels or {}).get(arm, spoken(arm)) for arm in plan.definition.arms}
+    called = {arm: (labels or {}).get(arm, plan.label(arm)) for arm in plan.definition.arms}
     found = comparison or compare(plan, store)
-    effects = [_labelled(effect, called) for effect in found.effects]
+    effects = [_labelled(effect, labels or {}) for effect in found.effects]
     with styled("ticks"):
         figure = Figure(figsize=(9, _height(effects)), layout="constrained")
         if tuning:
@@ -81,7 +80,7 @@ def draw(
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
             draw_curves(left, plan, drawn, tuning, called)
             if isinstance(effects[0].metric, TimeTo):
-                draw_speed_ups(right, records, found.effects, called)
+                draw_speed_ups(right, records, effects, called)
             else:
                 _draw_contrasts(right, effects, found.setting in ON_THE_PAPERS_DATA)
         sns.despine(figure)
@@ -94,17 +93,14 @@ def _height(effects: Sequence[Effect]) -> float:
     return max(4.2, 1.2 + len(effects) * max(0.6, 0.1 + 0.17 * lines))
 
 
-def _labelled(effect: Effect, called: Mapping[str, str]) -> Effect:
-    """Return an effect whose arms are called otherwise."""
+def _labelled(effect: Effect, labels: Mapping[str, str]) -> Effect:
+    """Return an effect some of whose arms are called otherwise, and so what compares them."""
     contrast = effect.contrast
-    names: dict[str, Any] = {
-        side: called.get(arm, arm)  # the paper, too, may be a side
-        for side, arm in (("arm", contrast.arm), ("against", contrast.against))
-    }
-    if contrast.minus is not None:
-        names["minus"] = Pair(*(called[arm] for arm in contrast.minus))
-    named_so = contrast.model_copy(update=names)
-    return effect.model_copy(update={"contrast": named_so})
+    if not labels.keys() & set(contrast.arms):
+        return effect
+    called = dict(contrast.arm_labels) | dict(labels)
+    words = contrast.but(label="", arm_labels=tuple(called.items()))
+    return effect.model_copy(update={"contrast": words})
 
 
 def comparison_curves(records: Records) -> Curves:
@@ -218,7 +214,7 @@ def draw_speed_ups(
         _mark(axes, paper, f"the paper: {paper:g}", dashes=(4, 2))
     axes.axhline(1, color="0.75", linewidth=0.8)
     for effect, color in zip(effects, palette, strict=True):
-        highest = max(highest, _draw_speed_up(axes, records, effect, called, color))
+        highest = max(highest, _draw_speed_up(axes, records, effect, color))
     axes.set_ylim(0, 1.15 * highest)  # a wide band of few seeds may leave the picture
     axes.set_xlabel("training error reached, %")
     if len(effects) == 1:
@@ -230,9 +226,7 @@ def draw_speed_ups(
     axes.invert_xaxis()
 
 
-def _draw_speed_up(
-    axes: Axes, records: Records, effect: Effect, called: Mapping[str, str], color: Any
-) -> float:
+def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> float:
     """Draw one contrast's speed-up; return the largest that was drawn."""
     contrast, metric = effect.contrast, effect.metric
     arms, against = records[contrast.arm], records[contrast.against]
@@ -245,7 +239,7 @@ def _draw_speed_up(
     thresholds = np.linspace(first, metric.training_error, POINTS)
     found = speed_ups(sides[0], sides[1], [float(t) for t in thresholds])
     x = [100 * point.training_error for point in found]
-    look = {"color": color, "linewidth": 2, "label": _labelled(effect, called).contrast.between}
+    look = {"color": color, "linewidth": 2, "label": effect.contrast.compared}
     axes.plot(x, [point.estimate for point in found], **look)
     if all(point.low is not None for point in found):
         low, high = ([getattr(point, side) for point in found] for side in ("low", "high"))

@@ -176,7 +176,15 @@ def _other_question(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
 
 
 def _read_effects(study: Mapping[str, Any]) -> list[Effect]:
-    return [Effect.model_validate(content) for content in study["comparison"]["effects"]]
+    """Return the effects of a study, with the words for what they compare."""
+    about = study["about"]
+    labels = tuple(about.get("labels", {}).items())
+    effects = [Effect.model_validate(content) for content in study["comparison"]["effects"]]
+    words = about.get("contrasts") or [{}] * len(effects)
+    return [
+        effect.model_copy(update={"contrast": effect.contrast.but(**own, arm_labels=labels)})
+        for effect, own in zip(effects, words, strict=True)
+    ]
 
 
 def _counted(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

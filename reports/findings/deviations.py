@@ -16,7 +16,6 @@ from alexnet.presets import preset
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
 from reports.findings.sections import Section, real
 from reports.wording.config_summary import NONE, facets
-from reports.wording.formatting import spoken
 from reports.wording.sentences import effect_sentence
 
 TEXT, CODE = "paper", "source_2012"
@@ -99,7 +98,7 @@ def _deviation(values: _Values, where: Sequence[Section], found: Sequence[Sectio
     networks = {nearest(setting(s)) for s in where} if measuring else set()
     done = [s for s in measuring if nearest(setting(s)) in networks]
     worth = [
-        f"{s.name}: {spoken(effect.contrast.between)} {effect_sentence(effect)}"
+        f"{s.name}: {effect.contrast.compared} {effect_sentence(effect)}"
         for s in done
         for effect in _varying(s, values.what)
     ]

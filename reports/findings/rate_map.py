@@ -11,7 +11,7 @@ from ablations.metrics import Outcome, observe
 from ablations.plan import Plan, apart_from_rate
 from ablations.store import Store
 from reports.analysis.comparison import find_records_of
-from reports.wording.formatting import spoken, times
+from reports.wording.formatting import times
 
 
 class AtRate(NamedTuple):
@@ -65,7 +65,7 @@ def rate_curves(plan: Plan, store: Store) -> list[RateCurve]:
             if seen:
                 points.append(AtRate(one.rates_of[arm][0], seen))
         if len(arms) > 1 and points:
-            name = spoken(arms[0].rpartition(" at ")[0])
+            name = plan.label(arms[0]).rpartition(" at ")[0]
             found.append(RateCurve(name, tuple(sorted(points, key=lambda point: point.rate))))
     return found
 

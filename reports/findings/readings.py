@@ -20,7 +20,7 @@ def readings_table(comparison: Comparison) -> pd.DataFrame:
     rows = [
         [
             str(place) if effect.pairs else "",
-            effect.contrast.between,
+            effect.contrast.compared,
             times(effect.mean),
             times(effect.mean_against),
             estimate(effect) if effect.pairs else "not run",

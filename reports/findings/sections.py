@@ -179,8 +179,8 @@ def _side_effects(plan: Plan) -> tuple[str, ...]:
     """Return what changes beside the idea between the arms of each contrast, if anything does."""
     arms = plan.definition.arms
     pairs = dict.fromkeys(
-        (contrast.between, contrast.arm, contrast.against)
-        for contrast in plan.definition.contrasts
+        (contrast.compared, contrast.arm, contrast.against)
+        for contrast in plan.contrasts
         if contrast.number is None and contrast.arm != contrast.against
     )
     found = ((between, side_effects(arms[arm], arms[other])) for between, arm, other in pairs)

@@ -72,7 +72,7 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
     for effect in comparison.effects:
         rows.append(
             [
-                effect.contrast.between,
+                effect.contrast.compared,
                 effect.verdict,
                 measured(effect.contrast, effect.metric),
                 effect.pairs,
@@ -107,7 +107,7 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
         correlation = effect.pair_correlation
         rows.append(
             [
-                effect.contrast.between,
+                effect.contrast.compared,
                 measured(effect.contrast, effect.metric),
                 _p(effect.p),
                 _p(effect.p_adjusted),
@@ -132,7 +132,7 @@ def thresholds_table(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(
         [
             [
-                effect.contrast.between,
+                effect.contrast.compared,
                 percent(at.training_error),
                 f"{at.estimate:.2f}",
                 _between(at.low, at.high),

@@ -1,7 +1,5 @@
 """Numbers, times, metrics and effects as people read them."""
 
-import re
-
 from ablations.contrast import Contrast
 from ablations.metrics import (
     EarlyLoss,
@@ -63,15 +61,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def spoken(text: str) -> str:
-    """Return names of arms as sentences and figures have them; tables keep what one types.
-
-    >>> spoken("80sec, raw: relu against tanh")
-    '80sec, raw: ReLU against tanh'
-    """
-    return re.sub(r"\brelu\b", "ReLU", text)
 
 
 def metric_name(metric: Metric) -> str:

@@ -22,7 +22,6 @@ from reports.wording.formatting import (
     percent,
     printed,
     size,
-    spoken,
     times,
     unit,
     value,
@@ -127,14 +126,14 @@ def counted_in(effect: Effect) -> str:
 
 def _finding(effect: Effect) -> str:
     contrast, metric = effect.contrast, effect.metric
-    arm, against, between = map(spoken, (contrast.arm, contrast.against, contrast.between))
+    arm, against = contrast.label_of(contrast.arm), contrast.label_of(contrast.against)
     if contrast.against_metric is not None:
         size = f"{estimate(effect)} {unit(metric)}"
         other = metric_name(contrast.against_metric)
         return f"{metric_name(metric)} differs by {size} from {other}"
     if contrast.minus is not None:
         size = f"{estimate(effect)} {unit(metric)}"
-        return f"{between}, is {size} by the {metric_name(metric)}"
+        return f"{contrast.compared}, is {size} by the {metric_name(metric)}"
     if contrast.number is not None:
         size = f"{estimate(effect)} {unit(metric)}"
         return f"{arm} differs by {size} in {metric_name(metric)} from the paper's number"
@@ -149,11 +148,13 @@ def _finding(effect: Effect) -> str:
 
 def named(effect: Effect, among: Sequence[Effect]) -> str:
     """Return what a contrast is called: its arms, and its metric where there are several."""
-    if effect.contrast.against_metric is not None:
-        return measured(effect.contrast, effect.metric)
+    contrast = effect.contrast
+    if contrast.against_metric is not None and not contrast.label:
+        return measured(contrast, effect.metric)
+    if contrast.label:
+        return contrast.label
     metrics = {other.metric for other in among}
-    between = spoken(effect.contrast.between)
-    return between + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
+    return contrast.compared + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
 
 
 LEGEND = (

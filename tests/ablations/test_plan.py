@@ -17,7 +17,7 @@ from alexnet.data.catalogue import CATALOGUE
 from alexnet.durable import write_atomically
 from reports.analysis.caveats import since
 from reports.analysis.comparison import compare
-from tests.builders.plans import MANIFEST, STUDY, chosen, in_setting, plan_of, resealed
+from tests.builders.plans import MANIFEST, STUDY, chosen, in_setting, plan_of, planned, resealed
 from tests.builders.records import PROVENANCE
 
 
@@ -189,6 +189,38 @@ def test_other_words_are_dated_and_the_definition_stays() -> None:
     assert amended.amended(words, PROVENANCE) == amended
     assert plan.amended(silent, PROVENANCE).amendments == ()
     assert plan.merged(amended).amendments == amended.amendments
+
+
+def test_labels_are_words_and_no_part_of_what_is_registered(results) -> None:
+    """Of two studies that differ in words alone one definition is made; the plan keeps both."""
+    arms = STUDY.arms | {"tanh": STUDY.arms["tanh"].but(label="a curve")}
+    (contrast,) = STUDY.contrasts
+    reworded = STUDY.model_copy(
+        update={"arms": arms, "contrasts": (contrast.but(label="old and new", says="It helps"),)}
+    )
+    before, after = planned(STUDY), planned(reworded)
+    Store(results).write_plan(after)
+    (read,) = Store(results).plans()
+
+    assert before.definition.digest == after.definition.digest
+    assert "label" not in json.loads(after.to_json())["definition"]["contrasts"][0]
+    assert read == after
+    assert (read.label("tanh"), read.label("relu")) == ("a curve", "ReLU")
+    assert [(c.compared, c.says) for c in read.contrasts] == [("old and new", "It helps")]
+    assert [c.compared for c in before.contrasts] == ["ReLU against tanh"]
+    assert before.contrasts[0].between == "relu against tanh"
+    assert before.amended(after.about, PROVENANCE).amendments[0].fields == ("labels", "contrasts")
+
+
+def test_words_for_other_arms_or_contrasts_are_refused() -> None:
+    """Than those that are registered."""
+    plan = plan_of()
+    for words in ({"labels": {"elu": "ELU"}}, {"contrasts": ({"label": "a"}, {"label": "b"})}):
+        content = json.loads(plan.to_json())
+        content["about"] |= words
+        content.pop("sha256")
+        with pytest.raises(ValueError, match=r"no arm 'elu'|other contrasts"):
+            Plan.model_validate(content)
 
 
 def test_a_run_is_known_by_its_arm_at_any_rate() -> None:

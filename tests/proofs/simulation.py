@@ -16,7 +16,7 @@ from ablations.plan import Definition, Plan
 from ablations.planning import about
 from ablations.record import Record, Seconds
 from ablations.run import Run
-from ablations.study import Base, Contrast, Setting, Study, TimeTo
+from ablations.study import Arm, Base, Contrast, Setting, Study, TimeTo
 from ablations.tuning import Choice, Trial
 from ablations.workers.protocol import Event, Finished, Progressed
 from alexnet.config import Tanh, Until
@@ -61,7 +61,7 @@ def study_of(arms: int = 2, seeds: int = 10, setting: Setting = "paper") -> Stud
         claim="C09",
         question="Six times?",
         paper_dataset="cifar10",
-        arms=slow | {"relu": {}},
+        arms=slow | {"relu": Arm(label="ReLU")},
         contrasts=contrasts,
         bases={"made_up": base},
         seeds=seeds,

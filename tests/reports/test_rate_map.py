@@ -37,9 +37,12 @@ def errors_until(epochs: float | None) -> list[float]:
 def mapped(results: Path, seeds: int = 2) -> tuple[Plan, Store]:
     """Return a plan of two activations at three rates each, and the runs of so many seeds."""
     acts = {"relu": Relu(), "tanh": Tanh()}
+    labels = {"relu": "ReLU", "tanh": "tanh"}
     arms = {f"best: {name}": Arm(changes=of(act)) for name, act in acts.items()}
     arms |= {
-        f"{name} at {rate:g}": Arm(changes=of(act), rates=(rate,))
+        f"{name} at {rate:g}": Arm(
+            changes=of(act), rates=(rate,), label=f"{labels[name]} at {rate:g}"
+        )
         for name, act in acts.items()
         for rate in RATES
     }
