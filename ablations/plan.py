@@ -261,7 +261,7 @@ class Plan(Frozen):
 
     def amended(self, about: About, now: Provenance) -> "Plan":
         """Return this plan with other words, and a note of which and when if a reader sees them."""
-        before, after = self.about.model_dump(), about.model_dump()
+        before, after = dict(self.about), dict(about)
         unseen = {"passes", "source"}
         fields = tuple(f for f in after if after[f] != before[f] and f not in unseen)
         note = Amendment(at=now.at, commit=now.commit, fields=fields)
