@@ -209,7 +209,8 @@ def test_labels_are_words_and_no_part_of_what_is_registered(results) -> None:
     assert [(c.compared, c.says) for c in read.contrasts] == [("old and new", "It helps")]
     assert [c.compared for c in before.contrasts] == ["ReLU against tanh"]
     assert before.contrasts[0].between == "relu against tanh"
-    silent = before.model_copy(update={"about": after.about.but(labels={}, contrasts=())})
+    wordless = after.about.model_copy(update={"labels": {}, "contrasts": ()})
+    silent = before.model_copy(update={"about": wordless})
     for plan in (before, silent):
         assert plan.amended(after.about, PROVENANCE).amendments[0].fields == ("labels", "contrasts")
         assert after.amended(plan.about, PROVENANCE).amendments[0].fields == ("labels", "contrasts")
