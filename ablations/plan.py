@@ -15,10 +15,9 @@ from ablations.record import Record
 from ablations.run import TUNING_SEEDS, DatasetRef, Run
 from ablations.study import NAME, Contrast, Metric, Setting, Shows
 from ablations.tuning import Choice, Pending, at_rate, rates_tried, tune
-from ablations.unsealed import UNSEALED
 from alexnet.config import EDITION, Config, Frozen, GiveUp, Precision, added_field
 from alexnet.config.base import canonical
-from alexnet.sealed import SEAL, SealError, parsed, read_bytes, seal_of, sealed_text, unsealed
+from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed_text, unsealed
 
 
 class PlanError(ValueError):
@@ -222,10 +221,9 @@ class Plan(Frozen):
         advice = "restore it, or move it away to register anew"
         try:
             content = parsed(read_bytes(path))
-            if SEAL in content:
-                content = unsealed(content)
-            elif seal_of(content) not in UNSEALED:
+            if SEAL not in content:
                 raise SealError("was registered before plans carried a digest, or lost its own")
+            content = unsealed(content)
         except SealError as error:
             raise PlanError(f"{path} {error}; {advice}") from error
         except OSError as error:

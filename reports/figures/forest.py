@@ -117,11 +117,10 @@ def _label(section: Section, effect: Effect) -> str:
         return section.plan.about.title
     against = [one.contrast.against for one in effects]
     if against.count(contrast.against) >= SEVERAL and contrast.is_simple:
-        return contrast.label or contrast.label_of(
-            contrast.arm
-        )  # the others have their reference named in full
+        # The others have their reference named in full.
+        return contrast.label or contrast.label_of(contrast.arm)
     named = sentences.named(effect, effects)
-    if any(letter.isalpha() for letter in contrast.arm):
+    if any(letter.isalpha() for letter in contrast.label_of(contrast.arm)):
         return named
     return f"{section.plan.definition.study.replace('_', ' ')} {named}"  # 1 against 0 of what?
 

@@ -13,8 +13,6 @@ import pytest
 from ablations import store as module
 from ablations.plan import Plan, PlanError
 from ablations.store import Store
-from ablations.unsealed import UNSEALED
-from alexnet.sealed import seal_of
 from reports.commands.request import keep_plan
 from reports.evidence import EVIDENCE
 from tests.builders.plans import chosen, filled, plan_of, resealed
@@ -59,13 +57,26 @@ def test_an_edited_plan_is_refused_and_named(tmp_path: Path, change: Any) -> Non
         store.read_plan("relu_vs_tanh", "fashion_mini", smoke=False)
 
 
-def test_plans_that_ship_are_read_as_they_were_registered() -> None:
-    """Those of before digests are known by what they say, and no others are."""
-    sealed = {path for path in SHIPPED if "sha256" in json.loads(path.read_text())}
-    unsealed = {seal_of(json.loads(path.read_text())) for path in SHIPPED if path not in sealed}
+REGISTERED = {
+    "ensembles@cifar10_jpeg": "3dbed3be0ece",
+    "first_layer_filters@cifar10_jpeg": "b2870f9b534d",
+    "initial_biases@cifar10_jpeg": "61512db3897c",
+    "nearest_neighbours@cifar10_jpeg": "c87056dd3fc7",
+    "one_removed@cifar10_jpeg": "0efe4292bf69",
+    "relu_vs_tanh@cifar10_jpeg": "f47ced0d3e6b",
+    "relu_vs_tanh@fashion_mini": "37a6f0253378",
+    "response_norm@cifar10": "876db76b083d",
+    "response_norm_cifar@cifar10_jpeg": "6bd504bb6a19",
+    "six_times@cifar10_jpeg": "8183a380dba1",
+    "ten_views@cifar10_jpeg": "0bc620cae2eb",
+    "weight_decay@cifar10_jpeg": "4364d55ea2e6",
+}
+"""The digest of each definition that ships, as it was when it was registered."""
 
-    assert unsealed == UNSEALED
-    assert [Plan.read(path).name for path in SHIPPED] == [path.stem for path in SHIPPED]
+
+def test_plans_that_ship_are_read_as_they_were_registered() -> None:
+    """Whatever words were improved since."""
+    assert {path.stem: Plan.read(path).definition.digest[:12] for path in SHIPPED} == REGISTERED
 
 
 def test_other_ends_of_lines_change_no_plan(tmp_path: Path) -> None:
@@ -83,7 +94,7 @@ def test_a_plan_that_ships_is_no_other_when_edited(tmp_path: Path) -> None:
     Plan.read(path)
     edited(path, lambda plan: plan["definition"]["seeds"].pop())
 
-    with pytest.raises(PlanError, match="before plans carried a digest"):
+    with pytest.raises(PlanError, match="was edited"):
         Plan.read(path)
 
 
