@@ -10,13 +10,13 @@ from scipy.special import softmax
 
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan
+from ablations.results import Results
 from ablations.run import Run
-from ablations.store import Store
 
 Scores = NDArray[np.floating]
 
 
-def with_ensembles(plan: Plan, store: Store) -> Plan:
+def with_ensembles(plan: Plan, results: Results) -> Plan:
     """Return a plan with the errors of the averaged networks that its contrasts compare.
 
     Only groups of which every run has its scores in the store are averaged; what the plan has
@@ -24,13 +24,13 @@ def with_ensembles(plan: Plan, store: Store) -> Plan:
     """
     found = {arm: dict(errors) for arm, errors in plan.ensembles.items()}
     for arm, metric in _wanted(plan):
-        errors = tuple(_errors(plan, store, arm, metric))
+        errors = tuple(_errors(plan, results, arm, metric))
         if len(errors) > len(found.get(arm, {}).get(metric.key, ())):
             found.setdefault(arm, {})[metric.key] = errors
     return plan if found == plan.ensembles else plan.model_copy(update={"ensembles": found})
 
 
-def without_scores(plan: Plan, store: Store) -> list[Run]:
+def without_scores(plan: Plan, results: Results) -> list[Run]:
     """Return the finished runs whose scores are needed and gone.
 
     Those of groups that were averaged before are needed no more.
@@ -40,8 +40,8 @@ def without_scores(plan: Plan, store: Store) -> list[Run]:
         averaged = len(plan.ensembles.get(arm, {}).get(metric.key, ()))
         for seed in plan.seeds[averaged * metric.group :]:
             run = plan.run(arm, seed)
-            record = store.find(run)
-            if record and record.status == "finished" and _scores(plan, store, arm, seed) is None:
+            record = results.find(run)
+            if record and record.status == "finished" and _scores(plan, results, arm, seed) is None:
                 found[run.id] = run
     return list(found.values())
 
@@ -55,12 +55,12 @@ def _wanted(plan: Plan) -> Iterator[tuple[str, EnsembleError]]:
                 yield arm, metric
 
 
-def _errors(plan: Plan, store: Store, arm: str, metric: EnsembleError) -> Iterator[float]:
+def _errors(plan: Plan, results: Results, arm: str, metric: EnsembleError) -> Iterator[float]:
     """Yield the mean error of each group's ensembles, until one group is incomplete."""
     seeds = plan.seeds
     for start in range(0, len(seeds) - metric.group + 1, metric.group):
         group = seeds[start : start + metric.group]
-        found = [_scores(plan, store, arm, seed) for seed in group]
+        found = [_scores(plan, results, arm, seed) for seed in group]
         complete = [one for one in found if one is not None]
         if len(complete) < metric.group:
             return
@@ -69,10 +69,10 @@ def _errors(plan: Plan, store: Store, arm: str, metric: EnsembleError) -> Iterat
 
 
 def _scores(
-    plan: Plan, store: Store, arm: str, seed: int
+    plan: Plan, results: Results, arm: str, seed: int
 ) -> tuple[Scores, NDArray[np.int64]] | None:
-    record = store.find(plan.run(arm, seed))
-    path = None if record is None else store.find_file(record, "scores.safetensors")
+    record = results.find(plan.run(arm, seed))
+    path = None if record is None else results.find_file(record, "scores.safetensors")
     if path is None:
         return None
     try:

@@ -70,7 +70,7 @@ class Entry(NamedTuple):
 
 def entries(store: Store) -> Iterator[Entry]:
     """Yield everything in a results folder, the runs by their names."""
-    results = store.results
+    results = store.path
     for item in _listed(results):
         if item.name == "plans":
             yield from (_plain(plan) for plan in _listed(Path(item)))
@@ -193,7 +193,7 @@ def _held(store: Store, path: Path) -> contextlib.AbstractContextManager[None]:
 
 
 def _is_of_a_run(store: Store, path: Path) -> bool:
-    return path.parent.parent == store.results / "runs"
+    return path.parent.parent == store.path / "runs"
 
 
 SWEPT = (Kind.ABANDONED, Kind.STALE_CHECKPOINT)
@@ -205,7 +205,7 @@ def sweep(store: Store) -> list[Entry]:
     Files of dead processes, and checkpoints beside the record of a run.
     """
     left = []
-    for folder in (store.results, store.results / "plans", *_folders(store.results / "runs")):
+    for folder in (store.path, store.path / "plans", *_folders(store.path / "runs")):
         record = partial(_record, folder)
         for item in _listed(folder):
             path = Path(item)

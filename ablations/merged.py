@@ -7,11 +7,11 @@ from ablations.ensembles import with_ensembles
 from ablations.plan import Plan, PlanError, SecondLook, plan_name
 from ablations.planning import difference, in_short
 from ablations.record import Record
+from ablations.results import Results
 from ablations.run import Run
-from ablations.store import Store
 
 
-class MergedResults(Store):
+class MergedResults(Results):
     """What several folders hold together; only read.
 
     Where two hold the same run, the first folder that was named is believed.
@@ -22,28 +22,28 @@ class MergedResults(Store):
         super().__init__(folders[0])
         self._is_read = True  # here and now
         # A folder that is named twice is read once.
-        self.stores = [Store(one) for one in {one.resolve(): one for one in folders}.values()]
-        self._problems = [problem for store in self.stores for problem in store.problems]
-        self._holders: dict[str, Store] = {}
+        self.members = [Results(one) for one in {one.resolve(): one for one in folders}.values()]
+        self._problems = [problem for member in self.members for problem in member.problems]
+        self._holders: dict[str, Results] = {}
         again = set()
-        for store in self.stores:
-            for record in store.records():
+        for member in self.members:
+            for record in member.records():
                 if record.run.id in self._records:
                     again.add(record.run.id)
                 else:
                     self._records[record.run.id] = record
-                    self._holders[record.run.id] = store
+                    self._holders[record.run.id] = member
         if again:
             self._problem(f"{_runs(len(again))} in more than one folder: the first one's is shown")
 
     @property
     def folders(self) -> list[Path]:
         """The results folders that are read."""
-        return [store.results for store in self.stores]
+        return [member.path for member in self.members]
 
     def folder(self, run: Run) -> Path:
         """Return the folder of a run, in the results folder whose record is believed."""
-        return self._holders.get(run.id, self.stores[0]).folder(run)
+        return self._holders.get(run.id, self.members[0]).folder(run)
 
     def find(self, run: Run) -> Record | None:
         """Return the record of a run, or None."""
@@ -67,12 +67,12 @@ class MergedResults(Store):
             PlanError: If two folders ask different questions by one name.
         """
         found: dict[str, tuple[Plan, Path]] = {}
-        for store in self.stores:
-            for plan in store.plans():
-                one, here = found.get(plan.name, (plan, store.results))
-                joined = plan if one is plan else _joined(one, here, plan, store.results)
+        for member in self.members:
+            for plan in member.plans():
+                one, here = found.get(plan.name, (plan, member.path))
+                joined = plan if one is plan else _joined(one, here, plan, member.path)
                 found[plan.name] = joined, here
-            for problem in store.problems:
+            for problem in member.problems:
                 self._problem(problem)
         return [with_ensembles(found[name][0], self) for name in sorted(found)]
 
@@ -118,14 +118,14 @@ def _each_once(plan: Plan, looks: Sequence[SecondLook]) -> tuple[SecondLook, ...
     return tuple(kept)
 
 
-def orphaned_runs(store: Store, plans: Sequence[Plan]) -> list[str]:
+def orphaned_runs(results: Results, plans: Sequence[Plan]) -> list[str]:
     """Return what lies in a folder and belongs to none of its plans, by edition and images."""
     known = {
         (plan.definition.edition, plan.definition.dataset.digest, plan.definition.dataset.split)
         for plan in plans
     }
     counts: dict[tuple[int, str, str], int] = {}
-    for record in store.records():
+    for record in results.records():
         run = record.run
         if (run.edition, run.dataset.digest, run.dataset.split) not in known:
             key = run.edition, run.dataset.name, run.dataset.digest[:6]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ablations.plan import Plan
+from ablations.results import Results
 from ablations.run import Run
 from ablations.store import Store
 from ablations.tuning import Choice, Pending
@@ -28,7 +29,7 @@ class Work(NamedTuple):
     untried: float  # of these, a part of one by its seeds
 
 
-def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
+def remaining(plan: Plan, store: Results, seeds: Sequence[int]) -> Work:
     """Return the runs a plan needs next.
 
     Tuning first, then seed by seed, all arms together: those that a verdict needs, then those that
@@ -57,7 +58,7 @@ def remaining(plan: Plan, store: Store, seeds: Sequence[int]) -> Work:
     )
 
 
-def counts(plan: Plan, store: Store, seeds: Sequence[int]) -> tuple[int, int]:
+def counts(plan: Plan, store: Results, seeds: Sequence[int]) -> tuple[int, int]:
     """Return how many comparison runs have a record, and how many there are."""
     arms = plan.definition.arms
     runs = [plan.run(arm, seed) for seed in seeds for arm in plan.choices]

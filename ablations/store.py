@@ -1,4 +1,4 @@
-"""The results folder: plans, records and what belongs to them; files alone hold the truth."""
+"""A results folder, written: plans, records and what belongs to them; files hold the truth."""
 
 import contextlib
 import itertools
@@ -12,13 +12,13 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from ablations.plan import Plan, PlanError, plan_name
+from ablations.plan import Plan, PlanError
 from ablations.record import Record, RecordError
+from ablations.results import Results
 from ablations.run import Run
-from alexnet.data.digests import file_digest
 from alexnet.durable import temporary_name, write_atomically, write_once
 from alexnet.locks import locked
-from alexnet.sealed import SealError, read_bytes, refuse_irregular
+from alexnet.sealed import read_bytes
 
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
@@ -35,58 +35,8 @@ class BusyError(Exception):
     """Another process holds the lock of a run; the message says which, as far as that is known."""
 
 
-class Store:
-    """A results folder and the records found in it."""
-
-    def __init__(self, results: Path) -> None:
-        """Read records when they are asked for; damaged ones are treated as absent."""
-        self.results = results
-        self._problems: list[str] = []
-        self._records: dict[str, Record] = {}
-        self._paths: set[Path] = set()  # of the records that were read
-        self._is_read = False
-
-    @property
-    def folders(self) -> list[Path]:
-        """The results folders that are read."""
-        return [self.results]
-
-    @property
-    def problems(self) -> list[str]:
-        """What cannot be read or trusted in this folder, a sentence each."""
-        self._read_all()
-        return self._problems
-
-    def _problem(self, problem: str) -> None:
-        if problem not in self._problems:
-            self._problems.append(problem)
-
-    def _read(self, path: Path) -> None:
-        self._paths.add(path)
-        try:
-            record = Record.read(path)
-        except (RecordError, OSError) as error:
-            self._problem(str(error))
-            return
-        mine, known = record.run, self._records.get(record.run.id)
-        if known is None or path.parent.name == mine.short:
-            self._records[mine.id] = record
-        if known is not None and known != record:
-            self._problem(
-                f"{path.parent.parent} holds several records of run {mine.short}; one is read, "
-                "that in the folder of its name if there is one"
-            )
-
-    def _read_all(self) -> None:
-        """Read every record, once: a folder's name is only a name."""
-        if not self._is_read:
-            self._is_read = True
-            for path in sorted(self.results.glob("runs/*/record*.json")):
-                if path.name != "record.json":
-                    if not path.name.startswith("record-set-aside-"):
-                        self._problem(f"{path} is a record under another name, and is not read")
-                elif path not in self._paths:
-                    self._read(path)
+class Store(Results):
+    """A results folder that is written: runs are added to it, and plans registered in it."""
 
     def ensure_writable(self) -> None:
         """Refuse a folder that cannot be written, before anything starts.
@@ -95,51 +45,14 @@ class Store:
             StoreError: With the system's reason.
         """
         try:
-            probe = self.results / temporary_name("writable")
+            probe = self.path / temporary_name("writable")
             write_atomically(probe, b"")
             probe.unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
-                f"cannot write to the results folder {self.results} ({error.strerror}); "
+                f"cannot write to the results folder {self.path} ({error.strerror}); "
                 "choose another with --results PATH"
             ) from error
-
-    def folder(self, run: Run) -> Path:
-        """Return the folder of a run."""
-        return self.results / "runs" / run.short
-
-    def find(self, run: Run) -> Record | None:
-        """Return the record of a run, whoever wrote it and when, or None."""
-        if run.id not in self._records and (path := self.folder(run) / "record.json").exists():
-            self._read(path)
-        if run.id not in self._records:
-            self._read_all()
-        return self._records.get(run.id)
-
-    def find_file(self, record: Record, name: str) -> Path | None:
-        """Return a file that a run left beside its record, or None.
-
-        One that was cut short or edited is named in ``problems`` and treated as absent.
-        """
-        path, digest = self.folder(record.run) / name, record.files.get(name)
-        if digest is None or not path.exists():
-            return None
-        try:
-            refuse_irregular(path)
-            if file_digest(path) == digest:
-                return path
-            what = "is not as its run left it"
-        except SealError as error:
-            what = str(error)
-        except OSError as error:
-            what = f"cannot be read ({error.strerror})"
-        self._problem(f"{path} {what}; it is kept and treated as absent; delete it to silence this")
-        return None
-
-    def records(self) -> list[Record]:
-        """Return every record, in the order of their ids."""
-        self._read_all()
-        return [self._records[id_] for id_ in sorted(self._records)]
 
     def add(self, record: Record) -> None:
         """Commit a run: from the moment this returns, it is finished. Its files come before it."""
@@ -223,19 +136,6 @@ class Store:
                 raise BusyError(read_bytes(holder, 1000).decode().strip()) from error
             raise BusyError("another process") from error
 
-    def plan_path(self, study: str, dataset: str, smoke: bool) -> Path:
-        """Return where the plan of a study on a dataset lies."""
-        return self.results / "plans" / f"{plan_name(study, dataset, smoke)}.json"
-
-    def read_plan(self, study: str, dataset: str, smoke: bool) -> Plan | None:
-        """Return a registered plan, or None.
-
-        Raises:
-            PlanError: If the file cannot be read.
-        """
-        path = self.plan_path(study, dataset, smoke)
-        return Plan.read(path) if path.exists() else None
-
     def write_plan(self, plan: Plan) -> None:
         """Write a plan, new or added to; what another process has added meanwhile stays.
 
@@ -243,7 +143,7 @@ class Store:
             PlanError: If another definition is registered by that name, which stands: one of two
                 that are registered at the same moment wins.
         """
-        path = self.results / "plans" / f"{plan.name}.json"
+        path = self.path / "plans" / f"{plan.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.with_name(f".{path.name}.lock")):
             if not path.exists() and write_once(path, plan.to_json().encode()):
@@ -258,13 +158,3 @@ class Store:
                     f"another plan was registered as {path} in the meantime, and stands"
                 )
             write_atomically(path, there.merged(plan).to_json().encode())
-
-    def plans(self) -> list[Plan]:
-        """Return every plan that can be read, by name; the others are named in ``problems``."""
-        found = []
-        for path in sorted(self.results.glob("plans/*.json")):
-            try:
-                found.append(Plan.read(path))
-            except PlanError as error:
-                self._problem(str(error))
-        return found

@@ -12,14 +12,15 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from ablations.plan import Plan
+from ablations.results import Results
 from ablations.runner import counts
-from ablations.store import Store, StoreError
+from ablations.store import StoreError
 from ablations.workers.protocol import RunError
 from alexnet.config import Precision
 from alexnet.data.manifest import default_data_dir
 from alexnet.names import suggestion
 from alexnet.paths import expanded
-from reports.analysis.comparison import Comparison, compare
+from reports.analysis.comparison import Comparison
 from reports.commands.ablate import carry_out
 from reports.commands.console import say
 from reports.commands.narration import tables
@@ -27,6 +28,7 @@ from reports.commands.request import Request, RequestError, asked
 from reports.figures.kept import keep_figure
 from reports.figures.pictures import as_png
 from reports.figures.study import draw
+from reports.findings.sections import Section, section_of
 from reports.page.tables import arms_table, tuning_table
 from reports.wording import sentences
 
@@ -36,15 +38,18 @@ Folder = str | os.PathLike[str]
 class Found(Comparison):
     """What a study has come to, which shows itself: a sentence, its table, what follows."""
 
-    _plan: Plan
-    _store: Store
+    _section: Section
 
     @staticmethod
-    def of(plan: Plan, store: Store) -> "Found":
-        """Return what a plan has come to by the records in a store."""
-        found = Found.model_construct(**dict(compare(plan, store)))
-        found._plan, found._store = plan, store
+    def of(section: Section) -> "Found":
+        """Return what a plan has come to."""
+        found = Found.model_construct(**dict(section.comparison))
+        found._section = section
         return found
+
+    @property
+    def _plan(self) -> Plan:
+        return self._section.plan
 
     @property
     def sentence(self) -> str:
@@ -59,7 +64,7 @@ class Found(Comparison):
     @property
     def rates(self) -> pd.DataFrame:
         """A row per rate that was tried: what each tuning seed got, and which was chosen."""
-        return tuning_table(self._plan, self._store)
+        return tuning_table(self._section)
 
     @property
     def verdicts(self) -> list[str]:
@@ -67,8 +72,7 @@ class Found(Comparison):
         if self._plan.about.shows != "effects":
             return []
         lines = [sentences.verdict_line(effect, self) for effect in self.effects]
-        if self._plan.second_looks:
-            again = compare(self._plan, self._store, self._plan.seeds)
+        if (again := self._section.second_look) is not None:
             lines += [f"second look: {sentences.headline(self._plan, again)}"]
         return list(dict.fromkeys(lines))
 
@@ -86,7 +90,7 @@ class Found(Comparison):
         return "\n".join([f"<p><b>{html.escape(self.sentence)}</b></p>", *shown, *said])
 
     def _tables(self) -> list[pd.DataFrame]:
-        return tables(self._plan, self, self._store)
+        return tables(self._section)
 
 
 def run_study(
@@ -155,16 +159,17 @@ def run_study(
             "what it did since its last checkpoint is lost; the same call goes on",
         )
         raise
-    keep_figure(done.plan, done.store)
+    section = section_of(done.plan, done.store)
+    keep_figure(section, done.store.path)
     if done.failures:
         first, *others = done.failures
         more = f", and {len(others)} more" if others else ""
         raise RunError(f"{first}{more}; the same call tries again what failed")
-    return Found.of(done.plan, done.store)
+    return Found.of(section)
 
 
 def figure1(
-    results: Folder | Store | Found = "results",
+    results: Folder | Results | Found = "results",
     study: str = "relu_vs_tanh",
     dataset: str | None = None,
     labels: Mapping[str, str] | None = None,
@@ -185,27 +190,28 @@ def figure1(
         RequestError: If a label is of no arm, or two arms would be called the same.
     """
     if isinstance(results, Found):
-        plan, store = results._plan, results._store
+        section, where = results._section, "what run_study returned"
     else:
-        store = results if isinstance(results, Store) else Store(Path(results))
-        plan = _most_done(store, study, dataset)
-    _refuse_labels(plan, labels or {})
-    figure = draw(plan, store, labels)
+        store = results if isinstance(results, Results) else Results(Path(results))
+        section, where = section_of(_most_done(store, study, dataset), store), str(store.path)
+    _refuse_labels(section.plan, labels or {})
+    figure = draw(section, labels)
     if figure is None:
-        raise _nothing(store, plan.definition.study, plan.definition.dataset.name)
+        one = section.plan.definition
+        raise _nothing(where, one.study, one.dataset.name)
     # A notebook shows figures that Pyplot made; this one says itself how it is shown.
     figure._repr_png_ = partial(as_png, figure)  # type: ignore[attr-defined]
     return figure
 
 
-def _most_done(store: Store, study: str, dataset: str | None) -> Plan:
+def _most_done(store: Results, study: str, dataset: str | None) -> Plan:
     found = [
         plan
         for plan in store.plans()
         if plan.definition.study == study and dataset in (None, plan.definition.dataset.name)
     ]
     if not found:
-        raise _nothing(store, study, dataset)
+        raise _nothing(str(store.path), study, dataset)
 
     def done(plan: Plan) -> tuple[bool, int]:
         return not plan.definition.smoke, counts(plan, store, plan.definition.seeds)[0]
@@ -213,11 +219,10 @@ def _most_done(store: Store, study: str, dataset: str | None) -> Plan:
     return max(found, key=done)
 
 
-def _nothing(store: Store, study: str, dataset: str | None) -> StoreError:
+def _nothing(where: str, study: str, dataset: str | None) -> StoreError:
     on, second = (f" on {dataset}", f", {dataset!r}") if dataset else ("", "")
     return StoreError(
-        f"{study}{on} has no runs in {store.results} to draw; run_study({study!r}{second}) makes "
-        "them"
+        f"{study}{on} has no runs in {where} to draw; run_study({study!r}{second}) makes them"
     )
 
 

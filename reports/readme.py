@@ -188,7 +188,7 @@ def main() -> None:
     if (trees := draw_forest(one_a_claim(forest(found), ROWS))) is not None:
         save(trees, EVIDENCE, "forest")
     if (lead := figure_1(found)) is not None:
-        save(draw_front_figure(lead, store), EVIDENCE, "figure1")
+        save(draw_front_figure(lead), EVIDENCE, "figure1")
     readme = with_evidence(README.read_text(), evidence_text(store))
     write_atomically(README, readme.encode())
 

@@ -24,7 +24,8 @@ STUDY = Study(
         "0.0005": Arm(label="weight decay of 0.0005"),
     },
     contrasts=(
-        Contrast(arm="0.0005", against="0", claim="C22", direction="lower", **HALF_A_POINT,
+        Contrast(arm="0.0005", against="0", claim="C22", label="weight decay of 0.0005",
+                 direction="lower", **HALF_A_POINT,
                  says="Weight decay lowers the training error"),
     ),
     bases=bases(metric=FinalError(part="train")),

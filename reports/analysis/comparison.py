@@ -15,7 +15,6 @@ from ablations.metrics import (
 )
 from ablations.plan import Plan
 from ablations.record import Record
-from ablations.store import Store
 from ablations.study import ALPHA, Contrast, NormActive, Setting
 from ablations.tuning import held_out
 from alexnet.config import Frozen
@@ -30,7 +29,7 @@ from reports.analysis.caveats import (
     unmeasured,
 )
 from reports.analysis.effect import UNDECIDED, AtThreshold, Bound, Effect, Verdict, verdict
-from reports.analysis.foreknowledge import Seen, known_before, older_runs, seen_on_copies
+from reports.analysis.foreknowledge import Seen, known_before, older_runs
 from reports.analysis.preconditions import (
     Records,
     diverged_together,
@@ -70,13 +69,19 @@ class Comparison(Frozen):
         return any(effect.verdict not in UNDECIDED for effect in self.effects)
 
 
-def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Comparison:
-    """Return the comparison of a plan's arms over ``seeds``, the planned ones if None."""
+def compare(
+    plan: Plan, records: Records, seeds: Sequence[int], seen: Seen = frozenset()
+) -> Comparison:
+    """Return the comparison of a plan's arms.
+
+    Args:
+        plan: What was asked.
+        records: What there is of each arm, by seed.
+        seeds: Over which it is; there may be none of some.
+        seen: What was known of the same images when the plan was registered.
+    """
     one = plan.definition
-    seeds = one.seeds if seeds is None else seeds
-    records = find_records(plan, store, seeds)
     rows = tuple(_row(plan, arm, found) for arm, found in records.items())
-    seen = seen_on_copies(plan, store)
     effects = _judged(plan, records, len(seeds), seen)
     everything = [record for found in records.values() for record in found.values()]
     return Comparison(
@@ -98,19 +103,6 @@ def compare(plan: Plan, store: Store, seeds: Sequence[int] | None = None) -> Com
         made_by=made_by(everything),
         since=since(plan, everything),
     )
-
-
-def find_records(plan: Plan, store: Store, seeds: Sequence[int]) -> Records:
-    """Return the records there are of a plan's comparison runs."""
-    return {arm: find_records_of(plan, store, arm, seeds) for arm in plan.definition.arms}
-
-
-def find_records_of(plan: Plan, store: Store, arm: str, seeds: Sequence[int]) -> dict[int, Record]:
-    """Return the records there are of one arm, by seed."""
-    if arm not in plan.choices:
-        return {}
-    runs = {seed: plan.run(arm, seed) for seed in seeds}
-    return {seed: record for seed, run in runs.items() if (record := store.find(run))}
 
 
 def _judged(plan: Plan, records: Records, planned: int, seen: Seen) -> tuple[Effect, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ablations.plan import Plan, apart_from_rate
 from ablations.record import Record
-from ablations.store import Store
+from ablations.results import Results
 from alexnet.config import Config
 from alexnet.data.catalogue import called, copies_of
 from reports.analysis.preconditions import runs_in_words
@@ -13,14 +13,14 @@ Seen = frozenset[tuple[str, int]]
 """Runs by their config, apart from the rate, and their seed."""
 
 
-def seen_on_copies(plan: Plan, store: Store) -> Seen:
+def seen_on_copies(plan: Plan, results: Results) -> Seen:
     """Return the runs on copies of a plan's images that were finished before it was registered."""
     copies = copies_of(plan.definition.dataset.name)
     if not copies:
         return frozenset()
     return frozenset(
         (_asked(record.run.config), record.run.seed)
-        for record in store.records()
+        for record in results.records()
         if record.run.dataset.name in copies and record.provenance.at < plan.registered.at
     )
 

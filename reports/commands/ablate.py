@@ -38,6 +38,7 @@ from reports.commands.request import (
 )
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.figures.kept import draw_anew
+from reports.findings.sections import section_of
 
 WARM_STEPS, TIMED_STEPS = 8, 30
 SELDOM = 40  # at most a fortieth of the time goes into drawing
@@ -220,5 +221,5 @@ class _Redrawing:
         """Draw if a run has finished and the last time is long enough ago."""
         if isinstance(event, Finished) and time.monotonic() >= self._next:
             start = time.monotonic()
-            if draw_anew(plan, store) is not None:
+            if draw_anew(section_of(plan, store), store.path) is not None:
                 self._next = start + SELDOM * (time.monotonic() - start)

@@ -14,7 +14,6 @@ from ablations.workers.processes import LocalWorkers
 from ablations.workers.protocol import WorkerSettings
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
-from reports.analysis.comparison import compare
 from reports.commands import effort
 from reports.commands.console import Progress, say
 from reports.commands.exit_codes import FAILED
@@ -37,6 +36,7 @@ from reports.commands.request import (
 )
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.evidence import EVIDENCE
+from reports.findings.records import comparison_of
 from reports.wording import formatting, sentences
 
 
@@ -172,7 +172,7 @@ def _counts(plan: Plan, store: Store) -> tuple[int, int]:
 
 
 def _say_answer(console: Console, plan: Plan, store: Store) -> None:
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     done = f"{comparison.done} of {comparison.planned} runs"
     if comparison.done < comparison.planned:
         say(console, comparison.study, f"incomplete, {done}")

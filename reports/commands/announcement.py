@@ -19,8 +19,8 @@ from ablations.workers.protocol import Probe, Timed
 from alexnet.data.catalogue import Description, describe
 from alexnet.data.manifest import Manifest
 from reports.analysis.caveats import made_by
-from reports.analysis.comparison import find_records
 from reports.commands.console import say
+from reports.findings.records import find_records
 from reports.wording import formatting
 
 TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
@@ -199,7 +199,7 @@ def _say_used(console: Console, store: Store, records: Sequence[Record]) -> None
         say(console, "reused", text)
     if records:
         say(console, "", "to train again, beside them: the same command with --results NEW, then")
-        say(console, "", f"    invoke compare --before {store.results} --after NEW")
+        say(console, "", f"    invoke compare --before {store.path} --after NEW")
 
 
 def _time(a: Announcement) -> str:

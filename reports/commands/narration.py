@@ -21,7 +21,7 @@ from alexnet.data.manifest import Manifest, in_words
 from alexnet.data.stored import CHECKED, at_start
 from alexnet.locks import LEASE, has_locks
 from reports.analysis import power
-from reports.analysis.comparison import Comparison, compare, tuning_spread
+from reports.analysis.comparison import Comparison, tuning_spread
 from reports.analysis.preconditions import unmet_in_tuning
 from reports.commands.announcement import own_experiment, own_time
 from reports.commands.console import say
@@ -29,6 +29,8 @@ from reports.evidence import EVIDENCE
 from reports.figures.kept import keep_figure
 from reports.findings.rate_map import rate_curves, rate_readings, rate_table
 from reports.findings.readings import readings_table
+from reports.findings.records import comparison_of
+from reports.findings.sections import Section, section_of
 from reports.findings.spread import spread_table
 from reports.page.tables import arms_table, contrasts_table, needs_contrasts
 from reports.wording import formatting, sentences
@@ -41,11 +43,11 @@ def open_for_writing(console: Console, store: Store) -> None:
         StoreError: If it cannot be.
     """
     store.ensure_writable()
-    if not has_locks(store.results):
+    if not has_locks(store.path):
         say(
             console,
             "no locks",
-            f"the file system of {store.results} has none; runs are shared out by leases, and one "
+            f"the file system of {store.path} has none; runs are shared out by leases, and one "
             f"whose owner gives no sign of life for {LEASE:.0f} s is taken over",
         )
     if swept := sweep(store):
@@ -168,13 +170,14 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
 
 def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: bool = True) -> None:
     """Print the comparison, the verdict in its setting, and where the figure is."""
-    comparison = compare(plan, store)
-    for table in tables(plan, comparison, store):
+    section = section_of(plan, store)
+    comparison = section.comparison
+    for table in tables(section):
         console.print()
         for line in table.to_string(index=False, justify="left").splitlines():
             say(console, "", line.rstrip())
     if plan.about.shows == "readings":
-        for line in rate_readings(rate_curves(plan, store)):
+        for line in rate_readings(rate_curves(section)):
             say(console, "reading", line)
     for effect in comparison.effects:
         which = f"{effect.contrast.compared}: " if len(comparison.effects) > 1 else ""
@@ -194,37 +197,38 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
         say(console, "trained with", text)
     for text in comparison.since:
         say(console, "changed since", text)
-    if plan.second_looks:
-        for again in compare(plan, store, plan.seeds).effects:
+    if section.second_look is not None:
+        for again in section.second_look.effects:
             name = sentences.named(again, comparison.effects)
             say(console, "second look", f"{name}: {sentences.effect_sentence(again)}")
     console.print()
     _say_verdicts(console, study, plan, comparison)
-    if figure and (path := keep_figure(plan, store)) is not None:
+    if figure and (path := keep_figure(section, store.path)) is not None:
         say(console, "figure", str(path))
     say(console, "page", f"invoke report{_results(store)}")
 
 
-def tables(plan: Plan, comparison: Comparison, store: Store) -> list[pd.DataFrame]:
+def tables(section: Section) -> list[pd.DataFrame]:
     """Return what a comparison is read from: its arms, and what they alone do not say.
 
     Verdicts have lines of their own below.
     """
+    plan, comparison = section.plan, section.comparison
     found = [arms_table(plan, comparison).drop(columns="verdict", errors="ignore")]
     if plan.about.shows == "readings":
         found.append(readings_table(comparison))
-        if curves := rate_curves(plan, store):
+        if curves := rate_curves(section):
             found.append(rate_table(curves))
     elif plan.about.shows == "spread":
-        found.append(spread_table(plan, store))
+        found.append(spread_table(section))
     elif needs_contrasts(plan, comparison):
         found.append(contrasts_table(comparison).drop(columns="margin"))
     return [table for table in found if len(table)]
 
 
 def _results(store: Store) -> str:
-    place = shlex.quote(str(store.results))
-    return "" if store.results == Path("results") else f" --results {place}"
+    place = shlex.quote(str(store.path))
+    return "" if store.path == Path("results") else f" --results {place}"
 
 
 def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Comparison) -> None:
@@ -262,7 +266,7 @@ def _shipped(study: Study) -> str | None:
     store = Store(EVIDENCE)
     for plan in store.plans():
         if plan.definition.study == study.name and plan.setting != "stand-in":
-            found = compare(plan, store)
+            found = comparison_of(plan, store)
             if found.done:
                 return f"Shipped with the package: {sentences.headline(plan, found)}"
     return None

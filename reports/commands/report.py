@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ablations.merged import MergedResults, orphaned_runs
-from ablations.store import Store
+from ablations.results import Results
 from reports.commands.console import as_typed, say
 from reports.commands.options import Refused
 from reports.page.report import write_report
@@ -37,13 +37,13 @@ def run(
     return 0
 
 
-def opened(folders: Sequence[Path]) -> Store:
+def opened(folders: Sequence[Path]) -> Results:
     """Return what results folders hold, several of them as one.
 
     Raises:
         Refused: If one of them holds nothing, or all together no plan.
     """
-    store = Store(folders[0]) if len(folders) == 1 else MergedResults(folders)
+    store = Results(folders[0]) if len(folders) == 1 else MergedResults(folders)
     held = ("plans/*.json", "runs/*/record.json")
     empty = [folder for folder in folders if not any(any(folder.glob(one)) for one in held)]
     if empty or not store.plans():

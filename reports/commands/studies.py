@@ -14,11 +14,12 @@ from ablations.studies import GROUPS, STUDIES
 from ablations.study import NEEDED, Study
 from alexnet.data.catalogue import describe
 from reports.analysis import selection
-from reports.analysis.comparison import Comparison, compare
+from reports.analysis.comparison import Comparison
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
 from reports.commands import effort
 from reports.commands.console import plain, say
 from reports.commands.request import PRACTICE
+from reports.findings.records import comparison_of
 from reports.wording import formatting, sentences
 
 NAME, ASKS, SECTION, PAPER, FOUND = 19, 30, 8, 17, 42
@@ -61,7 +62,7 @@ def everything(stores: Sequence[Store]) -> dict[str, list[Found]]:
     found: dict[str, dict[str, Found]] = {}
     for store in stores:
         for plan in store.plans():
-            comparison = compare(plan, store)
+            comparison = comparison_of(plan, store)
             if comparison.done and not comparison.smoke:
                 of_study = found.setdefault(comparison.study, {})
                 of_study.setdefault(comparison.dataset, Found(plan, comparison))

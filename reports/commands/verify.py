@@ -76,7 +76,7 @@ def run(request: VerifyRequest, console: Console) -> int:
     threads = max(record.fingerprint.threads for record in chosen)
     workers = min(worker_count(request.workers, console, threads), len(chosen))
     needed = sum(one.seconds.training + one.seconds.evaluation for one in chosen) / workers
-    here = f"{runs_in_words(len(chosen))} of {len(records):,} in {store.results}"
+    here = f"{runs_in_words(len(chosen))} of {len(records):,} in {store.path}"
     say(
         console,
         "verify",
@@ -218,7 +218,7 @@ def _trained(
 
     In a folder of their own, which is deleted: a record of before would be taken for the answer.
     """
-    with _scratch(store.results) as folder:
+    with _scratch(store.path) as folder:
         beside = Store(folder)
 
         def place_of(record: Record) -> tuple[str, int]:
@@ -324,9 +324,9 @@ def _tell(console: Console, one: Verified, name: str) -> None:
 
 def _keep(console: Console, store: Store, one: Verified) -> None:
     try:
-        keep(store.results, one)
+        keep(store.path, one)
     except OSError as error:
-        say(console, "not kept", f"{store.results} cannot be written ({error.strerror})")
+        say(console, "not kept", f"{store.path} cannot be written ({error.strerror})")
 
 
 def _conclude(console: Console, found: Sequence[Verified]) -> None:

@@ -1,7 +1,6 @@
 """What stands below the pictures of studies: of what is drawn in them, and of nothing else."""
 
 from ablations.metrics import TimeTo
-from ablations.store import Store
 from alexnet.config import Drops, MomentumSGD
 from alexnet.data.catalogue import called
 from reports.analysis.effect import ON_THE_PAPERS_DATA
@@ -13,9 +12,9 @@ from reports.wording import formatting
 INTERVAL = "95\u00a0% interval"
 
 
-def caption(section: Section, store: Store) -> str:
+def caption(section: Section) -> str:
     """Return the sentences below a study's own figure."""
-    return f"{_of_figure(section, store)} {_about(section)}"
+    return f"{_of_figure(section)} {_about(section)}"
 
 
 def figure_1_caption(section: Section) -> str:
@@ -39,14 +38,14 @@ def _about(section: Section) -> str:
     return f"{called(section.comparison.dataset)}, {len(one.seeds)} planned seeds, {precisions}."
 
 
-def _of_figure(section: Section, store: Store) -> str:
+def _of_figure(section: Section) -> str:
     plan = section.plan
     if plan.about.shows == "readings" and plan.choices:
         return (
             "Above: every reading with its seeds as small points and their geometric mean, the "
-            f"largest first.{_of_rates(section, store)}"
+            f"largest first.{_of_rates(section)}"
         )
-    if plan.about.shows == "spread" and spreads(plan, store):
+    if plan.about.shows == "spread" and spreads(section):
         return f"Standard deviation over seeds, with its {INTERVAL}."
     if not _curves(section):
         return (
@@ -62,9 +61,9 @@ def _of_figure(section: Section, store: Store) -> str:
     )
 
 
-def _of_rates(section: Section, store: Store) -> str:
+def _of_rates(section: Section) -> str:
     """Return what is drawn of a network at several rates, and what it comes to."""
-    curves = rate_curves(section.plan, store)
+    curves = rate_curves(section)
     if not curves:
         return ""
     said = "; ".join(rate_readings(curves))

@@ -10,12 +10,11 @@ from scipy import special
 
 from ablations.contrast import Contrast
 from ablations.plan import Plan
-from ablations.store import Store
 from alexnet.data.catalogue import called
 from alexnet.learning_curve import running_curve
-from reports.analysis.comparison import find_records
 from reports.analysis.preconditions import Records
 from reports.figures.pictures import LINES, styled
+from reports.findings.sections import Section
 
 MOST = 3
 """Pairs of arms up to which lines can be told apart."""
@@ -66,9 +65,9 @@ def _difference(contrast: Contrast, records: Records) -> Difference | None:
     return Difference(contrast.compared, epochs, apart.mean(axis=0), half, len(pairs))
 
 
-def draw_differences(plan: Plan, store: Store) -> Figure | None:
+def draw_differences(section: Section) -> Figure | None:
     """Draw each difference against epochs with its interval; None without any, or with many."""
-    found = differences(plan, find_records(plan, store, plan.definition.seeds))
+    plan, found = section.plan, differences(section.plan, section.records)
     if not 0 < len(found) <= MOST:
         return None
     with styled("ticks"):

@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ablations.metrics import TimeTo
-from ablations.store import Store
-from reports.analysis.comparison import find_records
 from reports.figures.forest import ForestRow, draw_forest, one_a_claim
 from reports.figures.pictures import styled
 from reports.figures.study import comparison_curves, draw_curves, draw_speed_ups
@@ -42,27 +40,24 @@ def figure_1(found: Sequence[Section]) -> Section | None:
     return min(times, key=distance, default=None)
 
 
-def draw_front_figure(section: Section, store: Store) -> Figure:
+def draw_front_figure(section: Section) -> Figure:
     """Draw Figure 1 with the speed-up at every training error beneath it."""
     plan = section.plan
     called = {arm: plan.label(arm) for arm in plan.definition.arms}
     with styled("ticks"):
         figure = Figure(figsize=(6.2, 5.4), layout="constrained")
         above, below = figure.subplots(2, 1, height_ratios=(2.1, 1))
-        records = find_records(plan, store, plan.definition.seeds)
-        draw_curves(above, plan, comparison_curves(records), False, called)
-        draw_speed_ups(below, records, section.comparison.effects, called)
+        draw_curves(above, plan, comparison_curves(section.records), False, called)
+        draw_speed_ups(below, section.records, section.comparison.effects, called)
         sns.despine(figure)
     return figure
 
 
-def draw_share(
-    front: Answer, rows: Sequence[ForestRow], lead: Section | None, store: Store
-) -> bytes | None:
+def draw_share(front: Answer, rows: Sequence[ForestRow], lead: Section | None) -> bytes | None:
     """Return a PNG of 1200 x 630 pixels: sentence, forest plot, Figure 1; None without both."""
     few = one_a_claim(rows, ROWS)
     trees = draw_forest(few, width=8.6)
-    pictures = [trees, draw_front_figure(lead, store) if lead else None]
+    pictures = [trees, draw_front_figure(lead) if lead else None]
     drawn = [picture for picture in pictures if picture is not None]
     if not drawn:
         return None

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from ablations.store import Store
-from reports.analysis.comparison import find_records_of
+from ablations.results import Results
 from reports.figures.examples import draw_neighbours, draw_predictions
 from reports.figures.kernels import draw_kernels
 from reports.findings.deviations import whole_network
@@ -26,16 +25,15 @@ class Inside(NamedTuple):
     path: Path
 
 
-def shown_runs(found: Sequence[Section], store: Store) -> list[Inside]:
+def shown_runs(found: Sequence[Section], results: Results) -> list[Inside]:
     """Return, for each dataset, the first run of a whole network that kept examples."""
     chosen: dict[str, Inside] = {}
     for section in real(found):
-        plan, arm = section.plan, whole_network(section)
-        dataset = plan.definition.dataset.name
-        for seed, record in find_records_of(plan, store, arm, plan.definition.seeds).items():
+        arm, dataset = whole_network(section), section.plan.definition.dataset.name
+        for seed, record in section.records[arm].items():
             if dataset in chosen:
                 break
-            if (path := store.find_file(record, EXAMPLES)) is not None:
+            if (path := results.find_file(record, EXAMPLES)) is not None:
                 chosen[dataset] = Inside(dataset, arm, seed, record.run.short, path)
     return list(chosen.values())
 

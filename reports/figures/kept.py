@@ -6,17 +6,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ablations.machine import SOURCES
-from ablations.plan import Plan
-from ablations.store import Store
 from alexnet.config.base import canonical
 from alexnet.data.digests import file_digest
-from reports.analysis.comparison import find_records
+from reports.findings.sections import Section
 
 SHOWN = "Shown"
 """The name under which a PNG says what it was drawn of."""
 
 
-def keep_figure(plan: Plan, store: Store) -> Path | None:
+def keep_figure(section: Section, folder: Path) -> Path | None:
     """Return the figure of a study, drawn if there is none of the same plan, records and code.
 
     What draws it takes a second to load, as long as all else that a command does when no run is
@@ -25,35 +23,36 @@ def keep_figure(plan: Plan, store: Store) -> Path | None:
     Returns:
         The PNG, beside which lies the SVG; None if there is nothing to draw yet.
     """
-    path, shown = store.results / f"{plan.name}.png", _what_is_shown(plan, store)
+    path, shown = folder / f"{section.name}.png", _what_is_shown(section)
     if shown is not None and _shown_by(path) == shown and _is_whole(path.with_suffix(".svg")):
         return path
-    return draw_anew(plan, store)
+    return draw_anew(section, folder)
 
 
-def draw_anew(plan: Plan, store: Store) -> Path | None:
-    """Draw the figure of a study and return its PNG; None if there is nothing to draw yet."""
+def draw_anew(section: Section, folder: Path) -> Path | None:
+    """Draw the figure of a study into a folder; return its PNG, or None if there is nothing yet."""
     from reports.figures.pictures import save
     from reports.figures.study import draw
 
-    shown = _what_is_shown(plan, store)  # before drawing: what comes meanwhile is not in it
-    figure = draw(plan, store)
+    figure = draw(section)
     if figure is None:
         return None
+    shown = _what_is_shown(section)
     about = {} if shown is None else {SHOWN: shown}
-    return save(figure, store.results, plan.name, about)[1]
+    return save(figure, folder, section.name, about)[1]
 
 
-def _what_is_shown(plan: Plan, store: Store) -> str | None:
+def _what_is_shown(section: Section) -> str | None:
     """Return a digest of plan, records and code; None before the first comparison run."""
     records = [
         record
-        for by_seed in find_records(plan, store, plan.seeds).values()
+        for of_seeds in (section.records, section.later_records)
+        for by_seed in of_seeds.values()
         for record in by_seed.values()
     ]
     if not records:
         return None
-    told = [canonical(plan.model_dump(mode="json")), *_code()]
+    told = [canonical(section.plan.model_dump(mode="json")), *_code()]
     for record in records:
         told += [record.run.id, canonical(record.model_dump(mode="json", exclude={"run"}))]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()

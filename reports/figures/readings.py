@@ -9,20 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablations.plan import Plan
-from ablations.store import Store
-from reports.analysis.comparison import Comparison
 from reports.analysis.effect import Effect
 from reports.figures.pictures import styled
 from reports.findings.rate_map import RateCurve, rate_curves
 from reports.findings.readings import ranked
+from reports.findings.sections import Section
 from reports.wording.formatting import metric_name
 
 MARKERS = "os^D"
 
 
-def draw_readings(plan: Plan, comparison: Comparison, store: Store) -> Figure | None:
+def draw_readings(section: Section) -> Figure | None:
     """Draw the ranked readings and, beneath, epochs against the rate; None without any of both."""
-    found, curves = ranked(comparison), rate_curves(plan, store)
+    plan, found, curves = section.plan, ranked(section.comparison), rate_curves(section)
     if not found and not curves:
         return None
     top = 1.2 + 0.28 * max(3, len(found))

@@ -3,17 +3,16 @@
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from ablations.plan import Plan
-from ablations.store import Store
 from alexnet.data.catalogue import called
 from reports.figures.pictures import styled
+from reports.findings.sections import Section
 from reports.findings.spread import spreads
 from reports.wording.formatting import metric_name
 
 
-def draw_spread(plan: Plan, store: Store) -> Figure | None:
+def draw_spread(section: Section) -> Figure | None:
     """Draw each arm's standard deviation with its interval; None without any."""
-    found = spreads(plan, store)
+    plan, found = section.plan, spreads(section)
     if not found:
         return None
     metric = plan.definition.metric

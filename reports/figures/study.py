@@ -11,16 +11,15 @@ from matplotlib.figure import Figure
 
 from ablations.metrics import TimeTo
 from ablations.plan import Plan
-from ablations.store import Store
 from alexnet.data import catalogue
 from alexnet.learning_curve import Curve, running_curve
-from reports.analysis.comparison import Comparison, compare, find_records, speed_ups
+from reports.analysis.comparison import speed_ups
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
 from reports.analysis.preconditions import Records
 from reports.figures.pictures import LINES, short, styled
 from reports.figures.readings import draw_readings
 from reports.figures.spread import draw_spread
-from reports.findings.sections import THIN
+from reports.findings.sections import THIN, Section
 from reports.findings.spread import spreads
 from reports.wording.formatting import metric_name, unit
 from reports.wording.sentences import effect_sentence, named
@@ -38,12 +37,7 @@ POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
 
-def draw(
-    plan: Plan,
-    store: Store,
-    labels: Mapping[str, str] | None = None,
-    comparison: Comparison | None = None,
-) -> Figure | None:
+def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | None:
     """Draw running training error against epochs and, beside it, what the study compares.
 
     After the paper's Figure 1: for times, the speed-up at every threshold; for all else, every
@@ -53,25 +47,26 @@ def draw(
     be that. None if there are no runs at all. A study of readings or of spread has its own figure.
 
     Args:
-        plan: What was asked.
-        store: Its records.
-        labels: What arms are called in place of their names.
-        comparison: What it came to, if that is known already.
+        section: What was asked, its records, and what they come to.
+        labels: What arms are called in place of their own labels.
     """
-    if plan.about.shows == "spread" and spreads(plan, store):
-        return draw_spread(plan, store)
+    plan = section.plan
+    if plan.about.shows == "spread" and spreads(section):
+        return draw_spread(section)
     if plan.about.shows == "readings" and plan.choices:
-        return draw_readings(plan, comparison or compare(plan, store), store)
-    records = find_records(plan, store, plan.definition.seeds)
-    drawn = comparison_curves(records)
+        return draw_readings(section)
+    drawn = comparison_curves(section.records)
     tuning = not any(drawn.values())
     if tuning:
-        drawn = _tuning_curves(plan, store)
+        drawn = {
+            arm: dict(enumerate(running_curve(r.curve) for r in section.rates_tried.get(arm, ())))
+            for arm in plan.definition.arms
+        }
     if not any(drawn.values()):
         return None
     called = {arm: (labels or {}).get(arm, plan.label(arm)) for arm in plan.definition.arms}
-    found = comparison or compare(plan, store)
-    effects = [_labelled(effect, labels or {}) for effect in found.effects]
+    comparison = section.comparison
+    effects = [_labelled(effect, labels or {}) for effect in comparison.effects]
     with styled("ticks"):
         figure = Figure(figsize=(9, _height(effects)), layout="constrained")
         if tuning:
@@ -80,9 +75,9 @@ def draw(
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
             draw_curves(left, plan, drawn, tuning, called)
             if isinstance(effects[0].metric, TimeTo):
-                draw_speed_ups(right, records, effects, called)
+                draw_speed_ups(right, section.records, effects, called)
             else:
-                _draw_contrasts(right, effects, found.setting in ON_THE_PAPERS_DATA)
+                _draw_contrasts(right, effects, comparison.setting in ON_THE_PAPERS_DATA)
         sns.despine(figure)
     return figure
 
@@ -109,19 +104,6 @@ def comparison_curves(records: Records) -> Curves:
         arm: {seed: running_curve(r.curve) for seed, r in found.items() if r.curve}
         for arm, found in records.items()
     }
-
-
-def _tuning_curves(plan: Plan, store: Store) -> Curves:
-    """Return the curves of every tuning run that has a record and went beyond one epoch."""
-    one = plan.definition
-    found: Curves = {arm: {} for arm in one.arms}
-    for record in store.records():
-        run = record.run
-        if run.sees_test or run.dataset != one.dataset or len(record.curve) < 2:
-            continue
-        for arm in plan.arms_of(run):
-            found[arm][len(found[arm])] = running_curve(record.curve)
-    return found
 
 
 def draw_curves(

@@ -197,7 +197,7 @@ def _registered(studies: Sequence[Section]) -> str:
 def _counted_runs(studies: Sequence[Section]) -> str:
     """Return how many runs there are, each once, whichever studies share it."""
     runs = {r.id: r.status for s in studies for of_arm in s.runs.values() for r in of_arm}
-    tuning = {run for section in studies for run in section.tuning}
+    tuning = {run for section in studies for run in section.tuning_records}
     diverged = sum(status == "diverged" for status in runs.values())
     missing = sum(section.missing > 0 for section in studies)
     complete = f"studies incomplete: {missing}" if missing else "all studies complete"

@@ -13,12 +13,10 @@ import pandas as pd
 from ablations.claims import CLAIMS, Number
 from ablations.metrics import EnsembleError
 from ablations.record import Record
-from ablations.store import Store
 from alexnet.config import Frozen
 from alexnet.data.catalogue import called
 from alexnet.measures import Measure
 from reports.analysis import statistics
-from reports.analysis.comparison import find_records_of
 from reports.findings.deviations import whole_network
 from reports.findings.sections import Section, real
 
@@ -38,15 +36,14 @@ class Result(NamedTuple):
     ten_views: str
 
 
-def results(found: Sequence[Section], store: Store) -> list[Result]:
+def results(found: Sequence[Section]) -> list[Result]:
     """Return the errors of every study's whole network, of shared runs once."""
     rows: dict[frozenset[str], Result] = {}
     for section in real(found):
-        arm, seeds = whole_network(section), section.plan.definition.seeds
+        arm = whole_network(section)
         if section.plan.definition.arms[arm].training.until is not None:
             continue  # runs that end at a threshold have no final error worth a table
-        records = find_records_of(section.plan, store, arm, seeds)
-        seen = [one for one in records.values() if one.measures and one.measures.test]
+        seen = [one for one in section.records[arm].values() if one.measures and one.measures.test]
         ids = frozenset(record.run.id for record in seen)
         if seen and not any(ids <= others for others in rows):
             rows = {others: row for others, row in rows.items() if not others < ids}

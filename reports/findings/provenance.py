@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ablations.record import Record
-from ablations.store import Store
+from ablations.results import Results
 from alexnet.config import Frozen
 from reports.analysis.caveats import made_by
 from reports.findings.sections import Section
@@ -22,9 +22,9 @@ class Provenance(Frozen):
     commands: tuple[str, ...]  # as the plans were registered
 
 
-def provenance(store: Store, found: Sequence[Section]) -> Provenance:
+def provenance(results: Results, found: Sequence[Section]) -> Provenance:
     """Return where every record of a folder comes from, whichever plan it belongs to."""
-    records = store.records()
+    records = results.records()
     return Provenance(
         runs=len(records),
         made_by=made_by(records),

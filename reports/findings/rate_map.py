@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ablations.metrics import Outcome, observe
-from ablations.plan import Plan, apart_from_rate
-from ablations.store import Store
-from reports.analysis.comparison import find_records_of
+from ablations.plan import apart_from_rate
+from reports.findings.sections import Section
 from reports.wording.formatting import times
 
 
@@ -48,8 +47,9 @@ class RateCurve(NamedTuple):
         return next((point for point in self.points if point.rate == rate), None)
 
 
-def rate_curves(plan: Plan, store: Store) -> list[RateCurve]:
+def rate_curves(section: Section) -> list[RateCurve]:
     """Return a curve for every network whose arms have a rate each, of those that have runs."""
+    plan = section.plan
     one = plan.definition
     groups: dict[str, list[str]] = {}
     for arm, config in one.arms.items():
@@ -60,7 +60,7 @@ def rate_curves(plan: Plan, store: Store) -> list[RateCurve]:
     for arms in groups.values():
         points = []
         for arm in arms:
-            records = find_records_of(plan, store, arm, one.seeds).values()
+            records = section.records[arm].values()
             seen = tuple(o for record in records if (o := observe(record, one.metric)))
             if seen:
                 points.append(AtRate(one.rates_of[arm][0], seen))

@@ -2,20 +2,22 @@
 
 import enum
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.record import Record
+from ablations.results import Results
 from ablations.side_effects import side_effects
-from ablations.store import Store
 from alexnet.config import Config, Frozen
 from alexnet.data.catalogue import copies_of
 from reports.analysis import selection
-from reports.analysis.comparison import Comparison, compare, find_records
+from reports.analysis.comparison import Comparison, compare
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
+from reports.analysis.foreknowledge import seen_on_copies
 from reports.analysis.preconditions import Records
+from reports.findings.records import find_records
 from reports.wording import sentences
 from reports.wording.config_summary import facets
 
@@ -44,9 +46,13 @@ class OneRun(Frozen):
 
 
 class Section(Frozen):
-    """One study on one dataset."""
+    """One study on one dataset: its plan, its records, and what they come to."""
 
     plan: Plan
+    records: Records  # of comparison runs of the planned seeds, by arm and seed
+    later_records: Records  # of those of seeds added since
+    tuning_records: dict[str, Record]  # of the runs that chose its rates, by their ids
+    rates_tried: dict[str, tuple[Record, ...]]  # by arm, while no comparison run has a curve
     comparison: Comparison
     second_look: Comparison | None
     headline: str
@@ -56,7 +62,6 @@ class Section(Frozen):
     later_runs: dict[str, tuple[OneRun, ...]]  # by arm, of seeds added since; none without any
     first_run: datetime | None  # when the first run of any kind was finished
     seconds: dict[str, float]  # on the clock, by run, those that choose rates included
-    tuning: tuple[str, ...]  # the ids of the runs that chose its rates
 
     @property
     def name(self) -> str:
@@ -112,25 +117,36 @@ class Section(Frozen):
         return sum(row.diverged for row in self.comparison.rows)
 
 
-def sections(store: Store) -> list[Section]:
+def sections(results: Results) -> list[Section]:
     """Return what each plan in a results folder has come to; smoke plans last."""
-    by_id = {record.run.id: record for record in store.records()}
-    return sorted((_section(plan, store, by_id) for plan in store.plans()), key=_order)
+    by_id = {record.run.id: record for record in results.records()}
+    return sorted((_section(plan, results, by_id) for plan in results.plans()), key=_order)
 
 
-def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
-    comparison = compare(plan, store)
-    found = find_records(plan, store, plan.definition.seeds)
-    added = plan.seeds[len(plan.definition.seeds) :]
-    later = find_records(plan, store, added) if added else {}
-    tried = {run for one in plan.choices.values() for trial in one.trials for run in trial.runs}
-    tuning = [by_id[run] for run in tried if run in by_id]
-    of_arms = (*found.values(), *later.values())
-    everything = [*tuning, *(record for of_arm in of_arms for record in of_arm.values())]
+def section_of(plan: Plan, results: Results) -> Section:
+    """Return what one plan has come to."""
+    return _section(plan, results, {record.run.id: record for record in results.records()})
+
+
+def _section(plan: Plan, results: Results, by_id: Mapping[str, Record]) -> Section:
+    planned, seen = plan.definition.seeds, seen_on_copies(plan, results)
+    found = find_records(plan, results, planned)
+    added = plan.seeds[len(planned) :]
+    later = find_records(plan, results, added) if added else {}
+    all_seeds = {arm: of_arm | later.get(arm, {}) for arm, of_arm in found.items()}
+    comparison = compare(plan, found, planned, seen)
+    ids = {run for one in plan.choices.values() for trial in one.trials for run in trial.runs}
+    tuning = {run: by_id[run] for run in sorted(ids) if run in by_id}
+    compared = [record for of_arm in all_seeds.values() for record in of_arm.values()]
+    everything = [*tuning.values(), *compared]
     return Section(
         plan=plan,
+        records=found,
+        later_records=later,
+        tuning_records=tuning,
+        rates_tried={} if any(r.curve for r in compared) else _rates_tried(plan, by_id.values()),
         comparison=comparison,
-        second_look=compare(plan, store, plan.seeds) if plan.second_looks else None,
+        second_look=compare(plan, all_seeds, plan.seeds, seen) if plan.second_looks else None,
         headline=sentences.headline(plan, comparison),
         differs=_differences(plan),
         side_effects=_side_effects(plan),
@@ -138,8 +154,19 @@ def _section(plan: Plan, store: Store, by_id: dict[str, Record]) -> Section:
         later_runs=_runs(plan, later),
         first_run=min((record.provenance.at for record in everything), default=None),
         seconds={r.run.id: r.seconds.training + r.seconds.evaluation for r in everything},
-        tuning=tuple(sorted(record.run.id for record in tuning)),
     )
+
+
+def _rates_tried(plan: Plan, records: Iterable[Record]) -> dict[str, tuple[Record, ...]]:
+    """Return, by arm, every run that tries a rate and went beyond one epoch."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        run = record.run
+        if run.sees_test or run.dataset != plan.definition.dataset or len(record.curve) < 2:
+            continue
+        for arm in plan.arms_of(run):
+            found.setdefault(arm, []).append(record)
+    return {arm: tuple(of_arm) for arm, of_arm in found.items()}
 
 
 def _runs(plan: Plan, found: Records) -> dict[str, tuple[OneRun, ...]]:

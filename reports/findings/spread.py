@@ -5,10 +5,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from ablations.metrics import observe
-from ablations.plan import Plan
-from ablations.store import Store
 from reports.analysis import statistics
-from reports.analysis.comparison import find_records
+from reports.findings.sections import Section
 from reports.wording.formatting import metric_name, size, value
 
 
@@ -23,12 +21,12 @@ class Spread(NamedTuple):
     ratio: statistics.Interval | None = None
 
 
-def spreads(plan: Plan, store: Store) -> list[Spread]:
+def spreads(section: Section) -> list[Spread]:
     """Return the spread of every arm that has at least three runs."""
-    metric = plan.definition.metric
+    metric = section.plan.definition.metric
     found: list[Spread] = []
     first: dict[int, float] | None = None
-    for arm, records in find_records(plan, store, plan.definition.seeds).items():
+    for arm, records in section.records.items():
         seen = {record.run.seed: observe(record, metric) for record in records.values()}
         values = {seed: one.value for seed, one in seen.items() if one is not None}
         first = values if first is None else first
@@ -47,9 +45,9 @@ def _ratio(values: dict[int, float], others: dict[int, float]) -> statistics.Int
     return statistics.variance_ratio_interval([*values.values()], [*others.values()])
 
 
-def spread_table(plan: Plan, store: Store) -> pd.DataFrame:
+def spread_table(section: Section) -> pd.DataFrame:
     """Return a row an arm: how many seeds, their mean, their standard deviation."""
-    metric = plan.definition.metric
+    metric = section.plan.definition.metric
     rows = [
         [
             one.arm,
@@ -59,7 +57,7 @@ def spread_table(plan: Plan, store: Store) -> pd.DataFrame:
             f"{size(one.deviation.low or 0, metric)} to {size(one.deviation.high or 0, metric)}",
             _as_share(one.ratio),
         ]
-        for one in spreads(plan, store)
+        for one in spreads(section)
     ]
     columns = [
         "arm", "seeds", metric_name(metric), "standard deviation", "95 % interval",

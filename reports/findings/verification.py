@@ -16,6 +16,7 @@ from pydantic import Field
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
+from ablations.results import Results
 from ablations.run import SHORT
 from ablations.store import Store
 from alexnet.config import Frozen
@@ -75,19 +76,19 @@ class Verified(Frozen):
         return self.outcome in ("equal", "consistent")
 
 
-def verify(recorded: Record, again: Record, store: Store, sampled: int = 1) -> Verified:
+def verify(recorded: Record, again: Record, results: Results, sampled: int = 1) -> Verified:
     """Return what it comes to that a run was trained again.
 
     Args:
         recorded: As it was found.
         again: Of the same run.
-        store: Where the other seeds of the same arm are looked for.
+        results: Where the other seeds of the same arm are looked for.
         sampled: How many runs are trained again together, among which limits are shared out.
     """
     found = differences(recorded, again)
     settings = settings_apart(recorded, again)
     rounding = rounding_between(recorded, again)
-    others = other_seeds(recorded, store)
+    others = other_seeds(recorded, results)
     alike = [other for other in others if _end(other) == _end(recorded)]
     compared: tuple[Compared, ...] = ()
     if found and _end(again) == _end(recorded) != "diverged":
@@ -135,12 +136,12 @@ def _of_numbers(compared: Sequence[Compared]) -> Outcome:
     return "consistent" if all(row.inside for row in judged) else "different"
 
 
-def other_seeds(record: Record, store: Store) -> list[Record]:
+def other_seeds(record: Record, results: Results) -> list[Record]:
     """Return the records of the same question with other seeds, as they are measured."""
     mine = record.run
     return [
         other
-        for other in store.records()
+        for other in results.records()
         if other.run.seed != mine.seed
         and other.run.sees_test == mine.sees_test
         and _question(other) == _question(record)
@@ -214,7 +215,7 @@ class Verifications(Frozen):
     verified: tuple[Verified, ...] = ()
 
 
-def read_verified(store: Store) -> tuple[list[Verified], list[str]]:
+def read_verified(results: Results) -> tuple[list[Verified], list[str]]:
     """Return what came of the runs of a store that were trained again, and what is wrong in it.
 
     Of a record that is no longer the one that was verified, nothing is said.
@@ -225,13 +226,13 @@ def read_verified(store: Store) -> tuple[list[Verified], list[str]]:
     """
     kept: list[Verified] = []
     problems = []
-    for folder in store.folders:
+    for folder in results.folders:
         path = folder / FILE
         try:
             kept += _read(path).verified
         except (SealError, OSError) as error:
             problems.append(f"{path} {error}; it is kept and treated as absent")
-    at = {record.run.id: record.provenance.at for record in store.records()}
+    at = {record.run.id: record.provenance.at for record in results.records()}
     kept = [one for one in kept if at.get(one.run) == one.recorded_at]
     kept.sort(key=lambda one: one.provenance.at)
     by_machine = {(one.run, one.fingerprint): one for one in kept}  # the latest of each

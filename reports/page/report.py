@@ -10,7 +10,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ablations.merged import orphaned_runs
-from ablations.store import Store
+from ablations.results import Results
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
 from reports.figures import captions
@@ -75,16 +75,16 @@ class Report(NamedTuple):
         )  # fmt: skip
 
 
-def gather(store: Store, study: str | None = None) -> Report:
+def gather(results: Results, study: str | None = None) -> Report:
     """Return all that a report on a results folder shows; with ``study``, its sections alone."""
-    everything, waiting = begun(sections(store))
+    everything, waiting = begun(sections(results))
     claims = ledger([(section.plan, section.comparison) for section in everything])
     asked_for = everything
     if study is not None:
         asked_for = [s for s in (*everything, *waiting) if s.plan.definition.study == study]
-    inside = shown_runs(asked_for, store)  # may find files that are damaged
-    verified, differing = read_verified(store)
-    apart = orphaned_runs(store, [section.plan for section in (*everything, *waiting)])
+    inside = shown_runs(asked_for, results)  # may find files that are damaged
+    verified, differing = read_verified(results)
+    apart = orphaned_runs(results, [section.plan for section in (*everything, *waiting)])
     return Report(
         sections=asked_for,
         everything=everything,
@@ -93,19 +93,19 @@ def gather(store: Store, study: str | None = None) -> Report:
         facts=facts(everything, waiting, verified),
         forest=forest(everything),
         deviations=deviations(everything),
-        provenance=provenance(store, everything),
-        results=paper_tables.results(everything, store),
+        provenance=provenance(results, everything),
+        results=paper_tables.results(everything),
         inside=inside,
-        problems=[*store.problems, *apart, *differing],
+        problems=[*results.problems, *apart, *differing],
     )
 
 
-def write_report(store: Store, out: Path, study: str | None = None) -> list[Path]:
+def write_report(results: Results, out: Path, study: str | None = None) -> list[Path]:
     """Write page, ``report.json``, ``figures/`` and ``tables/`` to ``out``; return the paths."""
-    report = gather(store, study)
+    report = gather(results, study)
     written: list[Path] = []
     pictures: dict[str, Markup] = {}
-    for name, figure in _figures(report, store):
+    for name, figure in _figures(report):
         paths = save(figure, out / "figures", name)
         pictures[name] = _inline(paths[0].read_text(encoding="utf-8"), name)
         written += paths
@@ -113,36 +113,35 @@ def write_report(store: Store, out: Path, study: str | None = None) -> list[Path
         written += write_table(table, out / "tables", name)
     for section in report.sections:
         written += write_tables(section.plan, section.comparison, out / "tables", section.name)
-    if share := draw_share(report.front, report.forest, figure_1(report.everything), store):
+    if share := draw_share(report.front, report.forest, figure_1(report.everything)):
         share_path = out / "share.png"
         write_atomically(share_path, share)
         written.append(share_path)
     page, data = out / "index.html", out / "report.json"
     content = report.document
-    write_atomically(page, _render(report, pictures, content, store).encode())
+    write_atomically(page, _render(report, pictures, content).encode())
     write_atomically(data, document.to_json(content).encode())
     return [page, data, *written]
 
 
-def _figures(report: Report, store: Store) -> Iterator[tuple[str, Figure]]:
+def _figures(report: Report) -> Iterator[tuple[str, Figure]]:
     """Yield every figure with the name of its files, one at a time."""
     trees = one_a_claim(report.forest, TREES)
     for name, draw_trees in (("forest", draw_forest), ("forest-narrow", draw_narrow_forest)):
         if (figure := draw_trees(trees)) is not None:
             yield name, figure
     if (lead := figure_1(report.everything)) is not None:
-        yield "figure1", draw_front_figure(lead, store)
-    if not report.forest and lead is None and (leader := _leader(report)) is not None:
-        figure = draw(leader.plan, store, comparison=leader.comparison)
-        if figure is not None:
-            yield "lead", figure
+        yield "figure1", draw_front_figure(lead)
+    leader = None if report.forest or lead else _leader(report)
+    if leader is not None and (figure := draw(leader)) is not None:
+        yield "lead", figure
     yield "figure2", draw_network("paper")
     yield from inside_figures(report.inside)
     for section in report.sections:
-        if (figure := draw(section.plan, store, comparison=section.comparison)) is not None:
+        if (figure := draw(section)) is not None:
             yield section.name, figure
         few = len(report.sections) <= MANY
-        if few and (moving := draw_differences(section.plan, store)) is not None:
+        if few and (moving := draw_differences(section)) is not None:
             yield f"{section.name}.differences", moving
         if few and (tuning := draw_tuning(section.plan)) is not None:
             yield f"{section.name}.tuning", tuning
@@ -162,9 +161,7 @@ def _tables(report: Report) -> Iterator[tuple[str, Any]]:
         yield "errors_elsewhere", elsewhere
 
 
-def _render(
-    report: Report, pictures: Mapping[str, Markup], content: Mapping[str, Any], store: Store
-) -> str:
+def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("reports.page"),
         autoescape=True,
@@ -194,7 +191,6 @@ def _render(
         report=report,
         pictures=pictures,
         digest=content["digest"],
-        store=store,
         groups=groups(report.claims),
         lead=figure_1(report.everything),
         inside=report.inside,

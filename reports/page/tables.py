@@ -9,12 +9,12 @@ from ablations.metrics import observe
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.run import SHORT
-from ablations.store import Store
 from ablations.study import Metric
 from ablations.tuning import Trial, held_out
 from alexnet.durable import write_atomically
 from alexnet.learning_curve import gave_up
 from reports.analysis.comparison import Comparison
+from reports.findings.sections import Section
 from reports.wording.formatting import measured, metric_name, percent, size, unit, value
 from reports.wording.sentences import (
     arm_cells,
@@ -145,10 +145,10 @@ def thresholds_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def tuning_table(plan: Plan, store: Store) -> pd.DataFrame:
+def tuning_table(section: Section) -> pd.DataFrame:
     """Return every rate that was tried, what each tuning seed got, by which run, and the choice."""
+    plan, records = section.plan, section.tuning_records
     metric = held_out(plan.definition.metric)
-    records = {record.run.id: record for record in store.records()}
     rows = []
     for arm, choice in plan.choices.items():
         for trial in choice.trials:

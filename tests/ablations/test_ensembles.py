@@ -19,8 +19,8 @@ from ablations.plan import Plan, SecondLook
 from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny
-from reports.analysis.comparison import compare
 from reports.commands.narration import averaged, train_again
+from reports.findings.records import comparison_of
 from tests.builders.plans import planned
 from tests.builders.records import PROVENANCE, leaving, measures_of, record_of
 
@@ -203,7 +203,7 @@ def test_an_effect_of_averaging_by_hand(results: Path) -> None:
     scores = [erring(0), erring(0), erring(1, by=0.5), erring(2, 3, by=0.5)]
     store = leave(plan, results, scores)
 
-    effect = compare(with_ensembles(plan, store), store).effects[0]
+    effect = comparison_of(with_ensembles(plan, store), store).effects[0]
 
     assert effect.by_seed == pytest.approx([0.0, -0.375])
     assert effect.estimate == pytest.approx(-0.1875)
@@ -220,7 +220,7 @@ def test_seeds_that_make_no_whole_group_are_left_over(results: Path) -> None:
     found = with_ensembles(plan, store)
 
     assert found.ensembles["with"] == {"2 of 2": (0.25, 0.25), "1 of 2": (0.25, 0.25)}
-    assert compare(found, store).effects[0].planned == 2
+    assert comparison_of(found, store).effects[0].planned == 2
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_group_counts_when_all_of_it_is_there(
 
     errors = (0.25,) * groups
     assert found.ensembles == ({"with": {"2 of 2": errors, "1 of 2": errors}} if groups else {})
-    effect = compare(found, store).effects[0]
+    effect = comparison_of(found, store).effects[0]
     assert (effect.pairs, effect.planned) == (groups, 2)
     assert effect.verdict == ("incomplete" if groups else "not run")
 
@@ -300,7 +300,7 @@ def test_a_plan_keeps_its_numbers_when_scores_are_gone(results: Path) -> None:
     )
     assert with_ensembles(again, Store(results)) is again
     assert again.definition.digest == plan.definition.digest
-    assert compare(again, Store(results)).effects[0].estimate == pytest.approx(-0.125)
+    assert comparison_of(again, Store(results)).effects[0].estimate == pytest.approx(-0.125)
 
 
 def test_a_plan_takes_new_groups_and_keeps_old_ones(results: Path) -> None:
@@ -338,7 +338,7 @@ def test_both_arms_of_a_contrast_are_averaged_each_by_its_metric(results: Path) 
     found = with_ensembles(plan, store)
 
     assert found.ensembles == {"with": {"2 of 2": (0.0, 0.0)}, "without": {"2 of 2": (0.25, 0.5)}}
-    assert compare(found, store).effects[0].by_seed == pytest.approx([-0.25, -0.5])
+    assert comparison_of(found, store).effects[0].by_seed == pytest.approx([-0.25, -0.5])
 
 
 def test_a_plan_of_other_metrics_and_rates_not_chosen_average_nothing(results: Path) -> None:
@@ -362,8 +362,8 @@ def test_a_second_look_has_groups_of_its_own(results: Path) -> None:
     found = with_ensembles(plan, store)
 
     assert found.ensembles["with"]["2 of 2"] == (0.25, 0.25)
-    assert compare(found, store).effects[0].pairs == 1
-    assert compare(found, store, plan.seeds).effects[0].pairs == 2
+    assert comparison_of(found, store).effects[0].pairs == 1
+    assert comparison_of(found, store, plan.seeds).effects[0].pairs == 2
 
 
 def test_what_one_process_averaged_stays_when_another_writes_its_plan(results: Path) -> None:
@@ -413,7 +413,7 @@ def test_ensembles_of_other_groups_are_other_numbers(results: Path) -> None:
     plan = plan_of(PAIR, larger)
     store = leave(plan, results, [erring(0), erring(), erring(), erring()])
 
-    small, large = compare(with_ensembles(plan, store), store).effects
+    small, large = comparison_of(with_ensembles(plan, store), store).effects
 
     assert small.mean_against == pytest.approx(0.0625)
     assert large.mean_against == pytest.approx(0.0625)

@@ -18,8 +18,8 @@ from ablations.merged import MergedResults, orphaned_runs
 from ablations.metrics import EnsembleError
 from ablations.plan import Plan, PlanError, SecondLook
 from ablations.store import Store
-from reports.analysis.comparison import compare
 from reports.cli import main
+from reports.findings.records import comparison_of
 from reports.page.report import gather
 from tests.builders.plans import HELPS, chosen, of_errors, plan_of
 from tests.builders.records import PROVENANCE, leaving, measures_of, record_of
@@ -56,11 +56,11 @@ def report(*folders: Path) -> tuple[int, str]:
 
 def test_three_folders_with_a_seed_each_are_a_whole_study(shared_out: list[Path]) -> None:
     """Twice as fast in every seed; alone, each is incomplete, 2 of 6 runs."""
-    alone = compare(Store(shared_out[0]).plans()[0], Store(shared_out[0]))
+    alone = comparison_of(Store(shared_out[0]).plans()[0], Store(shared_out[0]))
     pool = MergedResults(shared_out)
     (plan,) = pool.plans()
 
-    together = compare(plan, pool)
+    together = comparison_of(plan, pool)
 
     assert (alone.done, together.done, together.planned) == (2, 6, 6)
     assert alone.effects[0].verdict == "incomplete"
@@ -162,7 +162,7 @@ def test_machines_with_other_numbers_of_cores_ask_one_question(tmp_path: Path) -
     pool = MergedResults(folders)
     (plan,) = pool.plans()
 
-    assert compare(plan, pool).done == 6
+    assert comparison_of(plan, pool).done == 6
 
 
 def test_a_damaged_record_is_named_and_another_folders_believed(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_damaged_record_is_named_and_another_folders_believed(tmp_path: Path) 
     (plan,) = pool.plans()
 
     assert [problem for problem in pool.problems if str(path) in problem]
-    assert compare(plan, pool).done == 6
+    assert comparison_of(plan, pool).done == 6
     assert pool.folder(run) == folders[1] / "runs" / run.short
 
 
@@ -188,7 +188,7 @@ def test_a_damaged_plan_is_named_and_another_folders_used(tmp_path: Path) -> Non
     (plan,) = pool.plans()
 
     assert [problem for problem in pool.problems if str(path) in problem]
-    assert compare(plan, pool).done == 6
+    assert comparison_of(plan, pool).done == 6
 
 
 def test_runs_in_several_folders_are_said_and_the_first_is_shown(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_runs_in_several_folders_are_said_and_the_first_is_shown(tmp_path: Path)
     (plan,) = pool.plans()
 
     assert pool.problems == ["2 runs in more than one folder: the first one's is shown"]
-    assert compare(plan, pool).effects[0].by_seed == pytest.approx((2.0, 13 / 6, 13 / 6))
+    assert comparison_of(plan, pool).effects[0].by_seed == pytest.approx((2.0, 13 / 6, 13 / 6))
     assert pool.folder(plan.run("tanh", 0)).is_relative_to(folders[0])
     assert "ignored 2 runs in more than one folder" in report(*folders)[1]
 

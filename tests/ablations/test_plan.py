@@ -16,7 +16,7 @@ from alexnet.config.base import canonical
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.durable import write_atomically
 from reports.analysis.caveats import since
-from reports.analysis.comparison import compare
+from reports.findings.records import comparison_of
 from tests.builders.plans import MANIFEST, STUDY, chosen, in_setting, plan_of, planned, resealed
 from tests.builders.records import PROVENANCE
 
@@ -271,7 +271,7 @@ def test_a_plan_can_be_less_near_to_the_paper_than_it_was_registered(results) ->
 
     assert (plan.setting, read.setting) == ("closest reading", "stand-in")
     assert read.definition.digest == plan.definition.digest
-    assert compare(read, Store(results)).setting == "stand-in"
+    assert comparison_of(read, Store(results)).setting == "stand-in"
     assert since(read, ()) == ("2026-01-03 03:04 UTC: called a stand-in: 30 of 520 epochs",)
     assert plan.merged(read).setting == "stand-in"
     amended = plan.amended(plan.about.model_copy(update={"question": "?"}), now)  # the same second

@@ -16,9 +16,9 @@ from ablations.study import Arm, Base, Contrast, FinalError, Study
 from alexnet.config import Pool
 from alexnet.data.synthetic import GENERATED
 from alexnet.presets import tiny
-from reports.analysis.comparison import compare
 from reports.commands.ablate import run
 from reports.commands.request import Request, RequestError, keep_plan, new_plan, same_or_refused
+from reports.findings.records import comparison_of
 from reports.page.report import gather
 from tests.builders.images import images_of
 
@@ -93,7 +93,7 @@ def test_a_study_run_after_one_that_shares_runs_is_judged(tmp_path: Path) -> Non
     assert "--study pool" in first["pool"].registered.command
     assert len(Store(tmp_path).records()) == 3 * SEEDS
     for plan in plans_in(tmp_path).values():
-        (effect,) = compare(plan, Store(tmp_path)).effects
+        (effect,) = comparison_of(plan, Store(tmp_path)).effects
         assert (effect.known_before, effect.pairs) == (0, SEEDS)
         assert effect.verdict not in ("exploratory", "not run", "incomplete")
 
@@ -107,7 +107,7 @@ def test_one_that_was_forgotten_is_exploratory(tmp_path: Path) -> None:
     ablate("pool", tmp_path)
 
     plan = plans_in(tmp_path)["pool"]
-    (effect,) = compare(plan, Store(tmp_path)).effects
+    (effect,) = comparison_of(plan, Store(tmp_path)).effects
     assert (effect.known_before, effect.verdict) == (SEEDS, "exploratory")
 
 

@@ -97,14 +97,14 @@ def test_folders_with_odd_letters_are_classes_that_can_be_shown(tmp_path: Path) 
 def test_a_cell_that_begins_like_a_formula_is_text(tmp_path: Path) -> None:
     """In the CSV, which spreadsheets open; numbers keep their signs."""
     from ablations.store import Store
-    from reports.analysis.comparison import compare
+    from reports.findings.records import comparison_of
 
     plan = of_errors(HELPS)
     renamed = plan.to_json().replace('"with"', json.dumps('=HYPERLINK("http://x")'))
     again = Plan.model_validate_json(
         json.dumps({k: v for k, v in json.loads(renamed).items() if k != "sha256"})
     )
-    table = arms_table(again, compare(again, Store(tmp_path)))
+    table = arms_table(again, comparison_of(again, Store(tmp_path)))
     write_table(table.assign(change="-1.83 [-2.31, -1.35]"), tmp_path, "arms")
 
     csv = (tmp_path / "arms.csv").read_text()

@@ -98,7 +98,7 @@ def fill(folder: Path, runs: int) -> int:
     studies = max(1, round(runs / RUNS))
     for number in range(studies):
         study, store = study_of(number), Store(folder / "none")
-        store.results = folder
+        store.path = folder
         base = study.bases["made_up"]
         plan = plan_of(study, base)
         for arm in plan.definition.arms:

@@ -19,7 +19,7 @@ from ablations.studies import find_study
 from alexnet.norms import local_response_norm, map_response_norm
 from alexnet.presets import preset
 from alexnet.unshared import unshared_convolution
-from reports.analysis.comparison import compare
+from reports.findings.records import comparison_of
 from tests.builders.plans import filled
 from tests.proofs import simulation
 
@@ -239,12 +239,12 @@ def test_start_of_a_command(benchmark: BenchmarkFixture, what: str, tmp_path: Pa
 
 
 def test_everything_a_study_of_25_contrasts_has_to_say(benchmark: BenchmarkFixture) -> None:
-    """The largest family that ten seeds can decide, 260 records of a dozen epochs: compare()."""
+    """The largest family that ten seeds can decide, 260 records of a dozen epochs."""
     plan = simulation.tuned(simulation.plan_of(simulation.study_of(arms=26)))
     runs = simulation.comparison_runs(plan)
     store = simulation.records_of(plan, simulation.Trainer(4.0, spread=0.1), runs)
 
-    comparison = benchmark.pedantic(compare, args=(plan, store), rounds=5)
+    comparison = benchmark.pedantic(comparison_of, args=(plan, store), rounds=5)
 
     assert len(comparison.effects) == 25
     assert comparison.done == 260

@@ -23,7 +23,7 @@ from alexnet.config import Tanh, Until
 from alexnet.learning_curve import Epoch
 from alexnet.presets import tiny
 from alexnet.random_streams import derive
-from reports.analysis.comparison import compare
+from reports.findings.records import comparison_of
 from tests.builders.records import FINGERPRINT, PROVENANCE, REF
 
 THRESHOLD, START, HORIZON, TENTH = 0.25, 0.7, 60, 10_000
@@ -233,7 +233,7 @@ def sizes_said(arms: int, spread: float, worlds: int) -> Counter[str]:
         told = plan.model_copy(
             update={"definition": plan.definition.model_copy(update={"contrasts": contrasts})}
         )
-        effects = compare(told, records_of(told, Trainer(6.0, spread, world), runs)).effects
+        effects = comparison_of(told, records_of(told, Trainer(6.0, spread, world), runs)).effects
         found["size"] += any(one.verdict in ("weaker", "stronger") for one in effects)
         found["size by the mean's interval"] += any(
             not (one.low or 0) <= (one.contrast.paper or 0) <= (one.high or 0) for one in effects
@@ -250,7 +250,7 @@ def false_words(speed_ups: Sequence[float], spread: float, worlds: int) -> int:
     false = 0
     for world in range(worlds):
         store = records_of(plan, Trainer(speed_ups, spread, world), runs)
-        words = [one.verdict for one in compare(plan, store).effects]
+        words = [one.verdict for one in comparison_of(plan, store).effects]
         false += any(
             word in (decided if truth == 1 else ("absent", "reversed"))
             for word, truth in zip(words, speed_ups, strict=True)

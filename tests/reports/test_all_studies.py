@@ -20,7 +20,6 @@ from alexnet.data.manifest import default_data_dir
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
 from alexnet.presets import preset, tiny
-from reports.analysis.comparison import compare
 from reports.commands import all_studies, effort
 from reports.commands import studies as studies_list
 from reports.commands.console import say
@@ -29,6 +28,7 @@ from reports.commands.narration import introduce
 from reports.commands.request import shown_on
 from reports.commands.studies import catalogue
 from reports.evidence import EVIDENCE
+from reports.findings.records import comparison_of
 from tests.builders.command_line import call
 from tests.builders.made_up_studies import ONE, SEEDS, TWO, printed
 from tests.builders.plans import HELPS, filled, of_errors, with_measures
@@ -277,7 +277,10 @@ def test_all_studies_run_in_step_and_share_what_they_can(tmp_path: Path) -> None
     assert plans.keys() == {"norm", "pairs"}
     assert len(order) == 2 * 2 * 2 + SEEDS * 2
     assert compared == sorted(compared)  # seed by seed
-    assert all(compare(plan, store).done == compare(plan, store).planned for plan in plans.values())
+    assert all(
+        comparison_of(plan, store).done == comparison_of(plan, store).planned
+        for plan in plans.values()
+    )
     assert plans["pairs"].ensembles["as it is"].keys() == {"2 of 2", "1 of 2"}
     assert len(plans["pairs"].ensembles["as it is"]["2 of 2"]) == 2
     again = call("ablate", "--study", "all", "--dataset", GENERATED, "--results", tmp_path)

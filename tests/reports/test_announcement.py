@@ -108,7 +108,7 @@ def test_records_of_another_release_are_used_and_said(monkeypatch: pytest.Monkey
         assert (said == "") is silent
     assert "torch is 2.15.0 here" in said
     assert "12 runs with torch 2.9.9 on abacus, beads" in said
-    assert f"invoke compare --before {store.results} --after NEW" in said
+    assert f"invoke compare --before {store.path} --after NEW" in said
 
 
 def test_one_rate_is_not_chosen() -> None:

@@ -15,7 +15,7 @@ from tests.builders.records import measures_of, record_of
 def told(store: Store) -> str:
     """Return the caption of the only study in a folder."""
     (section,) = sections(store)
-    return caption(section, store)
+    return caption(section)
 
 
 def test_three_seeds_of_two_arms_are_lines_and_pairs(results) -> None:

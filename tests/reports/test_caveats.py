@@ -15,8 +15,8 @@ from ablations.study import (
     Reaches,
 )
 from ablations.tuning import Choice, Trial, choose
-from reports.analysis.comparison import compare
 from reports.analysis.preconditions import unmet_in_tuning
+from reports.findings.records import comparison_of
 from reports.wording.sentences import headline, verdict_line
 from tests.builders.plans import HELPS, filled, of_errors, with_measures
 from tests.builders.records import PROVENANCE, measures_of, record_of
@@ -40,7 +40,7 @@ def test_overfitting_is_judged_only_where_the_reference_overfits(
         },
     )
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     effect = comparison.effects[0]
 
     assert (effect.unmet is None) == met
@@ -61,7 +61,7 @@ def test_a_norm_that_does_nothing_is_not_judged(activity, met: bool, results) ->
         plan, results, {"with": active, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
     )
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert (effect.unmet is None) == met
     assert effect.verdict == ("same way" if met else "open")
@@ -76,7 +76,7 @@ def test_the_activity_of_every_norm_stands_beside_the_word(results) -> None:
         plan, results, {"with": active, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
     )
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     (effect,) = comparison.effects
 
     assert effect.norm_activity == found
@@ -101,7 +101,7 @@ def test_a_claim_at_the_papers_level_is_not_judged_at_another(
     reference = [measures_of(0.1, 0.1, error + one) for one in spread]
     store = with_measures(plan, results, {"with": active, "without": reference})
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     (effect,) = comparison.effects
 
     assert effect.verdict == ("same way" if met else "open")
@@ -119,7 +119,7 @@ def test_a_precondition_nobody_measured_is_not_met(results) -> None:
     measures = [measures_of(0.1, 0.2, 0.2)] * 6
     store = with_measures(plan, results, {"with": measures, "without": measures})
 
-    assert "was not measured" in (compare(plan, store).effects[0].unmet or "")
+    assert "was not measured" in (comparison_of(plan, store).effects[0].unmet or "")
 
 
 def test_a_diverged_arm_scores_chance_and_says_so(results) -> None:
@@ -129,7 +129,7 @@ def test_a_diverged_arm_scores_chance_and_says_so(results) -> None:
     for seed in range(6):
         store.add(record_of(plan.run("without", seed), [0.9], status="diverged"))
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
 
     assert comparison.effects[0].estimate == pytest.approx(-0.7)
     assert comparison.effects[0].verdict == "same way"
@@ -150,7 +150,7 @@ def test_chance_is_equal_to_chance_where_nothing_trained(trained, verdict, resul
         for arm in ("with", "without"):
             store.add(record_of(plan.run(arm, seed), [0.9], status="diverged"))
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     (effect,) = comparison.effects
 
     assert effect.estimate == 0
@@ -168,7 +168,7 @@ def test_runs_recorded_before_a_measure_existed_are_missing_and_named(results) -
         plan, results, {"with": [*seen, old], "without": [measures_of(0.1, 0.2, 0.3)] * 6}
     )
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
 
     assert comparison.effects[0].pairs == 5
     assert comparison.effects[0].verdict == "incomplete"
@@ -209,7 +209,7 @@ def test_an_edge_of_the_grid_of_the_arm_that_wins_is_a_caveat(results) -> None:
     """A better rate would only let it win by more. The caveat names the line to change."""
     plan = at_rates(HELPS, **{"with": SMALLEST, "without": INSIDE})
 
-    comparison = compare(plan, with_measures(plan, results, BETTER))
+    comparison = comparison_of(plan, with_measures(plan, results, BETTER))
 
     assert comparison.effects[0].verdict == "same way"
     assert comparison.caveats == (
@@ -223,7 +223,7 @@ def test_an_edge_of_the_grid_of_the_arm_that_loses_leaves_it_open(choice, side, 
     """Another rate could have made it the better one; the caveat stands there too."""
     plan = at_rates(HELPS, **{"with": INSIDE, "without": choice})
 
-    comparison = compare(plan, with_measures(plan, results, BETTER))
+    comparison = comparison_of(plan, with_measures(plan, results, BETTER))
     (effect,) = comparison.effects
 
     assert effect.verdict == "open"
@@ -239,7 +239,7 @@ def test_on_practice_images_an_edge_stays_a_caveat(results) -> None:
     """No grid is followed further there: the default takes six minutes."""
     plan = at_rates(HELPS, "fashion_mini", **{"with": INSIDE, "without": LARGEST})
 
-    comparison = compare(plan, with_measures(plan, results, BETTER))
+    comparison = comparison_of(plan, with_measures(plan, results, BETTER))
 
     assert comparison.effects[0].verdict == "same way"
     assert len(comparison.caveats) == 1
@@ -250,7 +250,7 @@ def test_an_arm_that_loses_and_that_no_rate_trained_leaves_it_open(results) -> N
     none = INSIDE.model_copy(update={"none_reached": True})
     plan = at_rates(HELPS, **{"with": INSIDE, "without": none})
 
-    (effect,) = compare(plan, with_measures(plan, results, BETTER)).effects
+    (effect,) = comparison_of(plan, with_measures(plan, results, BETTER)).effects
 
     assert effect.verdict == "open"
 
@@ -268,7 +268,7 @@ def test_how_finely_the_rates_are_known_stands_beside_the_interval(choices, step
     """The larger factor to a neighbour that was tried, of both arms: 0.003 to 0.01, say."""
     plan = at_rates(HELPS, **choices)
 
-    comparison = compare(plan, with_measures(plan, results, BETTER))
+    comparison = comparison_of(plan, with_measures(plan, results, BETTER))
     (effect,) = comparison.effects
 
     assert effect.rate_step == (step and pytest.approx(step))
@@ -281,7 +281,7 @@ def test_lrn_removed_whole_decides_no_claim_about_lrn(claim, word, results) -> N
     contrast = HELPS.but(claim=claim)
     plan = of_errors(contrast)
 
-    (effect,) = compare(plan, with_measures(plan, results, BETTER)).effects
+    (effect,) = comparison_of(plan, with_measures(plan, results, BETTER)).effects
 
     assert effect.verdict == word
     assert ("a factor k^-beta of 0.59 after conv1" in (effect.unmet or "")) is (claim is not None)
@@ -323,7 +323,7 @@ def test_what_has_changed_since_registration_is_listed(results) -> None:
         record = record_of(run, [0.5], measures=measures_of(0.1, 0.2, 0.2))
         store.add(record.model_copy(update={"provenance": made}))
 
-    assert compare(plan, store).since == (
+    assert comparison_of(plan, store).since == (
         "1 run trained at commit def",
         "1 run trained from a checkout with changes of its own",
         "2026-02-03 00:00 UTC: other words for title",
@@ -337,7 +337,7 @@ def test_a_network_that_diverged_cannot_be_said_to_overfit_less(results) -> None
     for seed in range(6):
         store.add(record_of(plan.run("with", seed), [0.9], status="diverged"))
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
 
     assert comparison.effects[0].verdict == "open"
     assert "6 runs of with diverged, and so cannot be said to overfit" in verdict_line(
@@ -354,7 +354,7 @@ def test_a_precondition_is_not_met_by_the_runs_that_happened_to_work(results) ->
     )
     store.add(record_of(plan.run("without", 5), [0.9], status="diverged"))
 
-    assert compare(plan, store).effects[0].verdict == "open"
+    assert comparison_of(plan, store).effects[0].verdict == "open"
 
 
 def test_a_plan_younger_than_its_runs_says_so(results) -> None:
@@ -363,7 +363,7 @@ def test_a_plan_younger_than_its_runs_says_so(results) -> None:
     later = PROVENANCE.but(at=datetime(2026, 1, 3, tzinfo=UTC))
     plan = plan.model_copy(update={"registered": later})
 
-    assert compare(plan, store).older == (
+    assert comparison_of(plan, store).older == (
         "6 runs of 6 are older than the plan, which was registered 2026-01-03 00:00 UTC: "
         "it may have been made knowing them",
     )
@@ -387,7 +387,7 @@ def test_what_was_readable_when_the_plan_was_made_is_exploratory(
     registered = PROVENANCE.but(at=PROVENANCE.at + timedelta(minutes=minutes))
     plan = plan.model_copy(update={"registered": registered})
 
-    comparison = compare(plan, Store(results))
+    comparison = comparison_of(plan, Store(results))
     effect = comparison.effects[0]
 
     assert (effect.known_before, effect.verdict) == (older, word)
@@ -418,7 +418,7 @@ def test_what_was_seen_on_a_copy_of_the_images_is_exploratory(seed, minutes, see
     at = registered.at - timedelta(minutes=minutes)
     store.add(record_of(copied, [0.5]).but(provenance=PROVENANCE.but(at=at)))
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     (effect,) = comparison.effects
 
     assert effect.known_before == seen
@@ -439,7 +439,7 @@ def test_an_effect_that_turns_round_says_where(results) -> None:
     tanh, relu = [0.35, 0.25, 0.15], [0.45, 0.28, 0.0]
     plan, store = filled(results, 3, tanh=tanh, relu=relu)
 
-    caveats = compare(plan, store).caveats
+    caveats = comparison_of(plan, store).caveats
 
     assert any(c.startswith("to 30 % training error it goes the other way: 0.7") for c in caveats)
     assert "not measured to 40 %: not every run crossed it in view" in caveats

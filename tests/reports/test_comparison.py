@@ -11,10 +11,12 @@ from ablations.study import (
 )
 from ablations.tuning import Choice, Pending, Trial
 from alexnet.config import GiveUp
-from reports.analysis.comparison import compare, tuning_spread
+from reports.analysis.comparison import tuning_spread
 from reports.analysis.power import fewest_pairs
 from reports.analysis.statistics import prediction_limits
 from reports.figures.study import draw, mean_curve
+from reports.findings.records import comparison_of
+from reports.findings.sections import section_of
 from reports.page.report import write_report
 from reports.page.tables import arms_table, contrasts_table, needs_contrasts, tuning_table
 from reports.wording.sentences import headline
@@ -32,7 +34,7 @@ def test_a_speed_up_worked_by_hand(results) -> None:
     """
     plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert effect.estimate == pytest.approx(2.0)
     assert effect.pairs == 3
@@ -46,7 +48,7 @@ def test_a_run_that_never_got_there_makes_the_speed_up_a_bound(results) -> None:
     """Tanh stays at 50 % to its horizon of 16 epochs; relu needs 1.0: at least 16 times."""
     plan, store = filled(results, 3, tanh=[0.5] * 16, relu=[0.4, 0.0])
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     effect = comparison.effects[0]
 
     assert (effect.estimate, effect.bound) == (pytest.approx(16.0), "lower")
@@ -61,7 +63,7 @@ def test_a_partial_study_says_how_much_is_there(results) -> None:
     """Two of three seeds: numbers, and no verdict."""
     plan, store = filled(results, 2, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
 
     assert (comparison.done, comparison.planned) == (4, 6)
     assert comparison.effects[0].verdict == "incomplete"
@@ -74,14 +76,14 @@ def test_a_run_that_diverged_at_once_counts_as_the_horizon_and_still_draws(resul
     store.add(record_of(plan.run("tanh", 2), [], status="diverged"))
     store.add(record_of(plan.run("relu", 2), [0.4, 0.0]))
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     effect = comparison.effects[0]
 
     assert effect.estimate == pytest.approx((2 * 2 * 16) ** (1 / 3))
     assert effect.bound == "lower"
     assert effect.at_thresholds == ()
     assert "1 run of tanh diverged, counted as the horizon" in comparison.caveats
-    assert draw(plan, store) is not None
+    assert draw(section_of(plan, store)) is not None
 
 
 @pytest.mark.parametrize("curve", [[], [0.1, 0.1]], ids=["diverged at once", "below it at once"])
@@ -105,7 +107,7 @@ def test_a_seed_with_one_arm_is_no_pair(results) -> None:
     plan, store = filled(results, 1, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
     store.add(record_of(plan.run("relu", 1), [0.4, 0.0]))
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
 
     assert comparison.done == 3
     assert comparison.effects[0].pairs == 1
@@ -118,8 +120,8 @@ def test_a_smoke_run_never_gets_a_verdict(results) -> None:
         for arm, errors in (("tanh", [0.6, 0.1]), ("relu", [0.4, 0.0])):
             store.add(record_of(plan.run(arm, seed), errors))
 
-    assert compare(plan, store).effects[0].verdict == "incomplete"
-    assert "smoke" in headline(plan, compare(plan, store))
+    assert comparison_of(plan, store).effects[0].verdict == "incomplete"
+    assert "smoke" in headline(plan, comparison_of(plan, store))
 
 
 def test_the_mean_curve_ends_with_the_shortest() -> None:
@@ -137,7 +139,7 @@ def test_the_mean_curve_ends_with_the_shortest() -> None:
 def test_the_figure_shows_every_seed_and_every_mean(results) -> None:
     """Three thin lines and a thick one an arm, ReLU solid and tanh dashed, as in the paper."""
     plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
-    figure = draw(plan, store)
+    figure = draw(section_of(plan, store))
     assert figure is not None
     left = figure.axes[0]
     thick = {line.get_linestyle() for line in left.lines if line.get_linewidth() > 2}
@@ -151,13 +153,13 @@ def test_the_figure_shows_every_seed_and_every_mean(results) -> None:
 def test_numbers_on_the_way_are_finite(results) -> None:
     """A figure of runs that never got there still draws."""
     plan, store = filled(results, 3, tanh=[0.9] * 16, relu=[0.9] * 16)
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert effect.bound == "both"
     assert effect.verdict == "open"
     assert effect.estimate is not None
     assert math.isfinite(effect.estimate)
-    assert draw(plan, store) is not None
+    assert draw(section_of(plan, store)) is not None
 
 
 def test_a_difference_of_errors_worked_by_hand(results) -> None:
@@ -172,7 +174,7 @@ def test_a_difference_of_errors_worked_by_hand(results) -> None:
         plan, results, {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": without}
     )
 
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     effect = comparison.effects[0]
     half = 2.5705818 * (3.5 / 6) ** 0.5 / 100
 
@@ -186,7 +188,7 @@ def test_a_difference_of_errors_worked_by_hand(results) -> None:
     assert arms["verdict"].tolist() == ["same way", "-"]
     assert [arms.columns[1], contrasts_table(comparison).columns[1]] == ["verdict", "verdict"]
     assert "changed the top-1 test error by -3.50 points" in headline(plan, comparison)
-    assert draw(plan, store) is not None
+    assert draw(section_of(plan, store)) is not None
 
 
 def test_contrasts_by_several_metrics_share_one_correction(results) -> None:
@@ -203,13 +205,13 @@ def test_contrasts_by_several_metrics_share_one_correction(results) -> None:
         {"with": [measures_of(0.1, 0.2, 0.2)] * 6 + [same], "without": [*without, same]},
     )
 
-    effects = compare(plan, store).effects
+    effects = comparison_of(plan, store).effects
 
     assert [effect.metric for effect in effects] == [FinalError(), Gap()]
     assert [effect.p for effect in effects] == pytest.approx([2 / 2**6] * 2)
     assert [effect.p_adjusted for effect in effects] == pytest.approx([4 / 2**6] * 2)
     assert [effect.verdict for effect in effects] == ["open", "open"]
-    table = contrasts_table(compare(plan, store))
+    table = contrasts_table(comparison_of(plan, store))
     assert table["metric"].tolist() == ["top-1 test error", "test error minus clean training error"]
 
 
@@ -235,7 +237,7 @@ def test_what_seeds_can_show_is_by_the_test_that_decides(results) -> None:
     without = [measures_of(0.1, 0.2, 0.3 + seed / 1000) for seed in range(6)]
     arms = {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": without}
 
-    effect = compare(plan, with_measures(plan, results, arms)).effects[0]
+    effect = comparison_of(plan, with_measures(plan, results, arms)).effects[0]
 
     assert effect.seeds_for_paper == 6
     assert effect.detectable is not None
@@ -248,10 +250,10 @@ def test_changes_are_shown_where_there_is_one_arm_to_change_from(results) -> Non
     seen = {"with": [measures_of(0.1, 0.2, 0.2)] * 6, "without": [measures_of(0.1, 0.2, 0.3)] * 6}
     column = "change, points"
 
-    assert not needs_contrasts(one, compare(one, with_measures(one, results, seen)))
-    comparison = compare(two, with_measures(two, results, seen))
+    assert not needs_contrasts(one, comparison_of(one, with_measures(one, results, seen)))
+    comparison = comparison_of(two, with_measures(two, results, seen))
     assert needs_contrasts(two, comparison)
-    assert column in arms_table(one, compare(one, with_measures(one, results, seen)))
+    assert column in arms_table(one, comparison_of(one, with_measures(one, results, seen)))
     assert column not in arms_table(two, comparison)
     assert contrasts_table(comparison)["effect"].tolist() == ["-10.00 points", "+10.00 points"]
 
@@ -262,7 +264,7 @@ def test_a_study_of_26_arms_draws() -> None:
     runs = [run for run in simulation.comparison_runs(plan) if run.seed < 2]
     store = simulation.records_of(plan, simulation.Trainer(4.0, spread=0.1), runs)
 
-    figure = draw(plan, store)
+    figure = draw(section_of(plan, store))
 
     assert figure is not None
     assert len(figure.axes[1].lines) >= 25
@@ -277,12 +279,12 @@ def test_equality_too_is_corrected_for_the_number_of_contrasts(results) -> None:
         "without": [measures_of(0.1, 0.2, 0.2)] * 7,
     }
 
-    effects = compare(plan, with_measures(plan, results, arms)).effects
+    effects = comparison_of(plan, with_measures(plan, results, arms)).effects
 
     assert 0.01 < effects[0].equivalence_p < 0.05
     assert effects[0].equivalence_p_adjusted == pytest.approx(2 * effects[0].equivalence_p)
     single = of_errors(HELPS, seeds=7)
-    alone = compare(single, with_measures(single, results, arms)).effects[0]
+    alone = comparison_of(single, with_measures(single, results, arms)).effects[0]
     assert alone.verdict == "no effect"
     assert effects[0].verdict == ("no effect" if 2 * effects[0].equivalence_p < 0.05 else "open")
 
@@ -303,7 +305,7 @@ def test_the_level_of_predictions_is_shared_by_the_judged_numbers(results) -> No
         "without": [measures_of(0.1, 0.21, 0.3)] * 8,
     }
 
-    first, *_, shown, _ = compare(plan, with_measures(plan, results, arms)).effects
+    first, *_, shown, _ = comparison_of(plan, with_measures(plan, results, arms)).effects
 
     expected = prediction_limits(first.by_seed, 0.025)
     assert (first.prediction_low, first.prediction_high) == pytest.approx(expected)
@@ -323,7 +325,7 @@ def test_the_tuning_table_says_what_each_seed_came_to(results) -> None:
             store.add(record_of(run, errors, status))
     plan = plan.model_copy(update={"choices": {"relu": found}})
 
-    table = tuning_table(plan, store)
+    table = tuning_table(section_of(plan, store))
 
     assert table.iloc[:, 4].tolist() == [
         "given up after 1, given up after 1",

@@ -238,7 +238,7 @@ def test_our_row_stands_in_a_paper_table_on_its_images_alone(results) -> None:
 
 def results_of(section: Section, store: Store):
     """Return what the tables of errors are made of."""
-    return results([section], store)
+    return results([section])
 
 
 def test_elsewhere_errors_stand_apart_with_their_chance_level(results) -> None:

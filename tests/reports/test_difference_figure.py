@@ -9,8 +9,9 @@ from scipy import stats
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Gap
-from reports.analysis.comparison import find_records
 from reports.figures.differences import differences, draw_differences
+from reports.findings.records import find_records
+from reports.findings.sections import section_of
 from tests.builders.plans import HELPS, of_errors
 from tests.builders.records import epochs_of, record_of
 
@@ -51,8 +52,8 @@ def test_a_single_pair_has_no_interval_and_none_has_no_picture(results: Path) ->
     (one,) = differences(plan, find_records(plan, store, plan.definition.seeds))
 
     assert one.half is None
-    assert draw_differences(plan, store) is not None
-    assert draw_differences(*trained(results / "none", seeds=0)) is None
+    assert draw_differences(section_of(plan, store)) is not None
+    assert draw_differences(section_of(*trained(results / "none", seeds=0))) is None
 
 
 def test_two_arms_are_drawn_once_whatever_they_are_compared_by(results: Path) -> None:
@@ -75,4 +76,4 @@ def test_many_pairs_of_arms_are_left_to_the_table(results: Path) -> None:
     many = plan.model_copy(update={"definition": definition, "choices": choices})
 
     assert len(differences(many, find_records(many, store, range(6)))) == 4
-    assert draw_differences(many, store) is None
+    assert draw_differences(section_of(many, store)) is None

@@ -10,7 +10,7 @@ from matplotlib.transforms import Bbox
 from ablations.store import Store
 from reports.evidence import EVIDENCE
 from reports.figures.study import draw
-from reports.findings.sections import Section, sections
+from reports.findings.sections import Section, section_of, sections
 
 STORE = Store(EVIDENCE)
 SECTIONS = {section.name: section for section in sections(STORE)}
@@ -20,7 +20,7 @@ SECTIONS = {section.name: section for section in sections(STORE)}
 def drawn(name: str) -> Figure:
     """Return a study's figure, laid out."""
     section: Section = SECTIONS[name]
-    figure = draw(section.plan, STORE, comparison=section.comparison)
+    figure = draw(section)
     assert figure is not None
     figure.draw_without_rendering()
     return figure
@@ -70,7 +70,12 @@ def test_no_word_lies_over_another(name: str) -> None:
 
 def test_names_of_contrasts_are_whole() -> None:
     """Two metrics in full take six lines each, for which the picture makes room."""
-    names = [text.get_text() for text in drawn("ensembles@cifar10_jpeg").axes[1].get_yticklabels()]
+    plan = STORE.read_plan("ensembles", "cifar10_jpeg", smoke=False)
+    assert plan is not None
+    unlabelled = plan.model_copy(update={"about": plan.about.but(contrasts=())})
+    figure = draw(section_of(unlabelled, STORE))
+    assert figure is not None
+    names = [text.get_text() for text in figure.axes[1].get_yticklabels()]
 
     assert [" ".join(name.split()) for name in names] == [
         "top-1 test error of 5 networks over ten views "

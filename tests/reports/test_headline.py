@@ -303,9 +303,9 @@ def test_the_setting_is_the_plans(results) -> None:
 
 
 def test_numbers_are_said_to_be_of_something() -> None:
-    """A row that says "1 against 0" does not say of what; arms with a name speak for themselves."""
+    """Names such as "1" and "0" do not say of what; labels do."""
     rows = {row.claim: row.label for row in forest(sections(Store(EVIDENCE)))}
 
-    assert rows["C22"] == "weight decay 0.0005 against 0"
-    assert rows["C23"] == "initial biases 1 against 0"
+    assert rows["C22"] == "weight decay of 0.0005"
+    assert rows["C23"] == "biases of 1 against biases of 0"
     assert rows["C13"] == "no LRN"

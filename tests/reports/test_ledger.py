@@ -5,11 +5,12 @@ import pytest
 from ablations.claims import CLAIMS, Number
 from ablations.plan import Plan
 from ablations.store import Store
-from reports.analysis.comparison import Comparison, compare
+from reports.analysis.comparison import Comparison
 from reports.evidence import EVIDENCE
 from reports.findings.counts import Count
 from reports.findings.headline import counts
 from reports.findings.ledger import NEVER, Row, groups, ledger, ledger_table
+from reports.findings.records import comparison_of
 from reports.findings.sections import sections
 from tests.builders.plans import filled, in_setting
 
@@ -23,7 +24,7 @@ def compared(results, setting: str, seeds: int = 3) -> tuple[Plan, Comparison]:
     """Return ReLU against tanh, twice as fast in every one of some seeds of three."""
     plan, store = filled(results, seeds, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
     plan = in_setting(plan, setting)
-    return plan, compare(plan, store)
+    return plan, comparison_of(plan, store)
 
 
 COUNTED = ("C05", "C17", "C04")

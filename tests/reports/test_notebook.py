@@ -23,6 +23,7 @@ from reports.commands.request import Request, RequestError, asked, new_plan
 from reports.evidence import EVIDENCE
 from reports.figures.pictures import as_png
 from reports.figures.study import draw
+from reports.findings.sections import section_of
 from reports.notebook import Found
 from tests.builders.plans import filled
 from tests.builders.records import FINGERPRINT, record_of
@@ -115,10 +116,10 @@ def test_contrasts_of_errors_are_labelled_as_well() -> None:
 def test_a_folder_a_store_and_what_was_found_draw_the_same(results: Path) -> None:
     """The one figure of `reports.figures.study`."""
     plan, store = filled(results, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
-    drawn = draw(plan, store)
+    drawn = draw(section_of(plan, store))
     assert drawn is not None
 
-    for given in (results, str(results), store, Found.of(plan, store)):
+    for given in (results, str(results), store, Found.of(section_of(plan, store))):
         assert as_png(figure1(given)) == as_png(drawn)
 
 

@@ -126,8 +126,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 store.folder(run).mkdir(parents=True)
                 record = leaving(record, examples(store.folder(run)))
             store.add(record)
-    store = Store(store.results)  # as it is read from disk
-    page, *_ = write_report(store, store.results / "report")
+    store = Store(store.path)  # as it is read from disk
+    page, *_ = write_report(store, store.path / "report")
     return page
 
 

@@ -14,6 +14,7 @@ from alexnet.config import Relu, Tanh
 from alexnet.presets import tiny
 from reports.figures.readings import draw_rate_curves
 from reports.findings.rate_map import RateCurve, rate_curves, rate_readings, rate_table
+from reports.findings.sections import section_of
 from tests.builders.plans import planned
 from tests.builders.records import epochs_of, record_of
 
@@ -76,7 +77,7 @@ def of(act: Relu | Tanh) -> dict[str, object]:
 
 def test_a_curve_has_a_point_a_rate_with_its_seeds(results: Path) -> None:
     """Arms that chose a rate are no part of it."""
-    one, other = rate_curves(*mapped(results))
+    one, other = rate_curves(section_of(*mapped(results)))
 
     assert (one.name, other.name) == ("ReLU", "tanh")
     assert [point.rate for point in one.points] == list(RATES)
@@ -89,7 +90,7 @@ def test_a_curve_has_a_point_a_rate_with_its_seeds(results: Path) -> None:
 
 def test_the_three_readings_are_said(results: Path) -> None:
     """6 / 2 = 3 at the best of each; at 0.003 sqrt(8 x 7) / 2 = 3.74 at least; at 0.01 less."""
-    assert rate_readings(rate_curves(*mapped(results))) == [
+    assert rate_readings(rate_curves(section_of(*mapped(results)))) == [
         "each at its best rate (0.003 and 0.01): ReLU 3.00 times as fast as tanh",
         "both at ReLU's best rate, 0.003: ReLU at least 3.74 times as fast as tanh",
         f"both at tanh's best rate, 0.01: tanh at least {(HORIZON * 3.0) ** 0.5 / 6:.2f} times as "
@@ -101,7 +102,7 @@ def test_the_three_readings_are_said(results: Path) -> None:
 
 def test_the_table_marks_what_did_not_arrive(results: Path) -> None:
     """As more than the mean of what was seen."""
-    table = rate_table(rate_curves(*mapped(results)))
+    table = rate_table(rate_curves(section_of(*mapped(results))))
 
     assert table["learning rate"].tolist() == ["0.001", "0.003", "0.01"]
     assert table["ReLU, epochs"].tolist() == ["4.00", "2.00", f"> {(HORIZON * 3.0) ** 0.5:.2f}"]
@@ -112,7 +113,7 @@ def test_a_picture_has_a_line_a_curve_and_a_triangle_where_one_did_not_arrive(re
     """Two labelled lines, three triangles, two rings."""
     axes = Figure().subplots()
 
-    draw_rate_curves(axes, rate_curves(*mapped(results)), "epochs")
+    draw_rate_curves(axes, rate_curves(section_of(*mapped(results))), "epochs")
 
     lines = axes.get_lines()
     labelled = [line.get_label() for line in lines if not str(line.get_label()).startswith("_")]
@@ -123,11 +124,11 @@ def test_a_picture_has_a_line_a_curve_and_a_triangle_where_one_did_not_arrive(re
 
 def test_nothing_is_said_of_one_curve_or_of_none_that_arrives(results: Path) -> None:
     """Nor of a plan without runs."""
-    curves = rate_curves(*mapped(results))
+    curves = rate_curves(section_of(*mapped(results)))
     late = RateCurve("late", tuple(point for point in curves[0].points if not point.reached))
 
     assert rate_readings(curves[:1]) == rate_readings([curves[0], late]) == []
-    assert rate_curves(*mapped(results / "none", seeds=0)) == []
+    assert rate_curves(section_of(*mapped(results / "none", seeds=0))) == []
 
 
 def test_the_study_maps_the_network_that_is_judged() -> None:

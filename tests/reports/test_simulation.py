@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from ablations.runner import Chosen, run_study
-from reports.analysis.comparison import compare
+from reports.findings.records import comparison_of
 from tests.proofs.simulation import (
     Memory,
     Trainer,
@@ -31,7 +31,7 @@ def words_of(speed_up: float, spread: float, **study: object) -> Counter[str]:
     found: Counter[str] = Counter()
     for world in range(WORLDS):
         store = records_of(plan, Trainer(speed_up, spread, world), runs)
-        found[compare(plan, store).effects[0].verdict] += 1
+        found[comparison_of(plan, store).effects[0].verdict] += 1
     return found
 
 
@@ -46,7 +46,7 @@ def test_a_study_from_plan_to_verdict(speed_up: float) -> None:
 
     for event in run_study(plan, store, workers, plan.seeds):
         plan = event.plan if isinstance(event, Chosen) else plan
-    comparison = compare(plan, store)
+    comparison = comparison_of(plan, store)
     effect = comparison.effects[0]
 
     assert {arm: choice.rate for arm, choice in plan.choices.items()} == {
@@ -118,7 +118,7 @@ def test_an_arm_that_does_not_get_there_leaves_a_bound() -> None:
     plan = tuned(plan_of(study_of()))
     store = records_of(plan, Trainer(40.0, spread=0.1), comparison_runs(plan))
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert effect.bound == "lower"
     assert effect.verdict == "stronger"

@@ -19,9 +19,9 @@ from ablations.study import (
 )
 from alexnet.measures import Measures
 from alexnet.presets import tiny
-from reports.analysis.comparison import compare
 from reports.analysis.effect import Effect
 from reports.commands.studies import _ours, everything
+from reports.findings.records import comparison_of
 from reports.page.report import write_report
 from reports.page.tables import arms_table, contrasts_table
 from reports.readme import evidence_text
@@ -90,7 +90,7 @@ def test_two_metrics_of_one_arm_are_compared_on_the_same_runs(results: Path) -> 
     ]  # fmt: skip
     store = filled(plan, results, {"with": seen})
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
     half = 2.5705818 * (0.8 / 6) ** 0.5 / 100
 
     assert effect.by_seed == pytest.approx([-gain for gain in gains])
@@ -108,7 +108,7 @@ def test_a_run_without_one_of_two_metrics_is_no_pair(results: Path) -> None:
     seen = by_test(*[0.3] * 6)
     seen[2] = seen[2].but(test_ten=None)
 
-    effect = compare(plan, filled(plan, results, {"with": seen})).effects[0]
+    effect = comparison_of(plan, filled(plan, results, {"with": seen})).effects[0]
 
     assert (effect.pairs, effect.verdict) == (5, "incomplete")
 
@@ -127,7 +127,7 @@ def test_a_difference_of_differences_by_hand(results: Path) -> None:
         "with": by_test(*[0.22, 0.20, 0.23] * 2),
     }
 
-    effect = compare(plan, filled(plan, results, arms)).effects[0]
+    effect = comparison_of(plan, filled(plan, results, arms)).effects[0]
 
     assert effect.by_seed == pytest.approx([0.07, 0.03, 0.11] * 2)
     assert effect.estimate == pytest.approx(0.07)
@@ -145,7 +145,7 @@ def test_a_difference_of_differences_needs_all_four_runs_of_a_seed(results: Path
             store.add(record_of(run, [0.5, 0.2], measures=measures_of(0.1, 0.2, 0.3)))
     store.add(record_of(plan.run("with", 5), [0.5], measures=measures_of(0.1, 0.2, 0.3)))
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert (effect.pairs, effect.planned) == (5, 6)
     assert effect.verdict == "incomplete"
@@ -162,22 +162,22 @@ def test_an_arm_against_a_printed_number_by_hand(results: Path) -> None:
     plan = plan_of(printed)
     store = filled(plan, results, {"with": by_test(*[0.365, 0.375, 0.385] * 2)})
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert effect.by_seed == pytest.approx([-0.005, 0.005, 0.015] * 2)
     assert effect.estimate == pytest.approx(0.005)
     assert (effect.mean, effect.mean_against) == pytest.approx((0.375, 0.37))
     assert effect.p == pytest.approx(22 / 64)
     assert (effect.pairs, effect.planned, effect.verdict) == (6, 6, "open")
-    assert headline(plan, compare(plan, store))
-    assert len(arms_table(plan, compare(plan, store))) == 4
+    assert headline(plan, comparison_of(plan, store))
+    assert len(arms_table(plan, comparison_of(plan, store))) == 4
 
 
 def test_a_gap_against_a_printed_number_is_of_one_arm(results: Path) -> None:
     """Test 30 % less training 10 %, less the paper's 15: 5 points, in every seed."""
     plan = plan_of(HELPS.but(against=THE_PAPER, number=0.15, metric=Gap(), direction="equal"))
 
-    effect = compare(plan, filled(plan, results, {})).effects[0]
+    effect = comparison_of(plan, filled(plan, results, {})).effects[0]
 
     assert effect.estimate == pytest.approx(0.05)
     assert effect.unmet is None
@@ -196,7 +196,7 @@ def effects_of(
 ) -> tuple[Effect, ...]:
     """Return the effects of contrasts on the same records of seven seeds."""
     plan = plan_of(*contrasts, seeds=seeds, **base)
-    return compare(plan, filled(plan, results, DIFFERING)).effects
+    return comparison_of(plan, filled(plan, results, DIFFERING)).effects
 
 
 def test_what_is_not_judged_is_shown_and_costs_the_others_nothing(results: Path) -> None:
@@ -223,10 +223,10 @@ def test_what_is_only_shown_keeps_no_verdict_waiting(results: Path) -> None:
     beside = HELPS.but(arm="both", against="dry", judged=False)
     alone, plan = plan_of(HELPS), plan_of(HELPS, beside)
     seen = {arm: DIFFERING[arm][:6] for arm in ("with", "without")}
-    (expected,) = compare(alone, filled(alone, results / "alone", seen)).effects
+    (expected,) = comparison_of(alone, filled(alone, results / "alone", seen)).effects
     one_of_each = {arm: DIFFERING[arm][:1] for arm in ("both", "dry")}
 
-    comparison = compare(plan, with_measures(plan, results, seen | one_of_each))
+    comparison = comparison_of(plan, with_measures(plan, results, seen | one_of_each))
     judged, shown = comparison.effects
 
     assert (comparison.done, comparison.planned) == (14, 24)
@@ -251,10 +251,10 @@ def test_no_verdict_before_every_run_that_it_needs(results: Path, missing: str) 
     assert plan_of(presupposes, judged=False).definition.judged_arms == ()
     seen = {arm: DIFFERING[arm][:6] for arm in plan.definition.judged_arms}
 
-    assert compare(plan, with_measures(plan, results / "all", seen)).has_verdicts
+    assert comparison_of(plan, with_measures(plan, results / "all", seen)).has_verdicts
 
     seen[missing] = seen[missing][:5]
-    comparison = compare(plan, with_measures(plan, results, seen))
+    comparison = comparison_of(plan, with_measures(plan, results, seen))
 
     assert not comparison.has_verdicts
     assert comparison.effects[0].verdict == "incomplete"
@@ -316,7 +316,7 @@ def test_a_demonstration_is_shown_and_never_judged(results: Path) -> None:
     for seeds in (3, 7):
         plan = plan_of(*contrasts, seeds=seeds, judged=False)
         arms = {arm: seen[:seeds] for arm, seen in DIFFERING.items()}
-        comparison = compare(plan, filled(plan, results / str(seeds), arms))
+        comparison = comparison_of(plan, filled(plan, results / str(seeds), arms))
 
         assert not comparison.judged
         assert [effect.verdict for effect in comparison.effects] == ["shown", "shown"]
@@ -330,12 +330,12 @@ def test_what_is_shown_is_incomplete_until_all_of_it_is_there(results: Path) -> 
     store = Store(results)
     seen = measures_of(0.1, 0.2, 0.3)
 
-    assert compare(plan, store).effects[0].verdict == "not run"
+    assert comparison_of(plan, store).effects[0].verdict == "not run"
     for seed, word in ((0, "incomplete"), (4, "incomplete"), (5, "shown")):
         for before in range(seed + 1):
             for arm in ("with", "without"):
                 store.add(record_of(plan.run(arm, before), [0.5], measures=seen))
-        assert compare(plan, store).effects[0].verdict == word
+        assert comparison_of(plan, store).effects[0].verdict == word
 
 
 def test_a_smoke_run_of_a_demonstration_is_not_shown_as_a_result(results: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_smoke_run_of_a_demonstration_is_not_shown_as_a_result(results: Path) 
     plan = plan_of(HELPS, judged=False)
     smoke = plan.model_copy(update={"definition": plan.definition.but(smoke=True)})
 
-    assert compare(smoke, filled(smoke, results, {})).effects[0].verdict == "incomplete"
+    assert comparison_of(smoke, filled(smoke, results, {})).effects[0].verdict == "incomplete"
 
 
 def test_a_time_to_a_held_out_error_is_compared_seed_by_seed(results: Path) -> None:
@@ -366,7 +366,7 @@ def test_a_time_to_a_held_out_error_is_compared_seed_by_seed(results: Path) -> N
             record = record_of(plan.run(arm, seed), [], measures=SEEN)
             store.add(record.model_copy(update={"curve": curve}))
 
-    effect = compare(plan, store).effects[0]
+    effect = comparison_of(plan, store).effects[0]
 
     assert effect.by_seed == pytest.approx([3 / (5 / 3)] + [2.0] * 5)
     assert effect.estimate == pytest.approx((1.8 * 2.0**5) ** (1 / 6))
@@ -388,7 +388,7 @@ def test_every_kind_of_contrast_can_be_read_in_words_and_tables(
         lambda: filled(plan, results, DIFFERING),
     ]
     for make in stores:
-        comparison = compare(plan, make())
+        comparison = comparison_of(plan, make())
 
         assert headline(plan, comparison)
         assert len(arms_table(plan, comparison)) == 4

@@ -11,6 +11,7 @@ from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, FinalError, Study
 from alexnet.presets import tiny
+from reports.findings.sections import section_of
 from reports.findings.spread import spread_table, spreads
 from tests.builders.plans import HELPS, planned
 from tests.builders.records import measures_of, record_of
@@ -54,12 +55,12 @@ def test_the_ratio_of_variances_has_the_f_interval(results: Path) -> None:
     ratio = np.var(ONE_FREE, ddof=1) / np.var(ALL_FREE, ddof=1)
     ends = [ratio / stats.f(3, 3).ppf(share) for share in (0.975, 0.025)]
 
-    first, second = spreads(plan, store)
+    first, second = spreads(section_of(plan, store))
 
     assert first.ratio is None
     assert second.ratio is not None
     assert second.ratio == pytest.approx((ratio, *ends))
-    assert spread_table(plan, store).iloc[:, -1].tolist() == [
+    assert spread_table(section_of(plan, store)).iloc[:, -1].tolist() == [
         "-", f"{ratio:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]"
     ]  # fmt: skip
 
@@ -68,7 +69,7 @@ def test_paired_runs_have_no_such_interval(results: Path) -> None:
     """The F distribution is of independent variances; with the same seeds they are not."""
     plan, store = shown(results, 0)
 
-    assert [one.ratio for one in spreads(plan, store)] == [None, None]
+    assert [one.ratio for one in spreads(section_of(plan, store))] == [None, None]
 
 
 def test_every_arm_of_the_study_has_seeds_that_no_other_has() -> None:

@@ -13,6 +13,7 @@ from ablations.plan import Plan
 from ablations.store import Store
 from reports.figures.kept import keep_figure
 from reports.figures.study import draw
+from reports.findings.sections import Section, section_of
 from tests.builders import plans
 
 Kept = tuple[Plan, Store, Path]
@@ -22,7 +23,7 @@ Kept = tuple[Plan, Store, Path]
 def kept(tmp_path: Path) -> Kept:
     """Return a study with two pairs of runs, and its figure; a change of the file is seen."""
     plan, store = plans.filled(tmp_path, 2, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
-    path = keep_figure(plan, store)
+    path = keep_figure(section_of(plan, store), store.path)
     assert path is not None
     os.utime(path, (1, 1))
     return plan, store, path
@@ -37,7 +38,7 @@ def test_a_figure_of_the_same_is_kept(kept: Kept) -> None:
     """By another process too: nothing is drawn, and both files stay."""
     plan, store, path = kept
 
-    assert keep_figure(plan, Store(store.results)) == path
+    assert keep_figure(section_of(plan, Store(store.path)), store.path) == path
     assert not was_drawn(path)
 
 
@@ -46,7 +47,7 @@ def test_more_records_are_drawn(kept: Kept, tmp_path: Path) -> None:
     plan, _, path = kept
     _, more = plans.filled(tmp_path, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
 
-    keep_figure(plan, more)
+    keep_figure(section_of(plan, more), more.path)
 
     assert was_drawn(path)
 
@@ -57,18 +58,18 @@ def test_what_comes_while_it_is_drawn_is_drawn_next_time(
     """Another command on the same folder has finished a pair of runs meanwhile."""
     plan, store = plans.filled(tmp_path, 2, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
 
-    def slowly(plan: Plan, store: Store) -> Figure | None:
-        figure = draw(plan, store)
+    def slowly(section: Section) -> Figure | None:
+        figure = draw(section)
         plans.filled(tmp_path, 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
         return figure
 
     monkeypatch.setattr("reports.figures.study.draw", slowly)
-    path = keep_figure(plan, store)
+    path = keep_figure(section_of(plan, store), store.path)
     assert path is not None
     monkeypatch.undo()
     os.utime(path, (1, 1))
 
-    keep_figure(plan, Store(tmp_path))
+    keep_figure(section_of(plan, Store(tmp_path)), tmp_path)
 
     assert was_drawn(path)
 
@@ -77,7 +78,7 @@ def test_other_words_are_drawn(kept: Kept) -> None:
     """A title is written over the figure."""
     plan, store, path = kept
 
-    keep_figure(plan.but(about={"title": "Another title"}), store)
+    keep_figure(section_of(plan.but(about={"title": "Another title"}), store), store.path)
 
     assert was_drawn(path)
 
@@ -87,7 +88,7 @@ def test_other_code_draws_anew(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> N
     plan, store, path = kept
     monkeypatch.setattr("reports.figures.kept._code", lambda: ("another",))
 
-    keep_figure(plan, store)
+    keep_figure(section_of(plan, store), store.path)
 
     assert was_drawn(path)
 
@@ -109,7 +110,7 @@ def test_a_damaged_figure_is_drawn_anew(kept: Kept, damage: str) -> None:
     else:
         (svg if damage == "no SVG" else path).unlink()
 
-    keep_figure(plan, store)
+    keep_figure(section_of(plan, store), store.path)
 
     with Image.open(path) as image:
         assert image.width > 100
@@ -120,7 +121,7 @@ def test_a_damaged_figure_is_drawn_anew(kept: Kept, damage: str) -> None:
 
 def test_nothing_is_drawn_of_nothing(tmp_path: Path) -> None:
     """Without a run there is no figure."""
-    assert keep_figure(plans.plan_of(), Store(tmp_path)) is None
+    assert keep_figure(section_of(plans.plan_of(), Store(tmp_path)), tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -129,10 +130,10 @@ def test_what_is_kept_loads_nothing_that_draws(kept: Kept) -> None:
     _, store, path = kept
     code = (
         "import sys; from pathlib import Path; from ablations.store import Store; "
-        "from reports.commands.narration import keep_figure; "
-        f"store = Store(Path({str(store.results)!r})); "
+        "from reports.commands.narration import keep_figure, section_of; "
+        f"store = Store(Path({str(store.path)!r})); "
         "plan = store.read_plan('relu_vs_tanh', 'fashion_mini', False); "
-        "assert keep_figure(plan, store) is not None; "
+        "assert keep_figure(section_of(plan, store), store.path) is not None; "
         "loaded = {'seaborn', 'matplotlib', 'torch', 'scipy.stats'} & set(sys.modules); "
         "sys.exit(' '.join(loaded) or 0)"
     )

@@ -18,9 +18,11 @@ from ablations.store import Store
 from reports.evidence import EVIDENCE
 from reports.figures.study import draw
 from reports.figures.pictures import save
+from reports.findings.sections import section_of
 store = Store(EVIDENCE)
 for study in ("ten_views", "relu_vs_tanh"):
-    save(draw(store.read_plan(study, "cifar10_jpeg", False), store), Path(sys.argv[1]), study)
+    section = section_of(store.read_plan(study, "cifar10_jpeg", False), store)
+    save(draw(section), Path(sys.argv[1]), study)
 """
 SETTINGS = """
 text.usetex: True

@@ -392,7 +392,7 @@ def test_a_forged_record_is_found_out(smoked: Path, tmp_path: Path) -> None:
     forged = json.loads(path.read_bytes()) | {"status": "diverged", "measures": None}
     path.write_bytes(resealed(forged))
 
-    code, output = call("verify", "--results", store.results, "--run", record.run.short)
+    code, output = call("verify", "--results", store.path, "--run", record.run.short)
 
     assert code == 3
     assert re.search(rf"DIFFERENT {record.run.short} \S*relu_vs_tanh\S*, \w+, seed 0: ", output)
