@@ -283,7 +283,7 @@ def _part(manifest: Manifest, folder: Path, part: Part) -> Images:
     pixels = Shards(files)
     if len(pixels) != len(labels):
         raise DatasetError(f"{part} has {len(labels)} labels for {len(pixels)} images in {folder}")
-    return Images(pixels.read() if manifest.bytes <= RESIDENT else pixels, labels)
+    return Images(pixels.read() if manifest.total_bytes <= RESIDENT else pixels, labels)
 
 
 def _generated(manifest: Manifest) -> Dataset:

@@ -59,7 +59,7 @@ class Fit(Frozen):
     size: PositiveInt  # pixels, side of a stored image
 
     @property
-    def bytes(self) -> int:
+    def image_bytes(self) -> int:
         """How much an image takes."""
         return 3 * self.size**2
 
@@ -120,9 +120,9 @@ class Manifest(Frozen):
         return sum(self.counts.values())
 
     @property
-    def bytes(self) -> int:
+    def total_bytes(self) -> int:
         """How much all images take."""
-        return self.images * self.fit.bytes
+        return self.images * self.fit.image_bytes
 
     def to_json(self) -> str:
         """Return the manifest as JSON with its own SHA-256."""

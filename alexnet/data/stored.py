@@ -131,9 +131,9 @@ def at_start(manifest: Manifest) -> list[str]:
     `prepare`, asked for the set again.
     """
     shards = [name for part in PARTS for name in manifest.shards(part)]
-    if manifest.bytes <= CHECKED:
+    if manifest.total_bytes <= CHECKED:
         return list(manifest.files)
-    several = max(1, len(shards) * SAMPLED // manifest.bytes)
+    several = max(1, len(shards) * SAMPLED // manifest.total_bytes)
     others = [name for name in manifest.files if name not in shards]
     return others + random.SystemRandom().sample(shards, several)
 

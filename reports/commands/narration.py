@@ -58,14 +58,15 @@ def open_for_writing(console: Console, store: Store) -> None:
 
 def say_what_is_checked(console: Console, manifest: Manifest) -> None:
     """Say how a dataset is checked that is too large to be digested at every start."""
-    if manifest.bytes > CHECKED:
+    if manifest.total_bytes > CHECKED:
         total = len(manifest.files)
         some = len(at_start(manifest))
         say(
             console,
             "images",
-            f"{in_words(manifest.bytes)}: the sizes of {total} files are checked, and the digests "
-            f"of {some}, others at each start; of all:  invoke prepare --dataset {manifest.name}",
+            f"{in_words(manifest.total_bytes)}: the sizes of {total} files are checked, and the "
+            f"digests of {some}, others at each start; of all:  "
+            f"invoke prepare --dataset {manifest.name}",
         )
 
 

@@ -31,7 +31,7 @@ def assembled(request: PrepareRequest, found: Inventory, pool: WorkerPool) -> It
     known = yield from _digests(request, [image.file for image in images], fit is None, pool)
     if fit is None:
         fit = common_fit([one.size for one in known if one.size])
-        request.place.refuse_small_disk(len(images) * fit.bytes, request.name)
+        request.place.refuse_small_disk(len(images) * fit.image_bytes, request.name)
     left_out = {
         image.file.path: one.reason
         for image, one in zip(images, known, strict=True)

@@ -156,7 +156,7 @@ def _fetched(request: PrepareRequest, chosen: Download) -> Generator[Event, None
     about, place = request.description, request.place
     assert about is not None
     yield _fetching(request, chosen)
-    arrays = sum(about.published.values()) * about.fit.bytes
+    arrays = sum(about.published.values()) * about.fit.image_bytes
     needed = 2 * int(chosen.megabytes * 1e6) + arrays  # Parquet and archives are copied once more
     place.refuse_small_disk(needed, f"{request.name}, with what is downloaded,")
     if place.begin(f"{chosen.kind} {chosen.where}\n{request.form}"):
@@ -166,7 +166,7 @@ def _fetched(request: PrepareRequest, chosen: Download) -> Generator[Event, None
 
 def _found(request: PrepareRequest, found: Inventory) -> Found:
     images = len(found.images)
-    size = (request.fit or Fit(size=256)).bytes
+    size = (request.fit or Fit(size=256)).image_bytes
     here = sum(path.stat().st_size for path in request.place.arrays.glob("*_images-*.npy"))
     return Found(
         layout=found.layout,

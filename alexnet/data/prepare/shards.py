@@ -85,7 +85,7 @@ def shards(members: Iterable[Member], fit: Fit, place: PrepareFolder) -> list[Sh
 def _shards_of(
     part: Part, members: Sequence[Member], fit: Fit, place: PrepareFolder
 ) -> Iterator[Shard]:
-    each = min(MOST, max(1, SHARD // fit.bytes))
+    each = min(MOST, max(1, SHARD // fit.image_bytes))
     total = -(-len(members) // each)
     ranges: dict[int, list[Member]] = defaultdict(list)
     for member in members:
@@ -109,7 +109,7 @@ def finished(shard: Shard) -> Written | None:
         return None
     if written.key != key_of(shard.members) or not shard.path.exists():
         return None
-    whole = len(_header(1, shard.fit.size)) + len(shard.members) * shard.fit.bytes
+    whole = len(_header(1, shard.fit.size)) + len(shard.members) * shard.fit.image_bytes
     return written if shard.path.stat().st_size == whole else None
 
 
