@@ -1,11 +1,17 @@
-"""What the README promises, checked against the commands and the evidence."""
+"""What README and pages promise, checked against the commands, the evidence and each other."""
 
 import re
+import shutil
+import subprocess
 import tomllib
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import click
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from ablations.record import Record
 from ablations.store import Store
@@ -15,16 +21,25 @@ from reports.readme import evidence_text, with_evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+INDEX = ROOT / "docs" / "index.md"
+LINK = re.compile(r"^- \[(.+?)\]\((.+?)\.md\)", re.MULTILINE)
+PAGES = [INDEX] + [
+    (INDEX.parent / f"{name}.md").resolve() for _, name in LINK.findall(INDEX.read_text())
+]
+"""All there are; the first one links to all others."""
+CHANGELOG = ROOT / "CHANGELOG.md"
+"""Tells of commands that may be gone."""
 WORKFLOW = (ROOT / ".github" / "workflows" / "ablations.yml").read_text()
 CALL = re.compile(
     r"(?:invoke|alexnet-ablations) "
-    r"(?:ablate|report|verify|results|compare|prepare|presets|datasets)[^`\n&|#]*"
+    r"(?:ablate|report|verify|results|compare|prepare|presets|datasets|studies)[^`\n&|#]*"
 )
-COMMANDS = sorted(set(CALL.findall(README + WORKFLOW)))
+TODAY = "\n".join(page.read_text() for page in PAGES if page != CHANGELOG)
+COMMANDS = sorted(set(CALL.findall(TODAY + WORKFLOW)))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_in_the_readme_and_the_workflow_exists(command: str) -> None:
+def test_every_command_in_a_page_and_the_workflow_exists(command: str) -> None:
     """Tasks, options and values; chained tasks too."""
     words = command.split()[1:]
     current: click.Command | None = None
@@ -36,14 +51,69 @@ def test_every_command_in_the_readme_and_the_workflow_exists(command: str) -> No
             assert word in {option for p in current.params for option in p.opts}, word
 
 
-def test_the_readmes_python_runs() -> None:
-    """A network with its own norm, as it says."""
-    code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
+def test_the_python_that_builds_a_network_runs() -> None:
+    """A network with its own norm, as the page says."""
+    page = (ROOT / "docs" / "python.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     names: dict[str, object] = {}
 
     exec(code, names)
 
     assert sum(p.numel() for p in names["network"].parameters()) == 60_965_224  # type: ignore[attr-defined]
+
+
+def tracked() -> set[Path]:
+    """Return the files that git keeps; skip the test where this is no checkout."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout")
+    listed = subprocess.run((git, "ls-files", "-z"), cwd=ROOT, capture_output=True, check=True)
+    return {ROOT / name for name in listed.stdout.decode().split("\0") if name}
+
+
+def tokens(page: Path) -> Iterator[Token]:
+    """Yield all tokens of a Markdown file, also those within lines."""
+    for token in MarkdownIt("commonmark").enable("table").parse(page.read_text()):
+        yield token
+        yield from token.children or ()
+
+
+def links(page: Path) -> list[str]:
+    """Return where the links and pictures of a page lead."""
+    found = [token.attrs.get("href", token.attrs.get("src")) for token in tokens(page)]
+    return [str(target) for target in found if target is not None]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the names that GitHub, and the site, give to the headings of a page."""
+    every = list(tokens(page))
+    headings = [text for at, text in pairwise(every) if at.type == "heading_open"]
+    kept = (re.sub(r"[^\w\- ]", "", text.content.lower()) for text in headings)
+    return {words.replace(" ", "-") for words in kept}
+
+
+def test_every_link_in_a_page_leads_to_a_file_and_a_heading() -> None:
+    """Of those within the project, in all Markdown that git keeps."""
+    files = tracked()
+    for page in (path for path in files if path.suffix == ".md"):
+        for link in links(page):
+            if re.match(r"[a-z]+:", link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            assert target in files, (page, link)
+            assert not anchor or anchor in anchors(target), (page, link)
+
+
+def test_every_page_is_linked_from_the_first_page() -> None:
+    """The one in docs, in its lists."""
+    assert {path for path in tracked() if path.suffix == ".md"} == set(PAGES)
+    assert len(PAGES) == len(set(PAGES))
+
+
+def test_the_readme_is_read_in_a_minute() -> None:
+    """What is longer lies beside the code, and in docs."""
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_readmes_results_are_those_of_the_evidence() -> None:

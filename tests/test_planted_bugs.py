@@ -67,5 +67,5 @@ def test_a_bug_is_caught_where_it_is_and_nowhere_else() -> None:
 
 
 def test_there_are_twenty() -> None:
-    """As many as the README counts."""
+    """As many as reports/smoke/README.md counts."""
     assert len(BUGS) == 20

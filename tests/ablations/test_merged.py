@@ -102,7 +102,7 @@ def test_invoke_takes_a_folder_several_times(shared_out: list[Path], tmp_path: P
 def test_a_pool_says_what_its_folders_copied_into_one_would_say(
     shared_out: list[Path], tmp_path: Path
 ) -> None:
-    """The README's other way to merge; the digest leaves out who measured what when."""
+    """The other way to merge of docs/studies.md; the digest leaves out who measured what when."""
     plan = chosen(plan_of(seeds=3))
     folder_of(tmp_path / "one", plan, SEEDS)
 

@@ -41,6 +41,6 @@ def study_of(**changes: object) -> Study:
 
 
 def example() -> str:
-    """Return the study that CONTRIBUTING shows."""
-    text = (ROOT / "CONTRIBUTING.md").read_text()
+    """Return the study that the page on studies of one's own shows."""
+    text = (ROOT / "docs" / "own-study.md").read_text()
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]

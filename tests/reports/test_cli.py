@@ -390,7 +390,7 @@ def test_every_command_and_option_has_help() -> None:
 
 
 def own_study(folder: Path) -> Path:
-    """Return the file of the study that CONTRIBUTING shows, cut down to two seconds a run."""
+    """Return the file of the study that docs/own-study.md shows, cut down to two seconds a run."""
     path = folder / "average_pooling.py"
     path.write_text(
         example()

@@ -271,10 +271,11 @@ def test_the_calls_that_the_examples_prose_shows_exist() -> None:
         assert {keyword.arg for keyword in tree.keywords} <= {"seeds", "workers"}
 
 
-def test_the_readmes_lines_for_notebooks_run(untrained: Path) -> None:
+def test_the_pages_lines_for_notebooks_run(untrained: Path) -> None:
     """On runs that are there already: nothing to do, then a figure with its labels."""
     populated(untrained / "results", smoke=False)
-    (lines,) = re.findall(r"```py\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    page = (ROOT / "docs" / "python.md").read_text()
+    (lines,) = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
 
     exec(lines, names)
