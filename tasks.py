@@ -1,7 +1,7 @@
 """Project commands; `invoke --list` shows them, `invoke` alone checks everything.
 
-All but `check` and `bench` are made from the commands of the console script, which alone say what
-options there are.
+All but `check`, `bench` and `docs` are made from the commands of the console script, which alone
+say what options there are.
 """
 
 import inspect
@@ -110,4 +110,10 @@ def bench(
     c.run(command, echo=True, env=KEEP_MEMORY)
 
 
-namespace = Collection(check, bench, *map(task_of, main.commands.values()))
+@task
+def docs(c: Context) -> None:
+    """Build the site of all pages and modules into build/site; a warning is an error."""
+    c.run("sphinx-build -W --keep-going -c docs -d build/doctrees -b html . build/site", echo=True)
+
+
+namespace = Collection(check, bench, docs, *map(task_of, main.commands.values()))

@@ -15,6 +15,8 @@ from markdown_it.token import Token
 
 from ablations.record import Record
 from ablations.store import Store
+from docs.generated import LINK, OPTIONS, package_pages, with_contents, with_options
+from docs.offline import loaded_from_elsewhere
 from reports.cli import main
 from reports.evidence import EVIDENCE
 from reports.readme import evidence_text, with_evidence
@@ -22,11 +24,10 @@ from reports.readme import evidence_text, with_evidence
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 INDEX = ROOT / "docs" / "index.md"
-LINK = re.compile(r"^- \[(.+?)\]\((.+?)\.md\)", re.MULTILINE)
 PAGES = [INDEX] + [
     (INDEX.parent / f"{name}.md").resolve() for _, name in LINK.findall(INDEX.read_text())
 ]
-"""All there are; the first one links to all others."""
+"""Those of the site, which are all; the first one links to all others."""
 CHANGELOG = ROOT / "CHANGELOG.md"
 """Tells of commands that may be gone."""
 WORKFLOW = (ROOT / ".github" / "workflows" / "ablations.yml").read_text()
@@ -105,15 +106,65 @@ def test_every_link_in_a_page_leads_to_a_file_and_a_heading() -> None:
             assert not anchor or anchor in anchors(target), (page, link)
 
 
-def test_every_page_is_linked_from_the_first_page() -> None:
-    """The one in docs, in its lists."""
+def test_every_page_is_linked_from_the_first_page_of_the_site() -> None:
+    """And so is in its contents; folders of packages have their own pages, from docstrings."""
     assert {path for path in tracked() if path.suffix == ".md"} == set(PAGES)
     assert len(PAGES) == len(set(PAGES))
+    contents = with_contents(INDEX.read_text(), {"alexnet": ""})
+    assert "\nOverview <../README>\n" in contents
+    assert contents.endswith(":caption: Modules\n\nalexnet <api/alexnet>\n```")
 
 
 def test_the_readme_is_read_in_a_minute() -> None:
     """What is longer lies beside the code, and in docs."""
     assert len(README.splitlines()) <= 150
+
+
+def test_the_site_has_every_command_with_every_option() -> None:
+    """Their names and help, in a section each; and an example of each, typed."""
+    page = (ROOT / "docs" / "commands.md").read_text()
+    assert page.count(OPTIONS) == 1
+    full = with_options(page, main)
+
+    assert OPTIONS not in full
+    for name, command in main.commands.items():
+        assert f"| `invoke {name}" in page
+        assert f"\n### {name}\n\n{command.help}\n" in full
+        section = full.split(f"\n### {name}\n")[1].split("\n### ")[0]
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        for option in options:
+            assert f"| `{option.opts[0]}" in section, (name, option.opts)
+    assert r"`--precision [auto\|float32\|bfloat16\|float64]`" in full
+
+
+def test_the_site_has_every_package() -> None:
+    """With its modules, and what others import from it."""
+    pages = package_pages("alexnet", "ablations", "reports")
+
+    folders = {
+        p.parent
+        for top in ("alexnet", "ablations", "reports")
+        for p in ROOT.glob(f"{top}/**/__init__.py")
+    }
+    assert set(pages) == {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    assert ".. automodule:: alexnet.data.images\n" in pages["alexnet.data"]
+    assert ":py:obj:`run_study <reports.notebook.run_study>`" in pages["reports"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('<a href="https://a.org/">a link is no load</a>', []),
+        ('<script src="_static/a.js"></script>', []),
+        ('<script async src="https://cdn.org/a.js"></script>', ["https://cdn.org/a.js"]),
+        ("<link rel='stylesheet' href='//cdn.org/a.css'>", ["//cdn.org/a.css"]),
+        ("@import 'http://a.org/b.css'; @font-face { src: url(a.woff) }", ["http://a.org/b.css"]),
+        ('@font-face { src: url("https://a.org/b.woff") }', ["https://a.org/b.woff"]),
+    ],
+)
+def test_what_a_page_loads_from_elsewhere_is_found(text: str, found: list[str]) -> None:
+    """Scripts, styles and fonts; the build of the site ends there."""
+    assert loaded_from_elsewhere(text) == found
 
 
 def test_the_readmes_results_are_those_of_the_evidence() -> None:

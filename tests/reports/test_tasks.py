@@ -1,4 +1,4 @@
-"""The tasks of `invoke`: the commands of the console script, and two more."""
+"""The tasks of `invoke`: the commands of the console script, and three more."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_command_is_a_task_with_its_options() -> None:
     """By the same names and words; what is given several times, several times."""
-    assert set(tasks.namespace.tasks) == {*main.commands, "check", "bench"}
+    assert set(tasks.namespace.tasks) == {*main.commands, "check", "bench", "docs"}
     for name, command in main.commands.items():
         given = {a.names[0]: a for a in tasks.namespace.tasks[name].get_arguments()}
         options = [p for p in command.params if isinstance(p, click.Option)]

@@ -1,0 +1,1 @@
+"""Pages that belong to no folder of the code, and what makes the site of all pages."""
