@@ -1,57 +1,122 @@
-"""The part of the README that states results, written from the shipped evidence.
+"""What the README and the page of the evidence say of results, written from what ships.
 
-``python -m reports.readme`` rewrites it, and the two figures beside the evidence; a test fails when
-it is not current.
+``python -m reports.readme`` rewrites both, and the two figures beside the evidence; a test fails
+when they are not current.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 
-from ablations.store import Store
+from ablations.results import Results
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
 from reports.analysis.comparison import Comparison
-from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
+from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect, Verdict
 from reports.analysis.selection import speaks
 from reports.evidence import EVIDENCE
 from reports.figures.forest import ForestRow, draw_forest, forest, one_a_claim
 from reports.figures.front import draw_front_figure, figure_1
 from reports.figures.pictures import save
 from reports.findings.headline import Answer, answer
-from reports.findings.ledger import ledger
-from reports.findings.sections import Section, sections
+from reports.findings.ledger import ledger, surprise
+from reports.findings.sections import Section, real, sections
 from reports.page.tables import markdown
-from reports.wording.formatting import measured, percent, times, value
-from reports.wording.sentences import effect_sentence, named
+from reports.wording.formatting import amount, measured, percent, times, value
+from reports.wording.sentences import effect_sentence, named, said
 
 README = Path(__file__).parent.parent / "README.md"
+OF_EVIDENCE = EVIDENCE / "README.md"
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"
 ROWS = 24  # of the forest plot
+FIRST = 5
+"""Claims that the README has in words."""
+BRIEFLY: Mapping[Verdict, str] = {
+    "holds": "the effect is there, as large as the paper says",
+    "weaker": "the effect is there, and smaller than the paper says",
+    "stronger": "the effect is there, and larger than the paper says",
+    "reversed": "the effect is there, the other way round",
+    "absent": "there is no effect as large as the margin",
+    "same way": "the effect goes as the paper says; other images than the paper's, or a copy of "
+    "them, do not judge its size",
+    "other way": "likewise, against what the paper says",
+    "no effect": "likewise, none as large as the margin",
+}
+"""What a word in that table means."""
 
 
-def evidence_text(store: Store) -> str:
-    """Return the headline, both pictures, a row for each effect with a word, and what has none."""
-    found = sections(store)
-    front, rows = _front(found), forest(found)
-    lead = figure_1(found)
-    blocks = [f"**{front.headline}**", front.counts]
-    if rows:
-        alt = "Every effect beside the paper's numbers"
-        blocks.append(f"![{alt}](reports/evidence/forest.svg)")
-        blocks.append(markdown(_judged_table(rows)).rstrip())
-    blocks.append(_arithmetic(found))
-    if lead is not None:
+def overview_text(found: Sequence[Section]) -> str:
+    """Return one result, one picture, and a row for each of the most surprising claims."""
+    blocks = [f"**{_front(found).headline}**"]
+    if figure_1(found) is not None:
         blocks.append("![Figure 1: training error against epochs](reports/evidence/figure1.svg)")
-        blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
-    blocks += [_beside_verdict(one) for one in found if one is not lead and _is_judged(one)]
-    blocks += _unjudged(found)
+    if chosen := _most_surprising(found):
+        blocks.append(markdown(_in_words(chosen)).rstrip())
+        words = dict.fromkeys(effect.verdict for _, effect in chosen)
+        blocks.append("; ".join(f"*{word}*: {BRIEFLY[word]}" for word in words) + ".")
     blocks.append(
-        "All of it, with every run behind every number: `invoke report --results reports/evidence`."
+        "[All verdicts](reports/evidence/README.md). "
+        "[What they mean](docs/studies.md#what-the-verdicts-mean). "
+        "Every run: `invoke report --results reports/evidence --open`."
     )
     return "\n\n".join(blocks)
+
+
+def _most_surprising(found: Sequence[Section]) -> list[tuple[Section, Effect]]:
+    """Return the decided effects that have a sentence, the nearest to the paper first."""
+    decided = [
+        (section, effect)
+        for section in real(found)
+        for effect in section.comparison.effects
+        if effect.verdict in BRIEFLY and effect.contrast.says
+    ]
+    decided.sort(key=lambda pair: (pair[0].nearness, -(surprise(pair[1]) or 0.0)))
+    once = {effect.contrast.says: (section, effect) for section, effect in reversed(decided)}
+    return [pair for pair in decided if once[pair[1].contrast.says] == pair][:FIRST]
+
+
+def _in_words(chosen: Sequence[tuple[Section, Effect]]) -> pd.DataFrame:
+    cells = [
+        (
+            effect.contrast.says,
+            said(effect),
+            called(section.comparison.dataset),
+            _paper_says(section, effect),
+            effect.verdict,
+        )
+        for section, effect in chosen
+    ]
+    columns = ["claim", "we measured [95 % interval]", "on", "the paper", "verdict"]
+    return pd.DataFrame(cells, columns=columns)
+
+
+def _paper_says(section: Section, effect: Effect) -> str:
+    if effect.contrast.paper is None:
+        return "no number"
+    where = called(section.plan.about.paper_dataset or "")
+    return f"{amount(effect.contrast.paper, effect.metric)} on {where}"
+
+
+def evidence_text(found: Sequence[Section]) -> str:
+    """Return counts, both pictures, a row for each effect with a word, and what has none."""
+    front, rows = _front(found), forest(found)
+    lead = figure_1(found)
+    blocks = ["## What was found", f"**{front.headline}**", front.counts]
+    if rows:
+        blocks.append("![Every effect beside the paper's numbers](forest.svg)")
+        for dataset, of_dataset in groupby(rows, key=lambda row: row.dataset):
+            blocks.append(f"### On {called(dataset)}")
+            blocks.append(markdown(_judged_table(list(of_dataset))).rstrip())
+    blocks.append("### Beside it")
+    blocks.append(_arithmetic(found))
+    if lead is not None:
+        blocks.append("![Figure 1: training error against epochs](figure1.svg)")
+        blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
+    blocks += [_beside_verdict(one) for one in found if one is not lead and _is_judged(one)]
+    return "\n\n".join([*blocks, *_unjudged(found)])
 
 
 def _front(found: Sequence[Section]) -> Answer:
@@ -75,14 +140,13 @@ def _arithmetic(found: Sequence[Section]) -> str:
 
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
     columns = [
-        "compared", "claim", "images", "points or \u00d7 [95 %]", "one more pair", "the paper",
+        "compared", "claim", "points or \u00d7 [95 %]", "one more pair", "the paper",
         "verdict",
     ]  # fmt: skip
     cells = [
         (
             one.label,
             one.claim or "-",
-            called(one.dataset),
             one.shown,
             one.one_more or "-",
             one.paper_shown or "-",
@@ -174,23 +238,23 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def with_evidence(readme: str, text: str) -> str:
-    """Return the README with the text between its two markers replaced."""
-    before, rest = readme.split(START)
+def with_evidence(page: str, text: str) -> str:
+    """Return a page with the text between its two markers replaced."""
+    before, rest = page.split(START)
     _, after = rest.split(END)
     return f"{before}{START}\n{text}\n{END}{after}"
 
 
 def main() -> None:
-    """Rewrite the README's results and the figures of the evidence."""
-    store = Store(EVIDENCE)
-    found = sections(store)
+    """Rewrite what both pages say of results, and the figures of the evidence."""
+    found = sections(Results(EVIDENCE))
     if (trees := draw_forest(one_a_claim(forest(found), ROWS))) is not None:
         save(trees, EVIDENCE, "forest")
     if (lead := figure_1(found)) is not None:
         save(draw_front_figure(lead), EVIDENCE, "figure1")
-    readme = with_evidence(README.read_text(), evidence_text(store))
-    write_atomically(README, readme.encode())
+    for page, text in ((README, overview_text(found)), (OF_EVIDENCE, evidence_text(found))):
+        written = with_evidence(page.read_text(encoding="utf-8"), text)
+        write_atomically(page, written.encode())
 
 
 if __name__ == "__main__":

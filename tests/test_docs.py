@@ -19,7 +19,8 @@ from docs.generated import LINK, OPTIONS, package_pages, with_contents, with_opt
 from docs.offline import loaded_from_elsewhere
 from reports.cli import main
 from reports.evidence import EVIDENCE
-from reports.readme import evidence_text, with_evidence
+from reports.findings.sections import sections
+from reports.readme import OF_EVIDENCE, evidence_text, overview_text, with_evidence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -169,7 +170,11 @@ def test_what_a_page_loads_from_elsewhere_is_found(text: str, found: list[str]) 
 
 def test_the_readmes_results_are_those_of_the_evidence() -> None:
     """If not: python -m reports.readme."""
-    assert with_evidence(README, evidence_text(Store(EVIDENCE))) == README
+    found = sections(Store(EVIDENCE))
+    of_evidence = OF_EVIDENCE.read_text()
+
+    assert with_evidence(README, overview_text(found)) == README
+    assert with_evidence(of_evidence, evidence_text(found)) == of_evidence
 
 
 def test_the_evidence_is_whole_and_small() -> None:

@@ -150,6 +150,18 @@ def printed(contrast: Contrast, metric: Metric) -> str:
     return f"{number} {units.removesuffix('s') if number.lstrip('-') == '1' else units}"
 
 
+def amount(number: float, metric: Metric) -> str:
+    """Return an effect in words, with its direction.
+
+    >>> amount(6.0, TimeTo(training_error=0.25)), amount(-0.014, FinalError())
+    ('6 times as fast', '1.4 points lower')
+    """
+    if metric.is_ratio:
+        return f"{number:.4g} times as fast"
+    scale = 1 if unit(metric) == "nats" else 100
+    return f"{abs(scale * number):.4g} {unit(metric)} {'lower' if number < 0 else 'higher'}"
+
+
 def size(number: float, metric: Metric) -> str:
     """Return how large an effect is, whichever way it goes.
 

@@ -71,6 +71,22 @@ def effect_sentence(effect: Effect) -> str:
     return f"{estimate(effect)} {unit(effect.metric)}{bounds}{pairs}{paper}"
 
 
+def said(effect: Effect) -> str:
+    """Return an effect and its interval in words: an arm, how far it differs, and which way."""
+    contrast, metric = effect.contrast, effect.metric
+    what = contrast.label or contrast.label_of(contrast.arm)
+    known = effect.low is not None and effect.high is not None and effect.bound == "none"
+    if effect.estimate is None or metric.is_ratio:
+        between = f" [{times(effect.low)}, {times(effect.high)}]" if known else ""
+        return f"{what}: {estimate(effect)} times as fast{between}"
+    sign = -1 if effect.estimate < 0 else 1
+    way = "lower" if sign < 0 else "higher"
+    ends = sorted(sign * end for end in (effect.low, effect.high) if end is not None)
+    far, *bounds = (change(end, metric).lstrip("+") for end in (abs(effect.estimate), *ends))
+    between = f" [{', '.join(bounds)}]" if known else ""
+    return f"{what}: {far} {unit(metric)} {way}{between}"
+
+
 def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -> str:
     """Return the one sentence that a comparison comes to; no adjective without a number.
 

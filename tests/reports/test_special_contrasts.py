@@ -22,6 +22,7 @@ from alexnet.presets import tiny
 from reports.analysis.effect import Effect
 from reports.commands.studies import _ours, everything
 from reports.findings.records import comparison_of
+from reports.findings.sections import sections
 from reports.page.report import write_report
 from reports.page.tables import arms_table, contrasts_table
 from reports.readme import evidence_text
@@ -271,7 +272,7 @@ def test_a_verdict_is_told_everywhere_though_what_is_shown_is_missing(results: P
 
     write_report(store, results / "report")
     page = (results / "report" / "index.html").read_text()
-    readme = evidence_text(store)
+    readme = evidence_text(sections(store))
     study = STUDIES["activations"].model_copy(
         update={"name": "ideas", "claim": "C13", "contrasts": (HELPS.but(claim="C13"), beside)}
     )
@@ -279,7 +280,8 @@ def test_a_verdict_is_told_everywhere_though_what_is_shown_is_missing(results: P
     assert "Incomplete: 19 of 24 comparison runs. No verdict needs those that are missing." in page
     assert "<li>same way: with against without" in page
     assert "<li>shown, not judged, incomplete: both against dry" in page
-    assert "| with against without | - | Fashion-MNIST (10,000 images) |" in readme
+    assert "### On Fashion-MNIST (10,000 images)" in readme
+    assert "| with against without | - |" in readme
     assert readme.count("with against without") == 1  # in the table alone
     assert "- ideas. On Fashion-MNIST (10,000 images), 19 of 24 runs: both against dry, " in readme
     assert _ours(study, everything([store])["ideas"]).startswith("same way -")
@@ -292,7 +294,7 @@ def test_the_readme_says_beside_a_verdict_what_both_arms_came_to(results: Path) 
         plan = in_setting(plan_of(HELPS, left_open=("thirty epochs",)), setting)
         store = with_measures(plan, results / setting, {a: e[:6] for a, e in DIFFERING.items()})
         store.write_plan(plan)
-        told[setting] = evidence_text(store)
+        told[setting] = evidence_text(sections(store))
 
     beside = (
         "ideas. On Fashion-MNIST (10,000 images): with against without, top-1 test error "
