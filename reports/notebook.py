@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from ablations.plan import Plan
+from ablations.registration import RequestError
 from ablations.results import Results
 from ablations.runner import counts
 from ablations.store import StoreError
@@ -24,7 +25,7 @@ from reports.analysis.comparison import Comparison
 from reports.commands.ablate import carry_out
 from reports.commands.console import say
 from reports.commands.narration import tables
-from reports.commands.request import Request, RequestError, asked
+from reports.commands.request import Request, asked
 from reports.figures.kept import keep_figure
 from reports.figures.pictures import as_png
 from reports.figures.study import draw

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ablations.plan import Plan, Timing
 from ablations.planning import threads_of
+from ablations.registration import keep_plan, new_plan, plans_that_share, same_or_refused
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.study import Study
@@ -26,16 +27,7 @@ from reports.commands import narration
 from reports.commands.announcement import Announcement, announce, list_runs, say_other_releases
 from reports.commands.console import Progress, say
 from reports.commands.exit_codes import FAILED
-from reports.commands.request import (
-    Request,
-    asked,
-    keep_plan,
-    new_plan,
-    plans_that_share,
-    ready,
-    same_or_refused,
-    worker_count,
-)
+from reports.commands.request import Request, asked, ready, worker_count
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.figures.kept import draw_anew
 from reports.findings.sections import section_of

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from ablations.plan import Plan
 from ablations.planning import threads_of
+from ablations.registration import keep_plan, new_plan, same_or_refused, shown_on
 from ablations.runner import Chosen, counts, remaining, run_studies
 from ablations.store import Store
 from ablations.studies import STUDIES
@@ -24,16 +25,7 @@ from reports.commands.narration import (
     say_what_is_checked,
     train_again,
 )
-from reports.commands.request import (
-    PRACTICE,
-    Request,
-    keep_plan,
-    new_plan,
-    ready,
-    same_or_refused,
-    shown_on,
-    worker_count,
-)
+from reports.commands.request import PRACTICE, Request, ready, worker_count
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.evidence import EVIDENCE
 from reports.findings.records import comparison_of

@@ -132,13 +132,13 @@ def _said_of(error: Exception) -> str | None:
     from pydantic import ValidationError
 
     from ablations.plan import PlanError
+    from ablations.registration import RequestError
     from ablations.store import StoreError
     from ablations.studies import StudyError
     from ablations.workers.protocol import WorkerError
     from alexnet.data.manifest import DatasetError
     from alexnet.presets import PresetError
     from reports.commands.console import as_typed
-    from reports.commands.request import RequestError
 
     if isinstance(error, ValidationError):
         first = error.errors()[0]

@@ -1,64 +1,40 @@
-"""What a person asks `ablate` for, and the study, images and plan that it comes to."""
+"""What a person asks `ablate` for, and the study and images that it comes to."""
 
-import dataclasses
-import itertools
 import re
-import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 from rich.console import Console
 
-from ablations.bases import suited
-from ablations.machine import provenance
-from ablations.metrics import EnsembleError
-from ablations.plan import Plan, PlanError, SecondLook
-from ablations.planning import about, define, refuse_difference
-from ablations.store import Store
-from ablations.studies import STUDIES, find_study
+from ablations.registration import RequestError, StudyRequest, shown_on
+from ablations.studies import find_study
 from ablations.study import Study
 from ablations.workers.in_process import Workers
 from ablations.workers.protocol import Probe
-from alexnet.config import Precision
 from alexnet.cores import cores
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
-from alexnet.names import suggestion
-from alexnet.text import shown
 from reports.commands.console import say
 
 ALL = "all"
 """In place of a study's name: every study of the package."""
 PRACTICE = "fashion_mini"
 """The images that ship with the package."""
-MOST_SEEDS = 1000
-"""Seeds from there on are for choosing rates."""
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
-class RequestError(ValueError):
-    """Something that cannot be asked for; the message has the value, the rule and the way out."""
-
-
 @dataclass(frozen=True)
-class Request:
-    """What a person asked for.
+class Request(StudyRequest):
+    """What a person asked for: of which study, where its files are, and who trains.
 
     Raises:
         RequestError: If it cannot be asked for, whatever the study.
     """
 
-    study: str
-    dataset: str | None
-    seeds: int | tuple[int, ...] | None  # how many, or which; None: those of the plan
     workers: int | None  # processes; 0: this one; None: as many as suit the machine
     device: str
-    precision: Literal["auto"] | Precision
-    smoke: bool
     dry_run: bool
     results: Path
     data_dir: Path
@@ -66,37 +42,10 @@ class Request:
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
+        super().__post_init__()
         refuse_device(self.device)
-        precisions = ("auto", *get_args(Precision))
-        if self.precision not in precisions:
-            known = ", ".join(precisions)
-            raise RequestError(f"{self.precision!r} is not a precision; use one of {known}")
         if self.workers is not None and self.workers < 0:
             raise RequestError(f"{self.workers} workers cannot be; use 0 to train in this process")
-        _refuse_seeds(self.seeds)
-
-    def seeds_of(self, plan: Plan) -> tuple[int, ...]:
-        """Return the seeds that are to be trained now: the plan's, or so many from its first on."""
-        if self.seeds is None:
-            return plan.seeds
-        if isinstance(self.seeds, int):
-            first = plan.definition.seeds[0]
-            return tuple(range(first, first + self.seeds))
-        return self.seeds
-
-    @property
-    def command(self) -> str:
-        """The command to paste, without places on this machine.
-
-        It trains all seeds where single ones were asked for, those among them.
-        """
-        study = shown(Path(self.study).name if self.study.endswith(".py") else self.study)
-        seeds = self.seeds if isinstance(self.seeds, int) else None
-        given = {"dataset": self.dataset, "seeds": seeds, "precision": self.precision}
-        options = {name: str(value) for name, value in given.items() if value not in (None, "auto")}
-        words = [part for name, value in options.items() for part in (f"--{name}", value)]
-        smoke = ["--smoke"] if self.smoke else []
-        return shlex.join(["invoke", "ablate", "--study", study, *words, *smoke])
 
 
 def refuse_device(device: str) -> None:
@@ -109,25 +58,6 @@ def refuse_device(device: str) -> None:
         raise RequestError(f"{device!r} is not a device; use auto, cpu, cuda or cuda:N")
 
 
-def _refuse_seeds(seeds: int | Sequence[int] | None) -> None:
-    """Refuse seeds that are none, or that rates are chosen with.
-
-    Raises:
-        RequestError: With the first that is wrong.
-    """
-    if seeds is None:
-        return
-    if isinstance(seeds, int):
-        if not 1 <= seeds <= MOST_SEEDS:
-            raise RequestError(f"{seeds} seeds cannot be; ask for 1 to {MOST_SEEDS}")
-        return
-    for seed in seeds:
-        if not isinstance(seed, int) or not 0 <= seed < MOST_SEEDS:
-            raise RequestError(f"{seed!r} is not a seed; use whole numbers from 0 to 999")
-    if len(set(seeds)) < len(seeds):
-        raise RequestError(f"seeds {', '.join(map(str, seeds))} name one twice; name each once")
-
-
 def asked(request: Request) -> tuple[Study, Manifest]:
     """Return the study as a dataset can show it, and the dataset's manifest."""
     study = find_study(request.study)
@@ -135,22 +65,6 @@ def asked(request: Request) -> tuple[Study, Manifest]:
     dataset = GENERATED if smoke else dataset_of(study, request.dataset)
     manifest = read_manifest(dataset, request.data_dir)
     return shown_on(study, manifest), manifest
-
-
-def shown_on(study: Study, manifest: Manifest) -> Study:
-    """Return a study as a dataset can show it.
-
-    Raises:
-        DatasetError: If it has no base for it, or the images lack what it needs.
-    """
-    study = suited(study, manifest)
-    if manifest.name not in study.bases:
-        known = suggestion(manifest.name, study.bases)
-        raise DatasetError(f"{study.name} has no base for the dataset {manifest.name!r}; {known}")
-    try:
-        return study.on(manifest.name, manifest.has)
-    except ValueError as error:
-        raise DatasetError(str(error)) from error
 
 
 def dataset_of(study: Study, name: str | None) -> str:
@@ -173,129 +87,6 @@ def default_dataset(study: Study) -> str:
     known = {name: CATALOGUE[name].has for name in study.bases if name in CATALOGUE}
     able = (name for name, has in known.items() if study.can_be_shown(has))
     return next(able, next(iter(study.bases)))
-
-
-def same_or_refused(
-    request: Request, study: Study, manifest: Manifest, plan: Plan, store: Store
-) -> Plan:
-    """Return the registered plan, with more seeds as a second look if more were asked for."""
-    one = plan.definition
-    precision = one.precision if request.precision == "auto" else request.precision
-    now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)
-    if study.bases[manifest.name].threads == "all":  # of the machine that registered it
-        now = now.but(threads=one.threads)
-    refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
-    plan = plan.amended(about(study, manifest.name), provenance(request.command))
-    return _looked_at_again(request, plan)
-
-
-def _looked_at_again(request: Request, plan: Plan) -> Plan:
-    """Return a plan with a second look of the seeds that were asked for and that it lacks."""
-    more = tuple(seed for seed in request.seeds_of(plan) if seed not in plan.seeds)
-    if not more:
-        return plan
-    look = SecondLook(at=provenance(request.command).at, seeds=more)
-    again = plan.model_copy(update={"second_looks": (*plan.second_looks, look)})
-    _refuse_seeds_of_others(again)
-    return again
-
-
-def _refuse_seeds_of_others(plan: Plan) -> None:
-    """Refuse seeds by which arms with seeds of their own would have each other's, or tuning's.
-
-    Raises:
-        RequestError: With how many there may be.
-    """
-    starts = sorted({0, *plan.definition.seeds_from.values()})
-    if len(starts) == 1:
-        return
-    apart = min(after - before for before, after in itertools.pairwise(starts))
-    span = max(plan.seeds) - min(plan.seeds) + 1
-    if span > apart or max(plan.seeds) + starts[-1] >= MOST_SEEDS:
-        raise RequestError(
-            f"{plan.name} gives its arms seeds that are {apart} apart, so that seeds from "
-            f"{min(plan.seeds)} to {max(plan.seeds)} would meet; ask for fewer"
-        )
-
-
-def new_plan(request: Request, study: Study, manifest: Manifest, native: Precision) -> Plan:
-    """Return the plan of a study, to be registered; in ``native`` precision if it is left open."""
-    # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
-    # Nor do single ones change it: else the folders of those who share them out would not agree.
-    count = request.seeds if isinstance(request.seeds, int) else None
-    seeds = (
-        (count or _smoke_seeds(study))
-        if request.smoke
-        else max(study.seeds_on(manifest.name), count or 0)
-    )
-    precision: Precision = native if request.precision == "auto" else request.precision
-    plan = Plan(
-        definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),
-        about=about(study, manifest.name),
-        registered=provenance(request.command),
-    )
-    _refuse_seeds_of_others(plan)
-    return _looked_at_again(request, plan)
-
-
-def plans_that_share(request: Request, plan: Plan, manifest: Manifest, store: Store) -> list[Plan]:
-    """Return the plans of other studies, not registered yet, that runs of one would answer.
-
-    Registered only after these are trained, they would be older than their runs, and so
-    exploratory: what is seen of a run may shape what is asked. Studies without verdicts need not.
-    """
-    one = plan.definition
-    found = []
-    for study in () if one.smoke else STUDIES.values():
-        path = store.plan_path(study.name, manifest.name, smoke=False)
-        if study.name == one.study or path.exists():
-            continue
-        # Its own command is what makes it again, whoever registered it:
-        own = dataclasses.replace(request, study=study.name, seeds=None, precision=one.precision)
-        try:
-            other = new_plan(own, shown_on(study, manifest), manifest, one.precision)
-        except (DatasetError, PlanError):
-            continue  # which cannot be shown on these images
-        if other.definition.judged and other.definition.shares_runs_with(one):
-            found.append(other)
-    return found
-
-
-def _smoke_seeds(study: Study) -> int:
-    """Return two, or as many as make a group of networks."""
-    metrics = (contrast.metric for contrast in study.contrasts)
-    return max([2, *(m.group for m in metrics if isinstance(m, EnsembleError))])
-
-
-def keep_plan(plan: Plan, store: Store) -> Plan:
-    """Write a plan that is new or has been added to; return it as it then lies there.
-
-    Raises:
-        PlanError: If another command has registered another one meanwhile, which stands.
-    """
-    one = plan.definition
-    before = store.read_plan(one.study, one.dataset.name, one.smoke)
-    if before == plan:
-        return plan
-    if before is not None:
-        _refuse_another(before, plan, store)
-    store.ensure_writable()
-    try:
-        store.write_plan(plan)
-    except PlanError:
-        if (other := store.read_plan(one.study, one.dataset.name, one.smoke)) is not None:
-            _refuse_another(other, plan, store)  # which says what differs
-        raise
-    kept = store.read_plan(one.study, one.dataset.name, one.smoke)
-    if kept is None:
-        raise PlanError(f"the plan of {plan.name} was taken away while it was written")
-    return kept
-
-
-def _refuse_another(registered: Plan, mine: Plan, store: Store) -> None:
-    one = mine.definition.but(threads=registered.definition.threads)  # a machine's own
-    path = store.plan_path(one.study, one.dataset.name, one.smoke)
-    refuse_difference(registered.definition, one, path)
 
 
 def worker_count(asked_for: int | None, console: Console, threads: int) -> int:

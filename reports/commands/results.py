@@ -9,11 +9,11 @@ from rich.console import Console
 
 from ablations.leftovers import UNNEEDED, Entry, Kind, delete, entries
 from ablations.plan import Plan
+from ablations.registration import RequestError
 from ablations.runner import counts
 from ablations.store import Store
 from alexnet.data.manifest import in_words
 from reports.commands.console import say
-from reports.commands.request import RequestError
 
 COLUMN = 48
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ablations.plan import Plan
 from ablations.record import Record
+from ablations.registration import RequestError
 from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
 from ablations.store import LOCK, Store
@@ -26,7 +27,7 @@ from alexnet.locks import locked
 from reports.analysis.preconditions import runs_in_words
 from reports.commands.console import QUIET, say
 from reports.commands.exit_codes import CHANGED, FAILED
-from reports.commands.request import RequestError, ready, refuse_device, worker_count
+from reports.commands.request import ready, refuse_device, worker_count
 from reports.commands.time_limit import TimeLimit
 from reports.evidence import EVIDENCE
 from reports.findings.verification import FEWEST, ROUNDING, Verified, keep, summary, verify

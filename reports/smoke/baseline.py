@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ablations.machine import Fingerprint
 from ablations.record import Record
+from ablations.registration import RequestError
 from alexnet.config import EDITION, Frozen, Precision, added_field
 from alexnet.durable import write_atomically
 from alexnet.sealed import SealError, read_sealed, seal_of
-from reports.commands.request import RequestError
 from reports.smoke.trainings import Smoked
 
 TOLERANCE = 1e-8

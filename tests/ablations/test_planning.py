@@ -12,8 +12,8 @@ import pytest
 
 from ablations import store as module
 from ablations.plan import Plan, PlanError
+from ablations.registration import keep_plan
 from ablations.store import Store
-from reports.commands.request import keep_plan
 from reports.evidence import EVIDENCE
 from tests.builders.plans import chosen, filled, plan_of, resealed
 

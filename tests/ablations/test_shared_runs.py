@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ablations import merged
 from ablations.plan import Plan, PlanError
+from ablations.registration import RequestError, keep_plan, new_plan, same_or_refused
 from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Arm, Base, Contrast, FinalError, Study
@@ -17,7 +18,7 @@ from alexnet.config import Pool
 from alexnet.data.synthetic import GENERATED
 from alexnet.presets import tiny
 from reports.commands.ablate import run
-from reports.commands.request import Request, RequestError, keep_plan, new_plan, same_or_refused
+from reports.commands.request import Request
 from reports.findings.records import comparison_of
 from reports.page.report import gather
 from tests.builders.images import images_of
@@ -57,7 +58,7 @@ APART = made_up("apart", NO_NORM, config=NORM.bases[GENERATED].config.but(inputs
 def studies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let four small studies be all that there are."""
     known = MappingProxyType({one.name: one for one in (NORM, POOL, SHOWN, APART)})
-    for module in ("ablations.studies", "reports.commands.request"):
+    for module in ("ablations.studies", "ablations.registration"):
         monkeypatch.setattr(f"{module}.STUDIES", known)
 
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from ablations import studies
+from ablations.registration import shown_on
 from ablations.run import TUNING_SEEDS
 from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
@@ -25,7 +26,6 @@ from reports.commands import studies as studies_list
 from reports.commands.console import say
 from reports.commands.explanation import explain
 from reports.commands.narration import introduce
-from reports.commands.request import shown_on
 from reports.commands.studies import catalogue
 from reports.evidence import EVIDENCE
 from reports.findings.records import comparison_of

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from ablations.record import Record
+from ablations.registration import RequestError
 from ablations.store import Store
 from ablations.studies import StudyError
 from ablations.workers.processes import LocalWorkers
@@ -20,7 +21,7 @@ from alexnet.data.manifest import DatasetError
 from alexnet.learning_curve import Epoch
 from alexnet.training import fit
 from reports import run_study
-from reports.commands.request import RequestError
+from reports.findings.sections import section_of
 from reports.notebook import Found
 
 STUDY = """
@@ -65,7 +66,7 @@ def by_workers(study: str, tmp_path_factory: pytest.TempPathFactory) -> Store:
 def tuned(by_workers: Store, tmp_path: Path) -> Path:
     """Return a copy of that folder in which rates are chosen and nothing is compared yet."""
     copy = tmp_path / "tuned"
-    shutil.copytree(by_workers.results, copy)
+    shutil.copytree(by_workers.path, copy)
     for record in by_workers.records():
         if record.run.sees_test:
             shutil.rmtree(Store(copy).folder(record.run))
@@ -327,7 +328,7 @@ def test_with_workers_it_is_they_who_train(
 def test_what_is_found_shows_itself(by_workers: Store) -> None:
     """A sentence, a row an arm with its mean error, the rates tried."""
     (plan,) = by_workers.plans()
-    found = Found.of(plan, by_workers)
+    found = Found.of(section_of(plan, by_workers))
     errors = {
         arm: [
             record.measures.test.top1_error

@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ablations.plan import Plan, Timing
+from ablations.registration import RequestError, new_plan
 from ablations.runner import remaining
 from ablations.store import Store, StoreError
 from ablations.workers.in_process import ThisProcess
 from alexnet.data.manifest import default_data_dir
 from reports import figure1
-from reports.commands.request import Request, RequestError, asked, new_plan
+from reports.commands.request import Request, asked
 from reports.evidence import EVIDENCE
 from reports.figures.pictures import as_png
 from reports.figures.study import draw
