@@ -78,8 +78,8 @@ def ablate(
 ) -> int:
     """Run what a study still lacks, and print what it comes to."""
     from reports.commands.ablate import run
-    from reports.commands.all_studies import run_all
-    from reports.commands.request import ALL, Request
+    from reports.commands.ablate.all_studies import run_all
+    from reports.commands.ablate.request import ALL, Request
     from reports.smoke.options import Check
     from reports.smoke.run import smoke_all
 
@@ -222,7 +222,7 @@ def studies(name: str | None, results: Path) -> int:
 
         catalogue(console, stores)
     else:
-        from reports.commands.explanation import explain
+        from reports.commands.studies.explanation import explain
 
         explain(console, name, stores)
     return 0

@@ -23,9 +23,9 @@ from alexnet.names import suggestion
 from alexnet.paths import expanded
 from reports.analysis.comparison import Comparison
 from reports.commands.ablate import carry_out
+from reports.commands.ablate.conclusion import tables
+from reports.commands.ablate.request import Request, asked
 from reports.commands.console import say
-from reports.commands.narration import tables
-from reports.commands.request import Request, asked
 from reports.figures.kept import keep_figure
 from reports.figures.pictures import as_png
 from reports.figures.study import draw

@@ -146,12 +146,12 @@ def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record]) -> s
         case NormActive(arm=arm, activity=least):
             found = norm_activity(records)
             if not found:
-                return f"the activity of {arm}'s normalisation was not measured"
+                return f"the activity of the normalisation of {arm} was not measured"
             if max(found.values()) >= least:
                 return None
             return (
-                f"{arm}'s normalisation does next to nothing: {activity_in_words(found)}, where "
-                f"{least:g} is needed in one layer"
+                f"the normalisation of {arm} does next to nothing: {activity_in_words(found)}, "
+                f"where {least:g} is needed in one layer"
             )
         case Reaches(arm=arm, within=most, metric=level):
             by = level or metric

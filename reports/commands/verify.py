@@ -25,9 +25,10 @@ from alexnet.data.stored import read_manifest
 from alexnet.durable import temporary_prefix
 from alexnet.locks import locked
 from reports.analysis.preconditions import runs_in_words
-from reports.commands.console import QUIET, say
+from reports.commands.ablate.request import ready, refuse_device, worker_count
+from reports.commands.console import say
 from reports.commands.exit_codes import CHANGED, FAILED
-from reports.commands.request import ready, refuse_device, worker_count
+from reports.commands.progress import QUIET
 from reports.commands.time_limit import TimeLimit
 from reports.evidence import EVIDENCE
 from reports.findings.verification import FEWEST, ROUNDING, Verified, keep, summary, verify

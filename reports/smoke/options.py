@@ -7,7 +7,7 @@ from pathlib import Path
 from ablations.machine import checkout
 from ablations.registration import RequestError
 from alexnet.data.synthetic import GENERATED
-from reports.commands.request import Request
+from reports.commands.ablate.request import Request
 from reports.smoke.trainings import PRECISION, device_of
 
 SHIPPED = "shipped"

@@ -10,9 +10,9 @@ from rich.console import Console
 from ablations.machine import Fingerprint, versions
 from ablations.registration import RequestError
 from ablations.run import Run
+from reports.commands.ablate.request import Request
 from reports.commands.console import say
 from reports.commands.exit_codes import CHANGED, FAILED, INTERRUPTED, TIME_LIMIT
-from reports.commands.request import Request
 from reports.commands.time_limit import TimeLimit
 from reports.smoke import github
 from reports.smoke.baseline import Baseline, BaselineError

@@ -23,8 +23,8 @@ from ablations.workers.protocol import Failed, Finished, WorkerSettings
 from alexnet.config import Precision
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
-from reports.commands.all_studies import shown
-from reports.commands.request import Request, ready, worker_count
+from reports.commands.ablate.all_studies import shown
+from reports.commands.ablate.request import Request, ready, worker_count
 
 PRECISION: Precision = "float64"
 """In which rounding stays far below what any change of the mathematics does."""

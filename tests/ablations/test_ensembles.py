@@ -19,7 +19,7 @@ from ablations.plan import Plan, SecondLook
 from ablations.store import Store
 from ablations.study import Base, Contrast, EnsembleError, FinalError, Study
 from alexnet.presets import tiny
-from reports.commands.narration import averaged, train_again
+from reports.commands.ablate.folder import averaged, train_again
 from reports.findings.records import comparison_of
 from tests.builders.plans import planned
 from tests.builders.records import PROVENANCE, leaving, measures_of, record_of

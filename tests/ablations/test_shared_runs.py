@@ -18,7 +18,7 @@ from alexnet.config import Pool
 from alexnet.data.synthetic import GENERATED
 from alexnet.presets import tiny
 from reports.commands.ablate import run
-from reports.commands.request import Request
+from reports.commands.ablate.request import Request
 from reports.findings.records import comparison_of
 from reports.page.report import gather
 from tests.builders.images import images_of

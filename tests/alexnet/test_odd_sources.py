@@ -15,7 +15,7 @@ import pytest
 from ablations.store import Store
 from alexnet.data.manifest import default_data_dir
 from alexnet.data.prepare.published import ARCHIVE
-from reports.commands.narration import _results as results_option
+from reports.commands.ablate.conclusion import _results as results_option
 from tests.builders.class_folders import images, png, prepared, written
 from tests.builders.command_line import call
 

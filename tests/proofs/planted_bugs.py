@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from ablations.run import Run
 from alexnet.config import LRN, Config, Dropout, MapNorm, MomentumSGD, Normal, Part, Pool
 from alexnet.data.manifest import default_data_dir
-from reports.commands.request import ALL, Request
+from reports.commands.ablate.request import ALL, Request
 from reports.smoke.trainings import PRECISION, Training, trainings
 
 ROOT = Path(__file__).parents[2]

@@ -28,7 +28,7 @@ from alexnet.child_processes import environment
 from alexnet.config import Precision
 from alexnet.cores import cores
 from alexnet.data.manifest import default_data_dir
-from reports.commands.request import ALL, Request
+from reports.commands.ablate.request import ALL, Request
 from reports.smoke.baseline import Baseline, Losses, differences, losses_of
 from reports.smoke.options import SHIPPED, Check
 from reports.smoke.outcomes import held_against

@@ -21,12 +21,12 @@ from alexnet.data.manifest import default_data_dir
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
 from alexnet.presets import preset, tiny
-from reports.commands import all_studies, effort
+from reports.commands import all_studies, estimate
 from reports.commands import studies as studies_list
+from reports.commands.ablate.introduction import introduce
 from reports.commands.console import say
-from reports.commands.explanation import explain
-from reports.commands.narration import introduce
 from reports.commands.studies import catalogue
+from reports.commands.studies.explanation import explain
 from reports.evidence import EVIDENCE
 from reports.findings.records import comparison_of
 from tests.builders.command_line import call
@@ -95,7 +95,7 @@ def test_what_all_studies_plan_is_what_the_list_counts() -> None:
     manifest = read_manifest("fashion_mini", default_data_dir())
     shown = list(all_studies.shown(manifest, Console(quiet=True)))
 
-    arms = effort.shared(STUDIES.values(), "fashion_mini").arms
+    arms = estimate.shared(STUDIES.values(), "fashion_mini").arms
     assert arms == sum(len(study.arms) for study in shown)
 
 
@@ -133,9 +133,9 @@ def test_ten_seeds_are_not_said_to_be_three() -> None:
         assert "3 seeds" in " ".join(STUDIES["one_removed"].bases[name].left_open)
 
 
-@pytest.mark.parametrize(("width", "lines"), [(100, 2), (200, 1)])
-def test_a_narrow_terminal_gets_two_lines_a_study(width: int, lines: int) -> None:
-    """None of them wider than it is."""
+@pytest.mark.parametrize(("width", "lines"), [(60, 2), (100, 2), (200, 1)])
+def test_a_narrow_terminal_gets_what_is_known_below_the_question(width: int, lines: int) -> None:
+    """No line is wider than it is, and no word is broken."""
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
 
     catalogue(console, [Store(EVIDENCE)])
@@ -147,6 +147,7 @@ def test_a_narrow_terminal_gets_two_lines_a_study(width: int, lines: int) -> Non
     assert row[1].startswith(" " * 20) is (lines == 2)
     table = listed.split("\n\n", 1)[1].split("\n\nOn ")[0]
     assert max(map(len, table.splitlines())) <= width
+    assert {"one_removed", "response_norm_cifar", "overlapping_pooling"} <= set(table.split())
 
 
 def test_a_demonstration_is_listed_as_shown(results: Path) -> None:
@@ -173,7 +174,7 @@ def test_listing_loads_no_pytorch() -> None:
     code = (
         "import sys; from pathlib import Path; from rich.console import Console; "
         "from ablations.store import Store; from reports.commands.studies import catalogue; "
-        "from reports.commands.explanation import explain; "
+        "from reports.commands.studies.explanation import explain; "
         "catalogue(Console(), [Store(Path('nowhere'))]); "
         "explain(Console(), 'dropout', [Store(Path('nowhere'))]); sys.exit('torch' in sys.modules)"
     )
@@ -231,18 +232,18 @@ def test_time_is_work_over_pace() -> None:
     assert len(TUNING_SEEDS) == 2
     study = TWO.model_copy(update={"bases": {"cifar10": TWO.bases[GENERATED]}})
     work = 16 * 2 * 45_000 * cost_of(config.network).multiply_adds
-    pace = effort.Speed(((config, float(work)),), "here")
+    pace = estimate.Speed(((config, float(work)),), "here")
 
-    took = effort.seconds(study, "cifar10", pace)
+    took = estimate.seconds(study, "cifar10", pace)
 
-    cores = max(1, effort.cores())
-    assert took == pytest.approx(effort.AROUND * effort.BACKWARD / cores)
+    cores = max(1, estimate.cores())
+    assert took == pytest.approx(estimate.AROUND * estimate.BACKWARD / cores)
 
 
 def test_the_pace_is_that_of_the_network_with_the_same_layers() -> None:
     """Others only where there is none."""
     one, other = tiny(), preset("cifar_80sec")
-    pace = effort.Speed(((one, 1.0), (other, 2.0)), "here")
+    pace = estimate.Speed(((one, 1.0), (other, 2.0)), "here")
 
     assert pace.of(one.but(training={"epochs": 7})) == 1.0
     assert pace.of(preset("paper")) == 2.0
@@ -255,9 +256,9 @@ def test_shared_arms_are_counted_once() -> None:
         for study in (TWO, ONE)
     ]
 
-    assert effort.shared(both, "cifar10") == effort.Shared(3, 2, {"pairs": "norm"})
+    assert estimate.shared(both, "cifar10") == estimate.Shared(3, 2, {"pairs": "norm"})
     more = both[1].model_copy(update={"seeds": SEEDS + 1})  # one seed of it is trained by no other
-    assert effort.shared((both[0], more), "cifar10") == effort.Shared(3, 2, {})
+    assert estimate.shared((both[0], more), "cifar10") == estimate.Shared(3, 2, {})
 
 
 @pytest.mark.usefixtures("few")

@@ -10,8 +10,8 @@ from ablations.machine import Fingerprint
 from ablations.plan import Plan
 from ablations.runner import remaining
 from ablations.workers.protocol import Probe, Timed
-from reports.commands import announcement
-from reports.commands.announcement import Announcement, announce, list_runs
+from reports.commands.ablate import announcement
+from reports.commands.ablate.announcement import Announcement, announce, list_runs
 from tests.builders.instant_workers import (
     ARMS,
     FOLLOWS,

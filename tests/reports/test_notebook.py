@@ -20,7 +20,7 @@ from ablations.store import Store, StoreError
 from ablations.workers.in_process import ThisProcess
 from alexnet.data.manifest import default_data_dir
 from reports import figure1
-from reports.commands.request import Request, asked
+from reports.commands.ablate.request import Request, asked
 from reports.evidence import EVIDENCE
 from reports.figures.pictures import as_png
 from reports.figures.study import draw

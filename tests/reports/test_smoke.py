@@ -15,7 +15,7 @@ from ablations.store import Store, StoreError
 from ablations.studies import STUDIES
 from ablations.study import Arm, Contrast
 from alexnet.config import Config
-from reports.commands import all_studies
+from reports.commands.ablate import all_studies
 from reports.smoke import options
 from reports.smoke.trainings import FOLDER, delete_last
 from tests.builders.command_line import call

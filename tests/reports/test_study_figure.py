@@ -130,7 +130,7 @@ def test_what_is_kept_loads_nothing_that_draws(kept: Kept) -> None:
     _, store, path = kept
     code = (
         "import sys; from pathlib import Path; from ablations.store import Store; "
-        "from reports.commands.narration import keep_figure, section_of; "
+        "from reports.commands.ablate.conclusion import keep_figure, section_of; "
         f"store = Store(Path({str(store.path)!r})); "
         "plan = store.read_plan('relu_vs_tanh', 'fashion_mini', False); "
         "assert keep_figure(section_of(plan, store), store.path) is not None; "

@@ -23,11 +23,24 @@ from ablations.workers.protocol import (
     WorkerSettings,
 )
 from alexnet.data.manifest import Manifest
-from reports.commands import narration
-from reports.commands.announcement import Announcement, announce, list_runs, say_other_releases
-from reports.commands.console import Progress, say
+from reports.commands.ablate.announcement import (
+    Announcement,
+    announce,
+    list_runs,
+    say_other_releases,
+)
+from reports.commands.ablate.conclusion import conclude
+from reports.commands.ablate.folder import averaged, open_for_writing, train_again
+from reports.commands.ablate.introduction import (
+    introduce,
+    say_what_can_be_shown,
+    say_what_is_checked,
+    say_what_is_registered_too,
+)
+from reports.commands.ablate.request import Request, asked, ready, worker_count
+from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
-from reports.commands.request import Request, asked, ready, worker_count
+from reports.commands.progress import StudyProgress
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.figures.kept import draw_anew
 from reports.findings.sections import section_of
@@ -48,8 +61,8 @@ class Done(NamedTuple):
 def run(request: Request, console: Console) -> int:
     """Do what was asked and say what it comes to; return the exit code."""
     study, manifest = asked(request)
-    narration.introduce(console, study, manifest, request.smoke)
-    narration.say_what_is_checked(console, manifest)
+    introduce(console, study, manifest, request.smoke)
+    say_what_is_checked(console, manifest)
     limit = TimeLimit(request.time_limit)
     try:
         with limit:
@@ -58,7 +71,7 @@ def run(request: Request, console: Console) -> int:
         return limit.stopped(console, STOPPED)
     if done.is_dry:
         return 0
-    narration.conclude(console, study, done.plan, done.store, figure=not request.dry_run)
+    conclude(console, study, done.plan, done.store, figure=not request.dry_run)
     for failure in done.failures:
         say(console, "FAILED", failure)
     return FAILED if done.failures else 0
@@ -79,7 +92,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
     if plan is not None:
         plan = same_or_refused(request, study, manifest, plan, store)
         seeds = request.seeds_of(plan)
-        narration.train_again(console, plan, store, request.dry_run)
+        train_again(console, plan, store, request.dry_run)
         if not remaining(plan, store, seeds).runs and plan.timings:
             done, total = counts(plan, store, seeds)
             if not request.dry_run:
@@ -88,7 +101,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
             say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
     if not request.dry_run:
-        narration.open_for_writing(console, store)
+        open_for_writing(console, store)
     threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
     workers = _workers(request, console, threads)
     try:
@@ -134,8 +147,8 @@ def _work(
     )
     sharing = plans_that_share(request, plan, manifest, store)
     announce(console, announcement)
-    narration.say_what_is_registered_too(console, sharing, request.dry_run)
-    narration.say_what_can_be_shown(console, announcement.work.plan, store)
+    say_what_is_registered_too(console, sharing, request.dry_run)
+    say_what_can_be_shown(console, announcement.work.plan, store)
     if request.dry_run:
         list_runs(console, announcement)
         say(console, "dry run", "nothing was written and nothing trained")
@@ -143,10 +156,10 @@ def _work(
     plan = keep_plan(plan, store)
     for one in sharing:
         keep_plan(one, store)
-    progress = Progress(console, [plan], store, {plan.name: seeds})
+    progress = StudyProgress(console, [plan], store, {plan.name: seeds})
     plan = _train(progress, console, plan, store, workers, seeds)
     say(console, "took", progress.summary(workers.count))
-    plan = narration.averaged(console, plan, store)
+    plan = averaged(console, plan, store)
     if not progress.failures and not plan.timings:
         plan = _time_alone(workers, plan, probe)
     store.write_plan(plan)
@@ -159,7 +172,7 @@ def _sentence(failure: Failed) -> str:
 
 
 def _train(
-    progress: Progress,
+    progress: StudyProgress,
     console: Console,
     plan: Plan,
     store: Store,
@@ -173,7 +186,7 @@ def _train(
             progress.show(event)
             if isinstance(event, Chosen):
                 plan = event.plan
-                narration.say_what_can_be_shown(console, plan, store)
+                say_what_can_be_shown(console, plan, store)
             redrawing.on(event, plan, store)
     return plan
 

@@ -17,7 +17,7 @@ from alexnet.config import Config, Conv, Dense
 from alexnet.cost import cost_of
 from alexnet.data.catalogue import describe
 from reports.analysis.effect import Effect
-from reports.commands import effort
+from reports.commands import estimate
 from reports.commands.console import LABEL, plain, say
 from reports.commands.studies import SMALL, Found, everything
 from reports.wording import formatting, sentences
@@ -60,7 +60,7 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
     for number, line in enumerate(_besides(study, dataset)):
         _paragraph(console, "" if number else "changes besides", line)
     _paragraph(console, "held fixed", _held_fixed(study, dataset))
-    pace = effort.speed(stores)
+    pace = estimate.speed(stores)
     for number, (where, base) in enumerate(study.bases.items()):
         _paragraph(console, "" if number else "images", _images(study, where, base, pace))
     plain(console)
@@ -235,8 +235,8 @@ def _presupposed(needed: Precondition) -> str:
             return f"errs by {formatting.percent(most)} at most"
 
 
-def _images(study: Study, dataset: str, base: Base, pace: effort.Speed | None) -> str:
-    took = pace and effort.seconds(study, dataset, pace)
+def _images(study: Study, dataset: str, base: Base, pace: estimate.Speed | None) -> str:
+    took = pace and estimate.seconds(study, dataset, pace)
     if took is None and pace is not None:
         try:
             study.on(dataset, describe(dataset).has)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ablations.claims import CLAIMS
 from ablations.contrast import Contrast
@@ -16,13 +18,13 @@ from alexnet.data.catalogue import describe
 from reports.analysis import selection
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
-from reports.commands import effort
-from reports.commands.console import plain, say
-from reports.commands.request import PRACTICE
+from reports.commands import estimate
+from reports.commands.ablate.request import PRACTICE
+from reports.commands.console import needed, plain, say, show
 from reports.findings.records import comparison_of
 from reports.wording import formatting, sentences
 
-NAME, ASKS, SECTION, PAPER, FOUND = 19, 30, 8, 17, 42
+COLUMNS = ("section", "the paper", "found", "time")
 SMALL = "cifar10"
 
 
@@ -43,14 +45,12 @@ class Row(NamedTuple):
     ours: str
     when: str
 
-    def line(self, narrow: bool = False) -> str:
-        """Return it in a line; in two where that is too wide."""
-        asked = (
-            f"  {self.name:<{NAME}} {self.asks:<{ASKS}} {self.section:<{SECTION}} "
-            f"{self.paper:<{PAPER}}"
-        )
-        between = "\n" + " " * (NAME + 3) if narrow else " "
-        return f"{asked}{between}{self.ours:<{FOUND}} {self.when}"
+    @property
+    def answer(self) -> str:
+        """What is known of it, where there is no room for columns."""
+        said = {"the paper": self.paper, "found": self.ours, "time": self.when}
+        known = {name: text for name, text in said.items() if text not in ("", "-", "not run")}
+        return "; ".join(f"{name}: {text}" for name, text in known.items())
 
 
 def everything(stores: Sequence[Store]) -> dict[str, list[Found]]:
@@ -79,10 +79,10 @@ def _distance(found: Found) -> tuple[bool, bool, float]:
 def catalogue(console: Console, stores: Sequence[Store]) -> None:
     """Print a line a study, in groups: question, section, the paper's number, ours, time here.
 
-    On a narrow terminal what was found and the time have a line of their own.
+    On a narrow terminal what is known has lines of its own below the question.
     """
-    found, pace = everything(stores), effort.speed(stores)
-    shared = {d: effort.shared(STUDIES.values(), d) for d in (PRACTICE, SMALL)}
+    found, pace = everything(stores), estimate.speed(stores)
+    shared = {d: estimate.shared(STUDIES.values(), d) for d in (PRACTICE, SMALL)}
     free = {dataset: one.free for dataset, one in shared.items()}
     plain(console, f"AlexNet 2012 taken apart: {len(STUDIES)} studies, {len(CLAIMS)} claims")
     if pace:
@@ -91,7 +91,7 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
     plain(console)
     rows = {
         study.name: Row(
-            study.name,
+            f"  {study.name}",
             study.asks,
             study.section.split(",")[0],
             _paper(study),
@@ -100,13 +100,15 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
         )
         for study in STUDIES.values()
     }
-    widest = max(len(row.line()) for row in rows.values())
-    narrow = console.is_terminal and console.width < widest
-    plain(console, Row("", "", "section", "the paper", "found", "time").line(narrow))
+    head = Row("  ", "", *COLUMNS)
+    every = [head, *rows.values()]
+    narrow = console.is_terminal and needed(console, _in_columns([head], every)) > console.width
+    if not narrow:
+        show(console, _in_columns([head], every))
     for title, studies in GROUPS.items():
         plain(console, title.upper())
-        for study in studies:
-            plain(console, rows[study.name].line(narrow))
+        listed = [rows[study.name] for study in studies]
+        show(console, (_in_lines if narrow else _in_columns)(listed, every))
         plain(console)
     for dataset, one in shared.items():
         plain(
@@ -116,6 +118,27 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
         )
     plain(console, "Other data than the paper's shows a direction; it settles no claim.")
     say(console, "explained", "invoke studies --name NAME")
+
+
+def _in_columns(rows: Sequence[Row], of: Sequence[Row]) -> Table:
+    """Return some rows in columns that are as wide as those of all rows."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    for width in (max(map(len, cells)) for cells in zip(*of, strict=True)):
+        table.add_column(width=width, no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _in_lines(rows: Sequence[Row], of: Sequence[Row]) -> Table:
+    """Return some rows as a name, beside it a question, and below that what is known."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(width=max(len(row.name) for row in of), no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(Text(row.name), Text(row.asks))
+        table.add_row("", Text(row.answer))
+    return table
 
 
 def _main(study: Study) -> Contrast:
@@ -188,15 +211,15 @@ def _said(effect: Effect) -> str:
     return f"{effect.verdict} {sentences.estimate(effect)} {formatting.unit(effect.metric)}"
 
 
-def _times(study: Study, pace: effort.Speed | None, free: dict[str, dict[str, str]]) -> str:
+def _times(study: Study, pace: estimate.Speed | None, free: dict[str, dict[str, str]]) -> str:
     """Return the time on practice images and on CIFAR-10; on ImageNet if it takes no others."""
     shown = []
     for dataset in (PRACTICE, SMALL):
-        took = pace and effort.seconds(study, dataset, pace)
+        took = pace and estimate.seconds(study, dataset, pace)
         owner = free.get(dataset, {}).get(study.name)
         shown.append(f"free: {owner}" if owner else formatting.duration(took) if took else "-")
     large = next((name for name in study.bases if name.startswith("imagenet")), None)
     if shown == ["-", "-"] and large and pace:
-        took = effort.seconds(study, large, pace)
+        took = estimate.seconds(study, large, pace)
         return f"{formatting.duration(took)}, ImageNet" if took else "-"
     return " / ".join(dict.fromkeys(shown))

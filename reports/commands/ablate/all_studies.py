@@ -15,17 +15,13 @@ from ablations.workers.processes import LocalWorkers
 from ablations.workers.protocol import WorkerSettings
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
-from reports.commands import effort
-from reports.commands.console import Progress, say
+from reports.commands import estimate
+from reports.commands.ablate.folder import averaged, open_for_writing, train_again
+from reports.commands.ablate.introduction import say_what_can_be_shown, say_what_is_checked
+from reports.commands.ablate.request import PRACTICE, Request, ready, worker_count
+from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
-from reports.commands.narration import (
-    averaged,
-    open_for_writing,
-    say_what_can_be_shown,
-    say_what_is_checked,
-    train_again,
-)
-from reports.commands.request import PRACTICE, Request, ready, worker_count
+from reports.commands.progress import StudyProgress
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.evidence import EVIDENCE
 from reports.findings.records import comparison_of
@@ -79,7 +75,7 @@ def _work(
     store: Store,
     plans: dict[str, Plan],
     workers: LocalWorkers,
-) -> Progress | None:
+) -> StudyProgress | None:
     """Plan what is not planned yet, and train what is missing; None if that was only asked about.
 
     ``plans``, by study, are completed and follow the rates that are chosen.
@@ -97,7 +93,7 @@ def _work(
     for plan in every:
         train_again(console, plan, store, dry=False)
     plans.update({plan.definition.study: plan for plan in every})
-    progress = Progress(console, every, store, seeds)
+    progress = StudyProgress(console, every, store, seeds)
     with progress:
         for event in run_studies(every, store, workers, seeds):
             progress.show(event)
@@ -141,13 +137,13 @@ def _announce(
     here, total = (
         sum(column) for column in zip(*(_counts(plan, store) for plan in plans), strict=True)
     )
-    one = effort.shared(studies, manifest.name)
+    one = estimate.shared(studies, manifest.name)
     say(console, "plan", f"{len(studies)} studies on {manifest.name}, {total} runs to compare")
     say(console, "", f"{one.arms} arms, {one.distinct} different trainings: shared ones run once")
     if here:
         say(console, "", f"{here} runs are here")
-    pace = effort.speed([store, Store(EVIDENCE)])
-    if pace and (took := effort.total_seconds(studies, manifest.name, pace)):
+    pace = estimate.speed([store, Store(EVIDENCE)])
+    if pace and (took := estimate.total_seconds(studies, manifest.name, pace)):
         about = formatting.duration(took)
         say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
     say(console, "order", "rates first, then seed by seed: balanced whenever it stops")

@@ -1,0 +1,240 @@
+"""What a person sees while a study runs: plain lines, and live lines in a terminal."""
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ablations.metrics import Metric
+from ablations.plan import Plan
+from ablations.run import Run
+from ablations.runner import Chosen, counts
+from ablations.store import Store
+from ablations.tuning import Choice
+from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progressed
+from alexnet.learning_curve import Epoch, gave_up
+from reports.commands.console import LABEL, say
+from reports.wording.formatting import clock
+
+QUIET = 60
+"""Seconds without a line after which a log is told how a run is doing."""
+BARS = "▁▂▃▄▅▆▇█"
+PACE = 3600.0
+"""Seconds over which the pace is taken by which the time left is told; runs take minutes."""
+STATE = 64
+"""Columns of what is said of a run, before the time."""
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def _how_chosen(choice: Choice, metric: Metric) -> str:
+    tried = len(choice.trials)
+    if not tried:
+        return "the only one"
+    if choice.none_reached:
+        failed = "reached the threshold" if metric.is_ratio else "trained"
+        return f"none of {tried} {failed} with every seed; the smallest is taken"
+    edge = "at the edge of the grid" if choice.edge else "not at the edge"
+    return f"best of {tried}, {edge}"
+
+
+def sparkline(errors: Sequence[float], width: int = 14) -> str:
+    """Return a curve of fractions as a line of bars, from no error to all wrong.
+
+    >>> sparkline([1.0, 0.5, 0.0])
+    '█▅▁'
+    """
+    if len(errors) > width:
+        step = len(errors) / width
+        errors = [errors[int(i * step)] for i in range(width)]
+    return "".join(BARS[min(len(BARS) - 1, int(error * len(BARS)))] for error in errors)
+
+
+class StudyProgress:
+    """Follows the events of a study and shows them; computes nothing that is kept."""
+
+    def __init__(
+        self,
+        console: Console,
+        plans: Sequence[Plan],
+        store: Store,
+        seeds: Mapping[str, Sequence[int]],
+    ) -> None:
+        """Show nothing yet.
+
+        Args:
+            console: Where to.
+            plans: Whose runs are followed; with several, arms are named with their study.
+            store: Where their records are.
+            seeds: Of the comparison runs, by the plan's name.
+        """
+        self._console, self._store, self._seeds = console, store, seeds
+        self._plans = {plan.name: plan for plan in plans}
+        self._start = time.monotonic()
+        self._curves: dict[str, list[Epoch]] = {}
+        self._arm_names: dict[str, str] = {}
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._tried: dict[str, set[str]] = {}  # ids of finished tuning runs, by arm as it is named
+        self._bar = Progress(
+            TextColumn(f"{'runs':<{LABEL - 3}}"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("left"),
+            console=console,
+            speed_estimate_period=PACE,
+        )
+        done, total = self._runs()
+        self._task = self._bar.add_task("", total=total, completed=done)
+        self._trained = 0.0
+        self._spoke = self._start
+        self._waited_for: set[tuple[str, str]] = set()
+        self.failures: list[Failed] = []
+
+    def __enter__(self) -> Self:
+        """Start the live lines, in a terminal."""
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take the live lines away."""
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def show(self, event: Event | Chosen) -> None:
+        """Show one event."""
+        match event:
+            case Progressed(run=run, epoch=epoch):
+                self._curves.setdefault(run.id, []).append(epoch)
+                self._trained += epoch.seconds
+                self._heartbeat(run)
+            case Finished(run=run):
+                self._finished(run)
+            case Chosen(arm=arm, choice=choice, plan=plan):
+                self._plans[plan.name] = plan
+                how = _how_chosen(choice, plan.definition.metric)
+                self._line("learning rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
+            case Elsewhere(run=run, holder=holder) if (run.id, holder) not in self._waited_for:
+                self._waited_for.add((run.id, holder))
+                self._line("waiting", f"run {run.short} is being trained by {holder}")
+            case Failed(run=run, reason=reason):
+                self.failures.append(event)
+                name = run.short if run else "worker"
+                self._line("failed", f"run {name}: {reason.splitlines()[0]}")
+        if self._console.is_terminal:
+            done, total = self._runs()
+            self._bar.update(self._task, completed=done, total=max(done, total))
+            self._live.update(Group(self._arms(), self._bar.get_renderable()))
+
+    def summary(self, workers: int) -> str:
+        """Return how long it took and, if they told, how much of that the workers were training."""
+        elapsed = time.monotonic() - self._start
+        if not self._trained:
+            return clock(elapsed)
+        busy = self._trained / workers / elapsed
+        return (
+            f"{clock(elapsed)}, in which {workers} workers trained {100 * busy:.0f} % of the time"
+        )
+
+    def _runs(self) -> tuple[int, int]:
+        """Return how many runs are done and how many there are, those that choose rates included.
+
+        An arm whose rate is chosen has done all its tuning, however many runs that took.
+        """
+        done = total = 0
+        for plan in self._plans.values():
+            here, planned = counts(plan, self._store, self._seeds[plan.name])
+            done, total = done + here, total + planned
+            for arm in plan.definition.arms:
+                tuning = plan.definition.rates_tried(arm) * len(plan.definition.tuning_seeds)
+                tried = len(self._tried.get(self._named(plan, arm), ()))
+                done += tuning if arm in plan.choices else min(tried, tuning)
+                total += tuning
+        return done, total
+
+    def _heartbeat(self, run: Run) -> None:
+        """Without live lines, say now and then how far a long run is."""
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._spoke < QUIET:
+            return
+        errors = [epoch.error for epoch in self._curves[run.id]]
+        state = f"{100 * errors[-1]:.1f} % after {_epochs(self._curves[run.id][-1].number)}"
+        self._line(self._arm(run), f"{sparkline(errors):<14}  seed {run.seed}: {state}, goes on")
+
+    def _finished(self, run: Run) -> None:
+        record = self._store.find(run)
+        if record is None:
+            return
+        self._curves[run.id] = list(record.curve)
+        if self._console.is_terminal and run.sees_test:
+            return  # the live lines show it
+        arm = self._arm(run)
+        if not run.sees_test:
+            self._tried.setdefault(arm, set()).add(run.id)
+        rate = run.config.training.optimizer.rate
+        kind = f"seed {run.seed}" if run.sees_test else f"rate {rate:g}, tuning seed {run.seed}"
+        errors = [epoch.error for epoch in record.curve]
+        end = f"{100 * errors[-1]:.1f} % after {_epochs(len(errors))}" if errors else "no epoch"
+        how = "" if record.status == "finished" else "  diverged"
+        if gave_up(record.curve, run.config):
+            how = ", still at chance: given up"
+        self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}")
+
+    def _line(self, label: str, text: str) -> None:
+        self._spoke = time.monotonic()
+        elapsed = clock(self._spoke - self._start)
+        room = self._console.width - LABEL - 8 if self._console.is_terminal else STATE
+        say(self._console, label, f"{text:<{max(0, min(STATE, room))}} {elapsed:>7}")
+
+    def _arm(self, run: Run) -> str:
+        if run.id not in self._arm_names:
+            named = (
+                self._named(plan, arm) for plan in self._plans.values() for arm in plan.arms_of(run)
+            )
+            # Studies share runs: the first that has it speaks for all.
+            self._arm_names[run.id] = next(named, run.short)
+        return self._arm_names[run.id]
+
+    def _named(self, plan: Plan, arm: str) -> str:
+        return arm if len(self._plans) == 1 else f"{plan.definition.study}/{arm}"
+
+    def _arms(self) -> Table:
+        table = Table.grid(padding=(0, 2))
+        for plan in self._plans.values():
+            if len(self._plans) > 1:
+                self._add_study(table, plan)
+                continue
+            for arm in plan.definition.arms:
+                self._add_arm(table, plan, arm)
+        return table
+
+    def _add_study(self, table: Table, plan: Plan) -> None:
+        done, total = counts(plan, self._store, self._seeds[plan.name])
+        state = f"{len(plan.choices)} of {len(plan.definition.arms)} rates"
+        table.add_row(f"{plan.definition.study:<{LABEL - 2}}", state, f"{done} of {total}")
+
+    def _add_arm(self, table: Table, plan: Plan, arm: str) -> None:
+        if arm not in plan.choices:
+            table.add_row(f"{arm:<{LABEL - 2}}", "", "choosing its rate")
+            return
+        runs = [plan.run(arm, seed) for seed in self._seeds[plan.name]]
+        done = sum(self._store.find(run) is not None for run in runs)
+        started = [self._curves[run.id] for run in runs if run.id in self._curves]
+        errors = [epoch.error for epoch in started[-1]] if started else []
+        last = f"{100 * errors[-1]:.1f} %" if errors else ""
+        table.add_row(
+            f"{arm:<{LABEL - 2}}", f"{sparkline(errors):<14}", f"{done} of {len(runs)}", last
+        )

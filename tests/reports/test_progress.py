@@ -1,0 +1,73 @@
+"""The live lines of a terminal: how many runs are done, of how many, those that choose rates too."""
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from ablations.plan import Plan
+from ablations.runner import Chosen
+from ablations.store import Store
+from ablations.workers.protocol import Event, Finished
+from reports.commands.progress import StudyProgress
+from tests.builders.plans import chosen, plan_of
+from tests.builders.records import record_of
+
+
+def following(plan: Plan, store: Store) -> tuple[StudyProgress, io.StringIO]:
+    """Return what follows a plan in a terminal, and what it prints to."""
+    file = io.StringIO()
+    console = Console(file=file, width=100, force_terminal=True, color_system=None)
+    return StudyProgress(console, [plan], store, {plan.name: plan.definition.seeds}), file
+
+
+def show(progress: StudyProgress, event: Event | Chosen) -> None:
+    """Show an event at once, which a terminal shows four times a second."""
+    progress.show(event)
+    progress._live.refresh()
+
+
+def told(file: io.StringIO) -> list[str]:
+    """Return every "done/total" that was printed, in order, each once."""
+    found = re.findall(r"runs\s+(\d+/\d+)", file.getvalue())
+    return list(dict.fromkeys(found))
+
+
+def test_tuning_and_comparison_are_counted_together(tmp_path: Path) -> None:
+    """Two arms of five rates and two tuning seeds, and of ten seeds: 40 runs."""
+    plan, store = plan_of(), Store(tmp_path)
+    config = plan.definition.arms["tanh"]
+    tuning = [plan.make_run("tanh", config, seed) for seed in plan.definition.tuning_seeds]
+
+    progress, file = following(plan, store)
+    with progress:
+        for run in tuning:
+            store.add(record_of(run, [0.5]))
+            show(progress, Finished(run))
+        ready = chosen(plan)
+        show(progress, Chosen("tanh", ready.choices["tanh"], ready.model_copy(update={
+            "choices": {"tanh": ready.choices["tanh"]}})))  # fmt: skip
+        show(progress, Chosen("relu", ready.choices["relu"], ready))
+        run = ready.run("tanh", 0)
+        store.add(record_of(run, [0.5]))
+        show(progress, Finished(run))
+
+    assert told(file) == ["1/40", "2/40", "10/40", "20/40", "21/40"]
+
+
+def test_what_is_here_counts_from_the_start(tmp_path: Path) -> None:
+    """Three seeds of two arms, whose rates are chosen."""
+    plan, store = chosen(plan_of()), Store(tmp_path)
+    for arm in plan.definition.arms:
+        for seed in range(3):
+            store.add(record_of(plan.run(arm, seed), [0.4]))
+    progress, file = following(plan, store)
+    run = plan.run("relu", 3)
+
+    with progress:
+        store.add(record_of(run, [0.4]))
+        show(progress, Finished(run))
+
+    assert told(file) == ["27/40"]
+    assert "left" in file.getvalue()
