@@ -95,7 +95,7 @@ def check(c: Context) -> None:
 def bench(
     c: Context, explain: bool = False, network: str | None = None, threads: str | None = None
 ) -> None:
-    """Time against each other, in one process, what speed depends on."""
+    """Compare the speed of alternatives, side by side in one process."""
     from ablations.workers.processes import KEEP_MEMORY
 
     if not explain and (network or threads):

@@ -76,7 +76,7 @@ def ablate(
     traceback: bool,
     **options: Any,
 ) -> int:
-    """Run what a study still lacks, and print what it comes to."""
+    """Train the missing runs of a study, and print the result."""
     from reports.commands.ablate import run
     from reports.commands.ablate.all_studies import run_all
     from reports.commands.ablate.request import ALL, Request
@@ -139,7 +139,7 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 @data_option
 @refusing
 def verify(**options: Any) -> int:
-    """Train recorded runs again, and say whether they come to the same, to the bit or nearly."""
+    """Train recorded runs again; say whether they come out the same, exactly or within noise."""
     from reports.commands.verify import VerifyRequest, run
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -165,7 +165,7 @@ def verify(**options: Any) -> int:
 @click.option("--fail-on-change", is_flag=True, help="Exit with code 3 if anything has changed.")
 @refusing
 def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: bool) -> int:
-    """Say which verdicts moved between two reports, and which numbers did beyond noise."""
+    """Say which verdicts changed between two reports, and which numbers did by more than noise."""
     from reports.commands.compare import run
 
     given = [Path(place) for place in click.get_current_context().args]

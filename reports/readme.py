@@ -26,7 +26,7 @@ from reports.findings.ledger import ledger, surprise
 from reports.findings.sections import Section, real, sections
 from reports.page.tables import markdown
 from reports.wording.formatting import amount, measured, percent, times, value
-from reports.wording.sentences import effect_sentence, named, said
+from reports.wording.sentences import effect_sentence, named, said, word
 
 README = Path(__file__).parent.parent / "README.md"
 OF_EVIDENCE = EVIDENCE / "README.md"
@@ -40,10 +40,10 @@ BRIEFLY: Mapping[Verdict, str] = {
     "stronger": "the effect is there, and larger than the paper says",
     "reversed": "the effect is there, the other way round",
     "absent": "there is no effect as large as the margin",
-    "same way": "the effect goes as the paper says; other images than the paper's, or a copy of "
-    "them, do not judge its size",
-    "other way": "likewise, against what the paper says",
-    "no effect": "likewise, none as large as the margin",
+    "same way": "the effect goes as the paper says; on other images than the paper's own only the "
+    "direction is judged",
+    "other way": "the effect goes against what the paper says, on other images than its own",
+    "no effect": "there is no effect as large as the margin, on other images than the paper's own",
 }
 """What a word in that table means."""
 
@@ -55,8 +55,8 @@ def overview_text(found: Sequence[Section]) -> str:
         blocks.append("![Figure 1: training error against epochs](reports/evidence/figure1.svg)")
     if chosen := _most_surprising(found):
         blocks.append(markdown(_in_words(chosen)).rstrip())
-        words = dict.fromkeys(effect.verdict for _, effect in chosen)
-        blocks.append("; ".join(f"*{word}*: {BRIEFLY[word]}" for word in words) + ".")
+        kept = dict.fromkeys(effect.verdict for _, effect in chosen)
+        blocks.append("; ".join(f"*{word(one)}*: {BRIEFLY[one]}" for one in kept) + ".")
     blocks.append(
         "[All verdicts](reports/evidence/README.md). "
         "[What they mean](docs/studies.md#what-the-verdicts-mean). "
@@ -85,7 +85,7 @@ def _in_words(chosen: Sequence[tuple[Section, Effect]]) -> pd.DataFrame:
             said(effect),
             called(section.comparison.dataset),
             _paper_says(section, effect),
-            effect.verdict,
+            word(effect.verdict),
         )
         for section, effect in chosen
     ]
@@ -150,7 +150,7 @@ def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
             one.shown,
             one.one_more or "-",
             one.paper_shown or "-",
-            one.verdict,
+            word(one.verdict),
         )
         for one in rows
     ]

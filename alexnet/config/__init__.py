@@ -11,6 +11,7 @@ from pydantic import model_validator
 from alexnet.config.base import Fraction, Frozen, added_field, canonical
 from alexnet.config.network import Conv, Dense, FanIn, Init, Maps, Network, Normal
 from alexnet.config.parts import (
+    ACTIVATIONS,
     LRN,
     BatchNorm,
     Dropout,
@@ -100,6 +101,7 @@ class Config(Frozen):
 
 
 __all__ = [
+    "ACTIVATIONS",
     "EDITION",
     "LRN",
     "Adam",

@@ -125,6 +125,8 @@ class Dropout(Frozen):
     scale: Literal["test", "training"] = "test"  # which activations are multiplied to agree
 
 
+ACTIVATIONS = (Relu, Tanh, LeakyRelu)
+"""Those that the facet "activation" names."""
 Part = Annotated[
     Relu | Tanh | LeakyRelu | Pool | LRN | MapNorm | BatchNorm | Dropout,
     Field(discriminator="kind"),

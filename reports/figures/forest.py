@@ -267,7 +267,9 @@ def _draw_row(axes: Axes, place: float, row: ForestRow) -> None:
     _write(axes, row.shown, place, 0.12, right=True, fontsize=8.5)
     _write(axes, row.paper_shown, place, 1.7, right=True, fontsize=8.5)
     weight = "bold" if row.own else "normal"
-    _write(axes, row.verdict, place, 2.15, right=True, fontsize=8.5, fontweight=weight)
+    _write(
+        axes, sentences.word(row.verdict), place, 2.15, right=True, fontsize=8.5, fontweight=weight
+    )
 
 
 def _draw_mark(axes: Axes, place: float, row: ForestRow) -> None:
@@ -322,7 +324,8 @@ def _draw_narrow_row(axes: Axes, top: float, row: ForestRow) -> None:
     name = f"{row.claim} {row.label}" if row.claim else row.label
     weight = "bold" if row.own else "normal"
     _write(axes, short(name, NARROW_LONGEST), top + 0.12, 0, right=False, fontsize=10)
-    _write(axes, row.verdict, top + 0.12, 0, right=True, ha="right", fontsize=10, fontweight=weight)
+    verdict = sentences.word(row.verdict)
+    _write(axes, verdict, top + 0.12, 0, right=True, ha="right", fontsize=10, fontweight=weight)
     _draw_mark(axes, top + 0.3, row)
     paper = f"; the paper: {row.paper_shown}" if row.paper_shown else ""
     _write(axes, f"{row.shown}{paper}", top + 0.47, 0, right=False, fontsize=9, color="0.35")

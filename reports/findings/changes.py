@@ -210,7 +210,10 @@ def _verdicts(name: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> It
     for then, now in zip(*sides, strict=True):
         if then.verdict == now.verdict:
             continue
-        what, text = sentences.named(then, sides[0]), f"{then.verdict} -> {now.verdict}"
+        what, text = (
+            sentences.named(then, sides[0]),
+            " -> ".join(sentences.word(one.verdict) for one in (then, now)),
+        )
         if not {then.verdict, now.verdict} & set(WAITING):
             yield Change(kind="moved", study=name, what=what, text=text)
             continue

@@ -6,7 +6,7 @@ paper's: what one arm alone leaves out is in force in all others. It is held aga
 has the paper's value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -161,11 +161,11 @@ def _title(dataset: str) -> str:
 
 
 @cache
-def _reference(name: str) -> dict[str, str]:
+def _reference(name: str) -> Mapping[str, str]:
     return facets(preset(name))
 
 
-def nearest(found: dict[str, str]) -> str:
+def nearest(found: Mapping[str, str]) -> str:
     """Return which network of 2012 differs in the fewest of some facets."""
 
     def differences(name: str) -> int:
@@ -179,17 +179,17 @@ def whole_network(section: Section) -> str:
 
     One that crops otherwise than the paper is nearer to it than one that does not crop.
     """
-    one, text = section.plan.definition, _reference(TEXT) | {"precision": PRECISION}
+    one, text = section.plan.definition, {**_reference(TEXT), "precision": PRECISION}
 
     def distance(arm: str) -> tuple[int, int]:
-        found = facets(one.arms[arm]) | {"precision": one.precisions_of[arm]}
+        found = {**facets(one.arms[arm]), "precision": one.precisions_of[arm]}
         differences = sum(text[what] != value for what, value in found.items())
         return differences, sum(value == NONE for value in found.values())
 
     return min(one.arms, key=distance)
 
 
-def setting(section: Section) -> dict[str, str]:
+def setting(section: Section) -> Mapping[str, str]:
     """Return the facets of a study's whole network, at the rate that it chose."""
     plan, arm = section.plan, whole_network(section)
     return facets(plan.compared(arm) if arm in plan.choices else plan.definition.arms[arm])

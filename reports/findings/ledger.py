@@ -18,7 +18,7 @@ from reports.analysis.comparison import Comparison
 from reports.analysis.effect import ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.findings import counts
 from reports.wording.formatting import unit
-from reports.wording.sentences import counted_in, estimate, interval, named
+from reports.wording.sentences import counted_in, estimate, interval, named, word
 
 State = Literal["decided", "elsewhere", "exploratory", "under way", "not run"]
 COUNTED = "counted"
@@ -223,7 +223,7 @@ def _cell(findings: Sequence[Finding]) -> str:
 
 def _said(one: Finding) -> str:
     what = f"{one.compared}, " if one.compared else ""
-    return f"{one.verdict}: {what}{one.ours} ({called(one.dataset)}, {one.setting})"
+    return f"{word(one.verdict)}: {what}{one.ours} ({called(one.dataset)}, {one.setting})"
 
 
 def ledger_table(rows: Sequence[Row]) -> pd.DataFrame:

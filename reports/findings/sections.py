@@ -219,7 +219,7 @@ def _reference(plan: Plan) -> str:
     return contrast.against if contrast.number is None else contrast.arm
 
 
-def _changed(config: Config, base: dict[str, str]) -> dict[str, str]:
+def _changed(config: Config, base: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in facets(config).items() if value != base[name]}
 
 

@@ -23,6 +23,7 @@ from reports.wording.sentences import (
     margin,
     one_more_pair,
     paper_number,
+    word,
 )
 
 
@@ -54,7 +55,7 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*columns, size, "95 % interval", "paper"])
     if not shown:
         return table[columns]
-    words = [shown[row.arm].verdict if row.arm in shown else "-" for row in comparison.rows]
+    words = [word(shown[row.arm].verdict) if row.arm in shown else "-" for row in comparison.rows]
     table.insert(1, "verdict", words)
     return table
 
@@ -73,7 +74,7 @@ def contrasts_table(comparison: Comparison) -> pd.DataFrame:
         rows.append(
             [
                 effect.contrast.compared,
-                effect.verdict,
+                word(effect.verdict),
                 measured(effect.contrast, effect.metric),
                 effect.pairs,
                 f"{estimate(effect)} {unit(effect.metric)}" if effect.pairs else "-",

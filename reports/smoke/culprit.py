@@ -4,7 +4,7 @@ Arms differ by one idea, so that it can be named. Trainings are told apart by th
 configs, which are in words.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Trait(NamedTuple):
     facet: str
     value: str | None  # None: any; "-": it has none
 
-    def is_of(self, seen: dict[str, str]) -> bool:
+    def is_of(self, seen: Mapping[str, str]) -> bool:
         """Whether a run with these facets has it."""
         there = seen.get(self.facet, NONE)
         return there != NONE if self.value is None else there == self.value

@@ -1,9 +1,12 @@
 """A config in words, a facet a line: which AlexNet is this?"""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from itertools import groupby
+from typing import Self
 
 from alexnet.config import (
+    ACTIVATIONS,
     LRN,
     AreaCrops,
     BatchNorm,
@@ -32,10 +35,46 @@ from alexnet.config import (
 )
 
 NONE = "-"
+_EXACTLY = ContextVar("_EXACTLY", default=False)
+"""Whether numbers are written with all their digits."""
 
 
-def facets(config: Config) -> dict[str, str]:
+class Facet(str):
+    """What a config chooses of something, in words; numbers that only look alike are not equal."""
+
+    exactly: str
+
+    def __new__(cls, words: str, exactly: str) -> Self:
+        """Return words that people read, and the same with every digit."""
+        facet = super().__new__(cls, words)
+        facet.exactly = exactly
+        return facet
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether every digit is the same; of plain text, whether it reads the same."""
+        if isinstance(other, Facet):
+            return self.exactly == other.exactly
+        return str(self) == other
+
+    __hash__ = str.__hash__
+
+
+def number(value: float, digits: int = 6) -> str:
+    """Return a number as people read it, or with all its digits."""
+    return repr(float(value)) if _EXACTLY.get() else f"{value:.{digits}g}"
+
+
+def facets(config: Config) -> dict[str, Facet]:
     """Return what a config chooses, in words, by the name of each facet."""
+    token = _EXACTLY.set(True)
+    try:
+        exactly = _facets(config)
+    finally:
+        _EXACTLY.reset(token)
+    return {name: Facet(words, exactly[name]) for name, words in _facets(config).items()}
+
+
+def _facets(config: Config) -> dict[str, str]:
     network, inputs, training = config.network, config.inputs, config.training
     convolutions = network.convolutions
     first = convolutions[0] if convolutions else None
@@ -49,7 +88,7 @@ def facets(config: Config) -> dict[str, str]:
         "hidden units": _row(d.units for d in network.classifier if d.units),
         "towers in": _row(_tower(layer) for layer in network.layers if layer.groups > 1),
         "unshared": _row(conv.name for conv in convolutions if conv.weights == "unshared"),
-        "activation": _parts(config, Relu, Tanh, LeakyRelu),
+        "activation": _parts(config, *ACTIVATIONS),
         "LRN": _parts(config, LRN),
         "norm in maps": _parts(config, MapNorm),
         "batch norm": _parts(config, BatchNorm),
@@ -70,7 +109,7 @@ def facets(config: Config) -> dict[str, str]:
         "batch": str(training.batch),
         "epochs": str(training.epochs),
         "update": _update(config),
-        "rate": f"{training.optimizer.rate:g}, {schedule(training.schedule)}",
+        "rate": f"{number(training.optimizer.rate)}, {schedule(training.schedule)}",
         "rate of biases": _bias_rate(config),
         "single layers": "; ".join(map(_layer_rate, training.layer_rates)) or NONE,
         "weight decay": _decay(config),
@@ -83,20 +122,20 @@ def schedule(one: Schedule) -> str:
         case Constant():
             return "constant"
         case Drops(after=after, factor=factor):
-            return f"x {factor:g} after {_row(after)} epochs"
+            return f"x {number(factor)} after {_row(after)} epochs"
         case Plateau(drops=drops, factor=factor, patience=patience, improvement=least):
-            without = f"{patience} epochs without {100 * least:g} points"
-            return f"x {factor:g}, {drops} times, after {without}"
+            without = f"{patience} epochs without {number(100 * least)} points"
+            return f"x {number(factor)}, {drops} times, after {without}"
         case Steps(updates=updates, factor=factor):
-            return f"x {factor:g} every {updates:,} updates"
+            return f"x {number(factor)} every {updates:,} updates"
         case Exponential(fall=fall, steps=steps):
-            return f"down to 1/{fall:g} in {steps} equal steps"
+            return f"down to 1/{number(fall)} in {steps} equal steps"
 
 
 def initial(init: Init) -> str:
     """Return how a layer starts."""
     bias = init.bias if isinstance(init, Normal) else 0.0
-    return _deviation(init) + (f", biases {bias:g}" if bias else "")
+    return _deviation(init) + (f", biases {number(bias)}" if bias else "")
 
 
 def _row(values: Iterable[object]) -> str:
@@ -118,9 +157,9 @@ def part_in_words(part: Part) -> str:
         case Relu():
             return "ReLU"
         case Tanh(outer=outer, inner=inner):
-            return "tanh" if outer == inner == 1 else f"{outer:g} tanh({inner:g} x)"
+            return "tanh" if outer == inner == 1 else f"{number(outer)} tanh({number(inner)} x)"
         case LeakyRelu(slope=slope):
-            return f"ReLU leaking {slope:g}"
+            return f"ReLU leaking {number(slope)}"
         case Pool(kind=kind, size=size, stride=stride, rounding=rounding):
             up = ", rounded up" if rounding == "ceil" else ""
             return f"{kind.removesuffix('_pool')} {size}/{stride}{up}"
@@ -131,13 +170,13 @@ def part_in_words(part: Part) -> str:
         case MapNorm():
             return f"{part.size} x {part.size} px, {_powers(part)}"
         case BatchNorm(momentum=momentum):
-            return f"of each batch, averages moving by {momentum:g}"
+            return f"of each batch, averages moving by {number(momentum)}"
         case Dropout(rate=rate, scale=scale):
-            return f"{rate:g}, scaled in {scale}"
+            return f"{number(rate)}, scaled in {scale}"
 
 
 def _powers(part: LRN | MapNorm) -> str:
-    return f"alpha {part.alpha:.3g}, k {part.k:g}, beta {part.beta:g}"
+    return f"alpha {number(part.alpha, 3)}, k {number(part.k)}, beta {number(part.beta)}"
 
 
 def _order(config: Config, place: int) -> str:
@@ -189,11 +228,11 @@ def _span(layers: list[Conv | Dense]) -> str:
 
 
 def _deviation(init: Init) -> str:
-    return f"{init.std:g}" if isinstance(init, Normal) else "by fan-in"
+    return f"{number(init.std)}" if isinstance(init, Normal) else "by fan-in"
 
 
 def _bias(init: Init) -> str:
-    return f"{init.bias:g}" if isinstance(init, Normal) else "by fan-in"
+    return f"{number(init.bias)}" if isinstance(init, Normal) else "by fan-in"
 
 
 def _pixels(config: Config) -> str:
@@ -206,13 +245,13 @@ def _pixels(config: Config) -> str:
             for what, levels in (("mean", normalise.means), ("deviation", normalise.deviations))
         )
         return f"{size}channels by {by}"
-    divided = f", over {normalise.divisor:g}" if normalise.divisor != 1 else ", not scaled"
+    divided = f", over {number(normalise.divisor)}" if normalise.divisor != 1 else ", not scaled"
     where = "" if normalise.square == "centre" else " of the crop's place"
     return f"{size}minus mean image{where}{divided}"
 
 
 def _levels(levels: Sequence[float] | None) -> str:
-    return "their own" if levels is None else _row(f"{level:.4g}" for level in levels)
+    return "their own" if levels is None else _row(f"{number(level, 4)}" for level in levels)
 
 
 def _crops(config: Config) -> str:
@@ -223,7 +262,8 @@ def _crops(config: Config) -> str:
         case False:
             return NONE
         case AreaCrops(smallest=smallest, stretch=stretch):
-            return f"{100 * smallest:g} to 100 % of the area, stretched up to {stretch:.3g}"
+            area = f"{number(100 * smallest)} to 100 % of the area"
+            return f"{area}, stretched up to {number(stretch, 3)}"
         case Offsets(places=places):
             return f"{places} x {places} places{shared}"
         case _:
@@ -236,34 +276,34 @@ def _colour(config: Config) -> str:
         return NONE
     by = "eigenvalues" if colour.formula == "unit" else "their roots"
     end = f", until epoch {colour.last_epoch}" if colour.last_epoch else ""
-    return f"{colour.std:g} by {by}{end}"
+    return f"{number(colour.std)} by {by}{end}"
 
 
 def _update(config: Config) -> str:
     optimizer = config.training.optimizer
     if not isinstance(optimizer, MomentumSGD):
-        return f"Adam, betas {_row(optimizer.betas)}, epsilon {optimizer.epsilon:g}"
+        return f"Adam, betas {_row(optimizer.betas)}, epsilon {number(optimizer.epsilon)}"
     inside = "inside" if optimizer.convention == "paper" else "outside"
-    return f"momentum {optimizer.momentum:g}, rate {inside} the velocity"
+    return f"momentum {number(optimizer.momentum)}, rate {inside} the velocity"
 
 
 def _bias_rate(config: Config) -> str:
     training = config.training
     multiple = training.optimizer.bias_rate if isinstance(training.optimizer, MomentumSGD) else 1
     own = f", {schedule(training.bias_schedule)}" if training.bias_schedule else ""
-    return ("as the weights'" if multiple == 1 else f"x {multiple:g}") + own
+    return ("as the weights'" if multiple == 1 else f"x {number(multiple)}") + own
 
 
 def _layer_rate(one: LayerRate) -> str:
     what = one.layer if one.of == "all" else f"{one.layer}'s {one.of}"
     when = f" after {one.after}" if one.after else ""
-    return f"{what} frozen{when}" if one.factor == 0 else f"{what} x {one.factor:g}{when}"
+    return f"{what} frozen{when}" if one.factor == 0 else f"{what} x {number(one.factor)}{when}"
 
 
 def _decay(config: Config) -> str:
     optimizer = config.training.optimizer
     if not isinstance(optimizer, MomentumSGD) or not optimizer.weight_decay:
         return NONE
-    decays = [f"{optimizer.decay_of(layer.name):g}" for layer in config.network.layers]
+    decays = [f"{number(optimizer.decay_of(layer.name))}" for layer in config.network.layers]
     shown = decays[0] if len(set(decays)) == 1 else _row(decays)
     return shown + (" on weights" if optimizer.decays == "weights" else " on all")

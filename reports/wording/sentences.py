@@ -1,9 +1,10 @@
 """What comparisons and effects come to, in sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ablations.metrics import (
     EnsembleError,
+    FinalError,
     Metric,
     TimeTo,
 )
@@ -11,7 +12,7 @@ from ablations.plan import Plan
 from alexnet.data.catalogue import called, copies_of
 from reports.analysis.caveats import ArmRow
 from reports.analysis.comparison import Comparison
-from reports.analysis.effect import UNDECIDED, Effect
+from reports.analysis.effect import UNDECIDED, Effect, Verdict
 from reports.analysis.preconditions import activity_in_words
 from reports.analysis.selection import largest, speaks
 from reports.wording.formatting import (
@@ -72,15 +73,20 @@ def effect_sentence(effect: Effect) -> str:
 
 
 def said(effect: Effect) -> str:
-    """Return an effect and its interval in words: an arm, how far it differs, and which way."""
+    """Return an effect and its interval in words: an arm, how far it differs, and which way.
+
+    Where an arm lacks an idea, and so is expected to err more, what is said is of having it.
+    """
     contrast, metric = effect.contrast, effect.metric
     what = contrast.label or contrast.label_of(contrast.arm)
+    lacks = contrast.is_simple and isinstance(metric, FinalError) and effect.predicted == "higher"
+    what, turn = ("with it", -1) if lacks else (what, 1)
     known = effect.low is not None and effect.high is not None and effect.bound == "none"
     if effect.estimate is None or metric.is_ratio:
         between = f" [{times(effect.low)}, {times(effect.high)}]" if known else ""
         return f"{what}: {estimate(effect)} times as fast{between}"
     sign = -1 if effect.estimate < 0 else 1
-    way = "lower" if sign < 0 else "higher"
+    way = "lower" if turn * sign < 0 else "higher"
     ends = sorted(sign * end for end in (effect.low, effect.high) if end is not None)
     far, *bounds = (change(end, metric).lstrip("+") for end in (abs(effect.estimate), *ends))
     between = f" [{', '.join(bounds)}]" if known else ""
@@ -171,6 +177,15 @@ def named(effect: Effect, among: Sequence[Effect]) -> str:
         return contrast.label
     metrics = {other.metric for other in among}
     return contrast.compared + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
+
+
+WORDS: Mapping[Verdict, str] = {}
+"""What a verdict is called where people read it, if not as it is kept: one place to translate."""
+
+
+def word(verdict: str) -> str:
+    """Return a verdict as people read it."""
+    return {str(kept): read for kept, read in WORDS.items()}.get(verdict, verdict)
 
 
 LEGEND = (

@@ -16,7 +16,8 @@ from ablations.workers.protocol import WorkerError
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.presets import PRESETS
 from reports.cli import main as command_line
-from reports.commands import ablate, all_studies, verify
+from reports.commands import ablate, verify
+from reports.commands.ablate import all_studies
 from reports.smoke import trainings
 
 NUMBERS = ("0", "-1", "1", "2", "1000", "1001", "9" * 20, "1e3", "nan", "inf", "0x10", "٣", "1_0",

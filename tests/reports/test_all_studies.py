@@ -21,9 +21,10 @@ from alexnet.data.manifest import default_data_dir
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
 from alexnet.presets import preset, tiny
-from reports.commands import all_studies, estimate
+from reports.commands import estimate
 from reports.commands import studies as studies_list
-from reports.commands.ablate.introduction import introduce
+from reports.commands.ablate import all_studies
+from reports.commands.ablate.question import introduce
 from reports.commands.console import say
 from reports.commands.studies import catalogue
 from reports.commands.studies.explanation import explain
@@ -184,7 +185,7 @@ def test_listing_loads_no_pytorch() -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_is_explained_on_a_screen(name: str) -> None:
-    """What the paper says and leaves open, what we chose, what would change it, what was found."""
+    """What the paper says and leaves open, what we chose, what could depend on, what was found."""
     from click.testing import CliRunner
 
     from reports.cli import main
@@ -193,7 +194,7 @@ def test_every_study_is_explained_on_a_screen(name: str) -> None:
     output = result.output
 
     assert result.exit_code == 0, output
-    for label in ("the paper says", "it leaves open", "we chose", "would change it", "arms"):
+    for label in ("the paper says", "it leaves open", "we chose", "could depend on", "arms"):
         assert f"\n{label}" in output, label
     assert len(output.splitlines()) <= 58
     assert max(map(len, output.splitlines())) <= 100

@@ -31,7 +31,7 @@ from tests.proofs.simulation import Memory
 class Unregistered(Memory):
     """Records of other studies, and no plan of this one."""
 
-    results = "results"
+    path = "results"
 
     def read_plan(self, *_: object) -> None:
         """Return that there is none."""

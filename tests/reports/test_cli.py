@@ -385,7 +385,8 @@ def test_every_command_and_option_has_help() -> None:
     """Nobody should have to read the source."""
     for name, command in main.commands.items():
         assert command.help, name
-        for parameter in command.params:
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        for parameter in options:  # what may be given by its place is one of them
             assert getattr(parameter, "help", None), (name, parameter.name)
 
 

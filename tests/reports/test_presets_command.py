@@ -205,3 +205,16 @@ def test_showing_networks_does_not_load_pytorch() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_numbers_that_only_look_alike_are_not_equal() -> None:
+    """Six digits are read, and all are compared; with text, what is read."""
+    one = preset("paper")
+    rates = (0.01, 0.01 + 1e-9)
+    seen = [facets(one.but(training={"optimizer": {"rate": rate}})) for rate in rates]
+
+    assert str(seen[0]["rate"]) == str(seen[1]["rate"])
+    assert seen[0]["rate"] != seen[1]["rate"]
+    assert len({seen[0]["rate"], seen[1]["rate"], facets(one)["rate"]}) == 2
+    assert seen[1]["rate"] == str(seen[0]["rate"])
+    assert seen[0] | {"rate": ""} == seen[1] | {"rate": ""}

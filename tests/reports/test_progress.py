@@ -1,4 +1,4 @@
-"""The live lines of a terminal: how many runs are done, of how many, those that choose rates too."""
+"""The live lines of a terminal: how many runs are done, of how many, tuning included."""
 
 import io
 import re

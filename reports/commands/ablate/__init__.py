@@ -31,7 +31,7 @@ from reports.commands.ablate.announcement import (
 )
 from reports.commands.ablate.conclusion import conclude
 from reports.commands.ablate.folder import averaged, open_for_writing, train_again
-from reports.commands.ablate.introduction import (
+from reports.commands.ablate.question import (
     introduce,
     say_what_can_be_shown,
     say_what_is_checked,

@@ -17,7 +17,7 @@ from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from reports.commands import estimate
 from reports.commands.ablate.folder import averaged, open_for_writing, train_again
-from reports.commands.ablate.introduction import say_what_can_be_shown, say_what_is_checked
+from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
 from reports.commands.ablate.request import PRACTICE, Request, ready, worker_count
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED

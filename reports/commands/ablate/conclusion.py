@@ -14,7 +14,7 @@ from alexnet.cores import cores
 from alexnet.data.catalogue import describe
 from reports.analysis.comparison import Comparison
 from reports.commands.ablate.announcement import own_experiment, own_time
-from reports.commands.ablate.introduction import stand_in
+from reports.commands.ablate.question import stand_in
 from reports.commands.console import LABEL, say, show_rows
 from reports.evidence import EVIDENCE
 from reports.figures.kept import keep_figure

@@ -184,7 +184,9 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
         return f"shown, {one.dataset}"
     if study.claim is None and len(judged) > 1:
         said = Counter(effect.verdict for effect in judged)
-        sure = [f"{count} {word}" for word, count in said.most_common() if word in DECIDED]
+        sure = [
+            f"{count} {sentences.word(one)}" for one, count in said.most_common() if one in DECIDED
+        ]
         shown = ", ".join(sure) or "none decided"
         return f"{shown} of {len(judged)}, {one.dataset}"
     main = _main(study)
@@ -208,7 +210,8 @@ def _readings(one: Comparison) -> str:
 
 
 def _said(effect: Effect) -> str:
-    return f"{effect.verdict} {sentences.estimate(effect)} {formatting.unit(effect.metric)}"
+    size = f"{sentences.estimate(effect)} {formatting.unit(effect.metric)}"
+    return f"{sentences.word(effect.verdict)} {size}"
 
 
 def _times(study: Study, pace: estimate.Speed | None, free: dict[str, dict[str, str]]) -> str:

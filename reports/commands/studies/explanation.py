@@ -48,7 +48,7 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
         ("the paper says", study.paper_says),
         ("it leaves open", study.leaves_open),
         ("we chose", study.we_chose),
-        ("would change it", study.would_change),
+        ("could depend on", study.would_change),
     ):
         _paragraph(console, label, text)
     plain(console)
@@ -87,7 +87,7 @@ def _came_to(found: Found) -> Iterator[str]:
                 f"{formatting.unit(effect.metric)}"
                 for effect in those
             )
-            yield f"{one.dataset}: {verdict}: {'; '.join(sizes)}"
+            yield f"{one.dataset}: {sentences.word(verdict)}: {'; '.join(sizes)}"
 
 
 def _told_apart(effect: Effect, effects: Sequence[Effect]) -> str:
@@ -221,7 +221,7 @@ def _expected(contrast: Contrast, metric: Metric) -> str:
     if not contrast.judged:
         says += "; shown, not judged"
     for needed in contrast.preconditions:
-        says += f"; presupposes that {needed.arm} {_presupposed(needed)}"
+        says += f'; presupposes that "{needed.arm}" {_presupposed(needed)}'
     return says
 
 
