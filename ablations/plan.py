@@ -287,8 +287,8 @@ class Plan(Frozen):
     @property
     def name(self) -> str:
         """What the plan's files are called: study@dataset, and whether it is a smoke plan."""
-        one = self.definition
-        return plan_name(one.study, one.dataset.name, one.smoke)
+        definition = self.definition
+        return plan_name(definition.study, definition.dataset.name, definition.smoke)
 
     @property
     def short(self) -> str:
@@ -305,14 +305,14 @@ class Plan(Frozen):
 
         Several, where arms differ in whose rate they take alone.
         """
-        one = self.definition
+        definition = self.definition
         asked, rate = _apart_from_tuning(run.config), run.config.training.optimizer.rate
         return [
             arm
-            for arm, config in one.arms.items()
-            if one.precisions_of[arm] == run.precision
+            for arm, config in definition.arms.items()
+            if definition.precisions_of[arm] == run.precision
             and _apart_from_tuning(config) == asked
-            and (len(own := one.rates_of.get(arm, ())) != 1 or own == (rate,))
+            and (len(own := definition.rates_of.get(arm, ())) != 1 or own == (rate,))
         ]
 
     def tuned(self, arm: str, find: Callable[[Run], Record | None]) -> Choice | Pending:
@@ -320,11 +320,19 @@ class Plan(Frozen):
 
         An arm that takes another's rate waits for the same runs.
         """
-        one = self.definition
-        leader = one.tuned_as.get(arm, arm)
+        definition = self.definition
+        leader = definition.tuned_as.get(arm, arm)
         make_run = partial(self.make_run, leader)
-        rates = one.rates_of.get(leader, one.rates)
-        return tune(one.arms[leader], one.metric, rates, one.give_up, make_run, find, one.refine)
+        rates = definition.rates_of.get(leader, definition.rates)
+        return tune(
+            definition.arms[leader],
+            definition.metric,
+            rates,
+            definition.give_up,
+            make_run,
+            find,
+            definition.refine,
+        )
 
     def compared(self, arm: str) -> Config:
         """Return the config of an arm at the rate that was chosen for it."""
@@ -336,13 +344,13 @@ class Plan(Frozen):
 
     def make_run(self, arm: str, config: Config, seed: int) -> Run:
         """Return the run of an arm at some rate and length, and a seed, on this plan's images."""
-        one = self.definition
+        definition = self.definition
         return Run(
             config=config,
             seed=seed,
-            dataset=one.dataset,
-            precision=one.precisions_of[arm],
-            edition=one.edition,
+            dataset=definition.dataset,
+            precision=definition.precisions_of[arm],
+            edition=definition.edition,
         )
 
 

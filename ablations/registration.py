@@ -133,12 +133,14 @@ def same_or_refused(
     request: StudyRequest, study: Study, manifest: Manifest, plan: Plan, store: Store
 ) -> Plan:
     """Return the registered plan, with more seeds as a second look if more were asked for."""
-    one = plan.definition
-    precision = one.precision if request.precision == "auto" else request.precision
-    now = define(study, manifest.name, manifest, len(one.seeds), precision, one.smoke)
+    definition = plan.definition
+    precision = definition.precision if request.precision == "auto" else request.precision
+    now = define(study, manifest.name, manifest, len(definition.seeds), precision, definition.smoke)
     if study.bases[manifest.name].threads == "all":  # of the machine that registered it
-        now = now.but(threads=one.threads)
-    refuse_difference(one, now, store.plan_path(one.study, manifest.name, one.smoke))
+        now = now.but(threads=definition.threads)
+    refuse_difference(
+        definition, now, store.plan_path(definition.study, manifest.name, definition.smoke)
+    )
     plan = plan.amended(about(study, manifest.name), provenance(request.command))
     return _looked_at_again(request, plan)
 
@@ -180,19 +182,19 @@ def plans_that_share(
     Registered only after these are trained, they would be older than their runs, and so
     exploratory: what is seen of a run may shape what is asked. Studies without verdicts need not.
     """
-    one = plan.definition
+    definition = plan.definition
     found = []
-    for study in () if one.smoke else STUDIES.values():
+    for study in () if definition.smoke else STUDIES.values():
         path = store.plan_path(study.name, manifest.name, smoke=False)
-        if study.name == one.study or path.exists():
+        if study.name == definition.study or path.exists():
             continue
         # Its own command is what makes it again, whoever registered it:
-        own = StudyRequest(study.name, request.dataset, None, one.precision, request.smoke)
+        own = StudyRequest(study.name, request.dataset, None, definition.precision, request.smoke)
         try:
-            other = new_plan(own, shown_on(study, manifest), manifest, one.precision)
+            other = new_plan(own, shown_on(study, manifest), manifest, definition.precision)
         except (DatasetError, PlanError):
             continue  # which cannot be shown on these images
-        if other.definition.judged and other.definition.shares_runs_with(one):
+        if other.definition.judged and other.definition.shares_runs_with(definition):
             found.append(other)
     return found
 
@@ -209,8 +211,8 @@ def keep_plan(plan: Plan, store: Store) -> Plan:
     Raises:
         PlanError: If another command has registered another one meanwhile, which stands.
     """
-    one = plan.definition
-    before = store.read_plan(one.study, one.dataset.name, one.smoke)
+    definition = plan.definition
+    before = store.read_plan(definition.study, definition.dataset.name, definition.smoke)
     if before == plan:
         return plan
     if before is not None:
@@ -219,10 +221,12 @@ def keep_plan(plan: Plan, store: Store) -> Plan:
     try:
         store.write_plan(plan)
     except PlanError:
-        if (other := store.read_plan(one.study, one.dataset.name, one.smoke)) is not None:
+        if (
+            other := store.read_plan(definition.study, definition.dataset.name, definition.smoke)
+        ) is not None:
             _refuse_another(other, plan, store)  # which says what differs
         raise
-    kept = store.read_plan(one.study, one.dataset.name, one.smoke)
+    kept = store.read_plan(definition.study, definition.dataset.name, definition.smoke)
     if kept is None:
         raise PlanError(f"the plan of {plan.name} was taken away while it was written")
     return kept

@@ -35,16 +35,20 @@ def remaining(plan: Plan, store: Results, seeds: Sequence[int]) -> Work:
     Tuning first, then seed by seed, all arms together: those that a verdict needs, then those that
     are only shown. Or one contrast after the other, each in that order, where the plan says so.
     """
-    one = plan.definition
+    definition = plan.definition
     # A rate once registered stands, whatever becomes of the records it was chosen from.
-    tuned = {arm: plan.choices.get(arm) or plan.tuned(arm, store.find) for arm in one.arms}
+    tuned = {arm: plan.choices.get(arm) or plan.tuned(arm, store.find) for arm in definition.arms}
     choices = {arm: found for arm, found in tuned.items() if isinstance(found, Choice)}
     pending = {arm: found for arm, found in tuned.items() if isinstance(found, Pending)}
-    own = {arm: found for arm, found in tuned.items() if arm not in one.tuned_as}
+    own = {arm: found for arm, found in tuned.items() if arm not in definition.tuned_as}
     chosen = plan.model_copy(update={"choices": choices})
-    first = [contrast.arms for contrast in one.contrasts] if one.one_by_one else [one.judged_arms]
+    first = (
+        [contrast.arms for contrast in definition.contrasts]
+        if definition.one_by_one
+        else [definition.judged_arms]
+    )
     runs: dict[str, Run] = {}  # by id: arms may share some
-    for arms in (*first, tuple(one.arms)):
+    for arms in (*first, tuple(definition.arms)):
         waited_for = [run for arm in arms if arm in pending for run in pending[arm].runs]
         compared = [chosen.run(arm, seed) for seed in seeds for arm in arms if arm in choices]
         missing = [run for run in compared if store.find(run) is None]

@@ -208,21 +208,21 @@ def _beside(effect: Effect, comparison: Comparison, left_open: Sequence[str]) ->
 
 def _is_judged(section: Section) -> bool:
     """Return whether something is decided by the paper's own data."""
-    one = section.comparison
-    own = one.setting in ON_THE_PAPERS_DATA
-    return own and any(effect.verdict in DECIDED for effect in one.effects)
+    comparison = section.comparison
+    own = comparison.setting in ON_THE_PAPERS_DATA
+    return own and any(effect.verdict in DECIDED for effect in comparison.effects)
 
 
 def _beside_verdict(section: Section) -> str:
     """Return what a reader of a row must not miss: what both sides came to, and caveats."""
-    one = section.comparison
+    comparison = section.comparison
     both = "; ".join(
         f"{effect.contrast.compared}, {measured(effect.contrast, effect.metric)} "
         f"{value(effect.mean, effect.metric)} and {value(effect.mean_against, effect.metric)}"
-        for effect in one.effects
+        for effect in comparison.effects
         if effect.verdict in DECIDED
     )
-    beside = [*one.older, *one.caveats, *section.plan.about.left_open]
+    beside = [*comparison.older, *comparison.caveats, *section.plan.about.left_open]
     keep = f" To keep in mind: {'; '.join(beside)}." if beside else ""
     return f"{_titled(section)}: {both}.{keep}"
 

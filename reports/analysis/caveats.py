@@ -78,9 +78,9 @@ def elsewhere(plan: Plan, effects: Sequence[Effect]) -> list[str]:
 
 def unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
     """Return how many records lack something that the study compares."""
-    one = plan.definition
-    metrics = [one.metric]
-    for contrast in one.contrasts:
+    definition = plan.definition
+    metrics = [definition.metric]
+    for contrast in definition.contrasts:
         metrics += [m for m in (contrast.metric, contrast.against_metric) if m]
     # These two are not read from one record alone.
     single = [m for m in metrics if not isinstance(m, EnsembleError | TimeToValid)]

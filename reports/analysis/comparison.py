@@ -80,18 +80,18 @@ def compare(
         seeds: Over which it is; there may be none of some.
         seen: What was known of the same images when the plan was registered.
     """
-    one = plan.definition
+    definition = plan.definition
     rows = tuple(_row(plan, arm, found) for arm, found in records.items())
     effects = _judged(plan, records, len(seeds), seen)
     everything = [record for found in records.values() for record in found.values()]
     return Comparison(
-        study=one.study,
-        dataset=one.dataset.name,
+        study=definition.study,
+        dataset=definition.dataset.name,
         setting=plan.setting,
-        smoke=one.smoke,
-        judged=one.judged,
+        smoke=definition.smoke,
+        judged=definition.judged,
         done=len(everything),
-        planned=len(seeds) * len(one.arms),
+        planned=len(seeds) * len(definition.arms),
         rows=rows,
         effects=effects,
         caveats=(
@@ -106,13 +106,13 @@ def compare(
 
 
 def _judged(plan: Plan, records: Records, planned: int, seen: Seen) -> tuple[Effect, ...]:
-    one = plan.definition
+    definition = plan.definition
     effects = [_effect(plan, contrast, records, planned, seen) for contrast in plan.contrasts]
-    tested = [effect.contrast.judged and one.judged for effect in effects]
+    tested = [effect.contrast.judged and definition.judged for effect in effects]
     # The correction is for all judged contrasts, so none is judged before all are there. What is
     # only shown is in no test.
     complete = all(e.is_complete for e, t in zip(effects, tested, strict=True) if t) and all(
-        len(records[arm]) == planned for arm in one.judged_arms
+        len(records[arm]) == planned for arm in definition.judged_arms
     )
     count = sum(tested)
     numbers = sum(
@@ -130,8 +130,8 @@ def _judged(plan: Plan, records: Records, planned: int, seen: Seen) -> tuple[Eff
                 }
             )
         word = verdict(effect, plan.setting, complete)
-        if one.smoke or not is_tested:
-            word = _unjudged(effect, one.smoke)
+        if definition.smoke or not is_tested:
+            word = _unjudged(effect, definition.smoke)
         judged.append(effect.model_copy(update={"verdict": word}))
     return tuple(judged)
 
@@ -329,17 +329,22 @@ def tuning_spread(plan: Plan, contrast: Contrast) -> float | None:
     None for anything but two arms that each chose a rate by what is compared, while rates are
     being chosen, and where a tuning run never got there.
     """
-    one = plan.definition
-    if {contrast.arm, contrast.against} & one.tuned_as.keys() or not contrast.is_simple:
+    definition = plan.definition
+    if {contrast.arm, contrast.against} & definition.tuned_as.keys() or not contrast.is_simple:
         return None
-    if contrast.metric not in (None, one.metric) or one.metric.kind != held_out(one.metric).kind:
+    if (
+        contrast.metric not in (None, definition.metric)
+        or definition.metric.kind != held_out(definition.metric).kind
+    ):
         return None
     values = []
     for arm in (contrast.arm, contrast.against):
         trial = plan.choices[arm].chosen if arm in plan.choices else None
         if trial is None or not trial.reached or len(trial.outcomes) < 2:
             return None
-        values.append(np.log(trial.outcomes) if one.metric.is_ratio else np.array(trial.outcomes))
+        values.append(
+            np.log(trial.outcomes) if definition.metric.is_ratio else np.array(trial.outcomes)
+        )
     return float((values[0] - values[1]).std(ddof=1))
 
 

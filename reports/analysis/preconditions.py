@@ -40,10 +40,10 @@ def uncontrolled(plan: Plan, contrast: Contrast) -> str | None:
     Without LRN activations are 1.68 times as large, twice: whatever that does is not LRN's doing.
     Nor is it overlap's, if pooling without it does not reach most of a map.
     """
-    one = plan.definition
+    definition = plan.definition
     if contrast.claim is None or not contrast.is_simple:
         return None
-    arm, against = (one.arms[name].network for name in (contrast.arm, contrast.against))
+    arm, against = (definition.arms[name].network for name in (contrast.arm, contrast.against))
     if said := blinded(arm, against):
         return f"in {contrast.arm!r} {' and '.join(said)}, where {contrast.against!r} reaches all"
     said = scale_effects(arm, against)
@@ -61,14 +61,14 @@ def unmet_in_tuning(plan: Plan, contrast: Contrast, store: Store) -> str | None:
     Those of ``test`` are asked of ``valid``, since tuning never sees the former. Nothing is said
     where no rate was chosen.
     """
-    one = plan.definition
+    definition = plan.definition
     by_id = {record.run.id: record for record in store.records()}
     for needed in contrast.preconditions:
         choice = plan.choices.get(needed.arm)
-        followed = needed.arm in one.tuned_as  # then they are runs of another network
+        followed = needed.arm in definition.tuned_as  # then they are runs of another network
         trial = choice.chosen if choice and not followed else None
         found = [by_id[run] for run in trial.runs if run in by_id] if trial else []
-        if found and (why := _unmet(needed, held_out(contrast.metric or one.metric), found)):
+        if found and (why := _unmet(needed, held_out(contrast.metric or definition.metric), found)):
             return why
     return None
 

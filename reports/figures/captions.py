@@ -33,9 +33,10 @@ def figure_1_caption(section: Section) -> str:
 
 
 def _about(section: Section) -> str:
-    one = section.plan.definition
-    precisions = " and ".join(sorted(set(one.precisions_of.values())))
-    return f"{called(section.comparison.dataset)}, {len(one.seeds)} planned seeds, {precisions}."
+    definition = section.plan.definition
+    precisions = " and ".join(sorted(set(definition.precisions_of.values())))
+    dataset, seeds = called(section.comparison.dataset), len(definition.seeds)
+    return f"{dataset}, {seeds} planned seeds, {precisions}."
 
 
 def _of_figure(section: Section) -> str:

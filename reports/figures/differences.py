@@ -34,13 +34,13 @@ class Difference(NamedTuple):
 
 def differences(plan: Plan, records: Records) -> list[Difference]:
     """Return the difference of every pair of arms that are compared by an error, each once."""
-    one = plan.definition
+    definition = plan.definition
     of_errors = {
         (contrast.arm, contrast.against): contrast
         for contrast in plan.contrasts
         if contrast.is_simple
         and contrast.arm != contrast.against
-        and not (contrast.metric or one.metric).is_ratio
+        and not (contrast.metric or definition.metric).is_ratio
     }
     found = (_difference(contrast, records) for contrast in of_errors.values())
     return [difference for difference in found if difference is not None]

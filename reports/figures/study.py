@@ -125,9 +125,9 @@ def draw_curves(
         tuning: Whether they are of the runs that choose the rates.
         called: What each arm is called.
     """
-    one = plan.definition
-    palette = sns.color_palette("colorblind", len(one.arms))
-    arms = list(one.arms)[::-1]  # the paper's new idea first, as a solid line
+    definition = plan.definition
+    palette = sns.color_palette("colorblind", len(definition.arms))
+    arms = list(definition.arms)[::-1]  # the paper's new idea first, as a solid line
     every = tuning or sum(map(len, drawn.values())) <= THIN
     for number, arm in enumerate(arms):
         curves = list(drawn[arm].values())
@@ -146,7 +146,7 @@ def draw_curves(
         else:
             mean = mean_curve(curves)
             axes.plot(mean.epochs, 100 * mean.errors, linewidth=2.2, label=label, **look)
-    threshold = getattr(one.metric, "training_error", None)
+    threshold = getattr(definition.metric, "training_error", None)
     if threshold is not None:
         _mark(axes, 100 * threshold, f"{100 * threshold:g} %", dashes=(1, 2))
     axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
@@ -154,7 +154,7 @@ def draw_curves(
     highest = 100 * max([threshold or 0.0, *starts])
     axes.set_ylim(None, min(100, highest + 3))
     axes.set_title(
-        f"{catalogue.called(one.dataset.name)}: "
+        f"{catalogue.called(definition.dataset.name)}: "
         + ("choosing the rates" if tuning else plan.about.title)
     )
     if len(arms) <= MANY:

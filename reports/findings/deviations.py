@@ -112,11 +112,13 @@ def _deviation(values: _Values, where: Sequence[Section], found: Sequence[Sectio
 
 def _varying(section: Section, what: str) -> list[Effect]:
     """Return the complete effects whose two arms differ in a facet, and so measure it."""
-    one = section.plan.definition
+    definition = section.plan.definition
 
     def value(arm: str) -> str:
         return (
-            one.precisions_of[arm] if what == "precision" else facets(one.arms[arm]).get(what, "")
+            definition.precisions_of[arm]
+            if what == "precision"
+            else facets(definition.arms[arm]).get(what, "")
         )
 
     whole = [e for e in section.comparison.effects if e.contrast.is_simple and e.is_complete]
@@ -125,9 +127,9 @@ def _varying(section: Section, what: str) -> list[Effect]:
 
 def _of_data(section: Section) -> list[_Values]:
     """Return the differences of arithmetic and images."""
-    one = section.plan.definition
+    definition = section.plan.definition
     rows = []
-    precision = one.precisions_of[whole_network(section)]
+    precision = definition.precisions_of[whole_network(section)]
     if precision != PRECISION:
         rows.append(_Values("precision", IN_WORDS[precision], PRECISION, PRECISION))
     if original := section.plan.about.paper_dataset:
@@ -140,11 +142,11 @@ def _of_data(section: Section) -> list[_Values]:
 
 def _of_photographs(section: Section, original: str) -> list[_Values]:
     """Return what the images are, unless they are the paper's own."""
-    one, title = section.plan.definition, _title(original)
+    definition, title = section.plan.definition, _title(original)
     if section.plan.setting not in ON_THE_PAPERS_DATA:
-        return [_Values("photographs", _title(one.dataset.name), title, title)]
-    if one.dataset.name != original:
-        return [_Values("copy of the photographs", _title(one.dataset.name), title, title)]
+        return [_Values("photographs", _title(definition.dataset.name), title, title)]
+    if definition.dataset.name != original:
+        return [_Values("copy of the photographs", _title(definition.dataset.name), title, title)]
     return []
 
 
@@ -179,14 +181,14 @@ def whole_network(section: Section) -> str:
 
     One that crops otherwise than the paper is nearer to it than one that does not crop.
     """
-    one, text = section.plan.definition, {**_reference(TEXT), "precision": PRECISION}
+    definition, text = section.plan.definition, {**_reference(TEXT), "precision": PRECISION}
 
     def distance(arm: str) -> tuple[int, int]:
-        found = {**facets(one.arms[arm]), "precision": one.precisions_of[arm]}
+        found = {**facets(definition.arms[arm]), "precision": definition.precisions_of[arm]}
         differences = sum(text[what] != value for what, value in found.items())
         return differences, sum(value == NONE for value in found.values())
 
-    return min(one.arms, key=distance)
+    return min(definition.arms, key=distance)
 
 
 def setting(section: Section) -> Mapping[str, str]:

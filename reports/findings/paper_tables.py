@@ -92,7 +92,7 @@ def _mean(errors: Sequence[float]) -> str:
 
 def _ensembles(section: Section) -> list[Result]:
     """Return averaged networks, as groups of seeds: top-1 alone is kept of them."""
-    one, rows = section.plan.definition, {}
+    definition, rows = section.plan.definition, {}
     for effect in section.comparison.effects:
         for metric in (effect.metric, effect.contrast.against_metric):
             if not isinstance(metric, EnsembleError) or metric.networks == 1:
@@ -103,7 +103,7 @@ def _ensembles(section: Section) -> list[Result]:
                 rows[arm, metric.networks] = Result(
                     dataset=section.comparison.dataset,
                     name=f"{metric.networks} networks averaged",
-                    classes=one.arms[arm].network.classes,
+                    classes=definition.arms[arm].network.classes,
                     seeds=len(errors) * metric.group,
                     one_view="-",
                     ten_views=f"{_mean(errors)} / -",

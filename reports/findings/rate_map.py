@@ -50,20 +50,20 @@ class RateCurve(NamedTuple):
 def rate_curves(section: Section) -> list[RateCurve]:
     """Return a curve for every network whose arms have a rate each, of those that have runs."""
     plan = section.plan
-    one = plan.definition
+    definition = plan.definition
     groups: dict[str, list[str]] = {}
-    for arm, config in one.arms.items():
-        if len(one.rates_of.get(arm, ())) == 1:
-            key = apart_from_rate(config).canonical + one.precisions_of[arm]
+    for arm, config in definition.arms.items():
+        if len(definition.rates_of.get(arm, ())) == 1:
+            key = apart_from_rate(config).canonical + definition.precisions_of[arm]
             groups.setdefault(key, []).append(arm)
     found = []
     for arms in groups.values():
         points = []
         for arm in arms:
             records = section.records[arm].values()
-            seen = tuple(o for record in records if (o := observe(record, one.metric)))
+            seen = tuple(o for record in records if (o := observe(record, definition.metric)))
             if seen:
-                points.append(AtRate(one.rates_of[arm][0], seen))
+                points.append(AtRate(definition.rates_of[arm][0], seen))
         if len(arms) > 1 and points:
             name = plan.label(arms[0]).rpartition(" at ")[0]
             found.append(RateCurve(name, tuple(sorted(points, key=lambda point: point.rate))))

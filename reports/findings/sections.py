@@ -193,12 +193,12 @@ def _runs(plan: Plan, found: Records) -> dict[str, tuple[OneRun, ...]]:
 
 def _differences(plan: Plan) -> dict[str, dict[str, str]]:
     """Return what each arm does otherwise than the reference, in words, by facet."""
-    one = plan.definition
+    definition = plan.definition
     reference = _reference(plan)
-    base = facets(one.arms[reference])
+    base = facets(definition.arms[reference])
     return {
         arm: {} if arm == reference else _changed(config, base) | _of_precision(plan, arm)
-        for arm, config in one.arms.items()
+        for arm, config in definition.arms.items()
     }
 
 
@@ -224,14 +224,21 @@ def _changed(config: Config, base: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_precision(plan: Plan, arm: str) -> dict[str, str]:
-    one = plan.definition
-    return {"precision": one.precisions[arm]} if arm in one.precisions else {}
+    definition = plan.definition
+    return {"precision": definition.precisions[arm]} if arm in definition.precisions else {}
 
 
 def _order(section: Section) -> tuple[bool, bool, int, bool, int, str]:
     """Real before smoke, results before none, the paper's data, complete, what compares most."""
-    one, compared = section.comparison, len(section.comparison.effects)
-    return one.smoke, one.done == 0, section.nearness, section.missing > 0, -compared, section.name
+    comparison, compared = section.comparison, len(section.comparison.effects)
+    return (
+        comparison.smoke,
+        comparison.done == 0,
+        section.nearness,
+        section.missing > 0,
+        -compared,
+        section.name,
+    )
 
 
 def begun(found: Sequence[Section]) -> tuple[list[Section], list[Section]]:

@@ -101,7 +101,7 @@ def _claim(row: Row) -> dict[str, Any]:
 
 def _study(section: Section) -> dict[str, Any]:
     """Return what a study asked, did and came to."""
-    plan, one = section.plan, section.comparison
+    plan, comparison = section.plan, section.comparison
     definition = plan.definition
     return {
         # A plan has the cores of the machine that registered it; no run depends on them.
@@ -117,7 +117,7 @@ def _study(section: Section) -> dict[str, Any]:
             arm: choice.model_dump(mode="json") for arm, choice in sorted(plan.choices.items())
         },
         "runs": _runs(section.runs),
-        "comparison": _comparison(one),
+        "comparison": _comparison(comparison),
         "second_look": _comparison(section.second_look) if section.second_look else None,
         "later_runs": _runs(section.later_runs),
     }
@@ -139,7 +139,7 @@ def _comparison(comparison: Comparison) -> dict[str, Any]:
 
 
 def _measured(section: Section) -> dict[str, Any]:
-    plan, one = section.plan, section.comparison
+    plan, comparison = section.plan, section.comparison
     return {
         "plan": plan.definition.digest,
         "threads": plan.definition.threads,
@@ -147,7 +147,7 @@ def _measured(section: Section) -> dict[str, Any]:
         "first_run": section.first_run.isoformat() if section.first_run else None,
         "seconds": round(sum(section.seconds.values()), 1),
         "timings": {a: timing.model_dump(mode="json") for a, timing in plan.timings.items()},
-        "seconds_ratio": {e.contrast.between: e.seconds_ratio for e in one.effects},
-        "known_before": {e.contrast.between: e.known_before for e in one.effects},
-        **{name: list(getattr(one, name)) for name in DATED},
+        "seconds_ratio": {e.contrast.between: e.seconds_ratio for e in comparison.effects},
+        "known_before": {e.contrast.between: e.known_before for e in comparison.effects},
+        **{name: list(getattr(comparison, name)) for name in DATED},
     }

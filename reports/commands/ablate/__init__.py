@@ -193,9 +193,9 @@ def _train(
 
 def _time_steps(workers: Workers, plan: Plan, steps: int) -> dict[str, Timed]:
     """Time a training step of every arm, one after the other."""
-    one, found = plan.definition, dict[str, Timed]()
-    for arm, config in one.arms.items():
-        workers.submit(TimeStep(config, one.dataset, one.precision, steps))
+    definition, found = plan.definition, dict[str, Timed]()
+    for arm, config in definition.arms.items():
+        workers.submit(TimeStep(config, definition.dataset, definition.precision, steps))
         while arm not in found:
             for event in workers.events(timeout=60):
                 if isinstance(event, Timed):

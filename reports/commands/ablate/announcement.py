@@ -56,8 +56,10 @@ class Announcement:
     @property
     def compared(self) -> float:
         """The fraction of all comparison runs that is still to do."""
-        one = self.plan.definition
-        return (len(one.arms) * len(self.seeds) - self.here) / (len(one.arms) * len(one.seeds))
+        definition = self.plan.definition
+        return (len(definition.arms) * len(self.seeds) - self.here) / (
+            len(definition.arms) * len(definition.seeds)
+        )
 
     @property
     def all_tuning_runs(self) -> int:
@@ -72,8 +74,8 @@ class Announcement:
     @property
     def comparison_runs(self) -> float:
         """How many comparison runs are still to do."""
-        one = self.plan.definition
-        return len(one.arms) * len(one.seeds) * self.compared
+        definition = self.plan.definition
+        return len(definition.arms) * len(definition.seeds) * self.compared
 
     @property
     def run_seconds(self) -> float:
@@ -97,22 +99,22 @@ class Announcement:
 
 def announce(console: Console, a: Announcement) -> None:
     """Say what will be done and how long it should take, before it is done."""
-    one, plan, store = a.plan.definition, a.plan, a.store
-    total = len(one.arms) * len(a.seeds)
-    horizon = max(config.training.epochs for config in one.arms.values())
+    definition, plan, store = a.plan.definition, a.plan, a.store
+    total = len(definition.arms) * len(a.seeds)
+    horizon = max(config.training.epochs for config in definition.arms.values())
     until = (
-        f"until {formatting.percent(one.metric.training_error)} training error or {horizon} epochs"
-        if isinstance(one.metric, TimeTo)
+        f"until {formatting.percent(metric.training_error)} training error or {horizon} epochs"
+        if isinstance(metric := definition.metric, TimeTo)
         else f"{horizon} epochs each"
     )
     there = f", {a.here} of them here" if a.here else ""
     say(
         console,
         "plan",
-        f"{_arms(len(one.arms))} x {len(a.seeds)} seeds = {total} runs{there}, {until}",
+        f"{_arms(len(definition.arms))} x {len(a.seeds)} seeds = {total} runs{there}, {until}",
     )
     for contrast in plan.contrasts:
-        metric = contrast.metric or one.metric
+        metric = contrast.metric or definition.metric
         nothing = formatting.size(contrast.margin_for(metric), metric)
         way = {"equal": "no difference"}.get(contrast.predicts(metric), contrast.predicts(metric))
         say(
@@ -121,14 +123,14 @@ def announce(console: Console, a: Announcement) -> None:
             f"{contrast.compared}, {formatting.measured(contrast, metric)}: {way} expected; "
             f"margin {nothing}",
         )
-    if not (one.judged or one.smoke):
+    if not (definition.judged or definition.smoke):
         say(console, "", "shown without a verdict")
     if len(a.seeds) < len(plan.seeds):
         say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
     say(console, *_tuning(a))
     new = (
         "new"
-        if store.read_plan(one.study, one.dataset.name, one.smoke) is None
+        if store.read_plan(definition.study, definition.dataset.name, definition.smoke) is None
         else (f"registered {plan.registered.at:%Y-%m-%d %H:%M} UTC")
     )
     say(console, "registered", f"plan {plan.short}, {new}")
@@ -137,7 +139,7 @@ def announce(console: Console, a: Announcement) -> None:
         console,
         "machine",
         f"{a.workers} {'worker' if a.workers == 1 else 'workers'} on {f.hardware}, {f.capability}, "
-        f"{one.precision}, torch {f.torch.split('+')[0]}",
+        f"{definition.precision}, torch {f.torch.split('+')[0]}",
     )
     _say_what_is_reused(console, a)
     say(console, "time", _time(a))
@@ -151,24 +153,26 @@ def _arms(count: int) -> str:
 
 def _tuning(a: Announcement) -> tuple[str, str]:
     """Say how rates are chosen, and how much of that is done."""
-    one, total = a.plan.definition, a.all_tuning_runs
+    definition, total = a.plan.definition, a.all_tuning_runs
     if not total:
-        if one.rates_of:
+        if definition.rates_of:
             return "learning rate", "one in each arm; none is chosen here"
-        return "learning rate", f"{one.rates[0]:g} in every arm; none is chosen here"
+        return "learning rate", f"{definition.rates[0]:g} in every arm; none is chosen here"
     here = total - round(a.tuning_runs)
     there = f", {here} of them here" if here else ""
-    tried = [count for arm in one.arms if (count := one.rates_tried(arm))]
+    tried = [count for arm in definition.arms if (count := definition.rates_tried(arm))]
     if len(set(tried)) == 1 and sum(tried) == a.work.rates:
         grid = f"{_arms(len(tried))} x {tried[0]} rates"
     else:
         grid = f"{_arms(len(tried))}, {a.work.rates} rates"
-    steps = (above / below for below, above in itertools.pairwise(sorted(one.rates)))
+    steps = (above / below for below, above in itertools.pairwise(sorted(definition.rates)))
     apart = max(steps, default=1.0)
-    known = f", to a factor of {math.sqrt(STEP) if one.refine else apart:.2g}"
-    finer = "; two runs more for one that is best at the edge of its grid" if one.refine else ""
-    seeds = f"x {len(one.tuning_seeds)} seeds"
-    chosen = f"to choose each arm's rate{known if len(one.rates) > 1 else ''}{finer}"
+    known = f", to a factor of {math.sqrt(STEP) if definition.refine else apart:.2g}"
+    finer = (
+        "; two runs more for one that is best at the edge of its grid" if definition.refine else ""
+    )
+    seeds = f"x {len(definition.tuning_seeds)} seeds"
+    chosen = f"to choose each arm's rate{known if len(definition.rates) > 1 else ''}{finer}"
     return "tuning", f"{grid} {seeds} = {total} runs{there}, {chosen}"
 
 
@@ -206,10 +210,10 @@ def _time(a: Announcement) -> str:
     """Estimate from steps timed here and the passes that the whole study took before."""
     if not a.work.runs:
         return "none: there is nothing to train"
-    one = a.plan.definition
+    definition = a.plan.definition
     runs = a.tuning_runs + a.comparison_runs
-    if a.plan.about.passes is None or one.smoke:
-        passes = runs * next(iter(one.arms.values())).training.epochs
+    if a.plan.about.passes is None or definition.smoke:
+        passes = runs * next(iter(definition.arms.values())).training.epochs
     else:
         share = (
             TUNING_SHARE * a.work.untried / max(1, a.work.rates) + (1 - TUNING_SHARE) * a.compared
@@ -217,7 +221,7 @@ def _time(a: Announcement) -> str:
         passes = a.plan.about.passes * share
     seconds = (passes * a.pass_seconds + runs * a.run_seconds) / a.workers
     text = f"about {formatting.duration(seconds)}"
-    if a.plan.setting == "stand-in" and not one.smoke and a.study.paper_dataset:
+    if a.plan.setting == "stand-in" and not definition.smoke and a.study.paper_dataset:
         steps = [timed.seconds for timed in a.step.values()]
         if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
             text += f" (the paper's own experiment: {own})"

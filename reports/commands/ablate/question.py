@@ -87,13 +87,13 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
     A contrast whose precondition the tuning runs do not meet can only end ``open``: who waits for
     its comparison hears so before it trains. Else, how small an effect can be seen.
     """
-    one = plan.definition
-    if len(plan.choices) < len(one.arms) or one.smoke or len(one.seeds) < 2:
+    definition = plan.definition
+    if len(plan.choices) < len(definition.arms) or definition.smoke or len(definition.seeds) < 2:
         return
-    judged = [contrast for contrast in plan.contrasts if contrast.judged and one.judged]
+    judged = [contrast for contrast in plan.contrasts if contrast.judged and definition.judged]
     for contrast in judged:
         if why := unmet_in_tuning(plan, contrast, store):
-            metric = formatting.measured(contrast, contrast.metric or one.metric)
+            metric = formatting.measured(contrast, contrast.metric or definition.metric)
             say(
                 console,
                 "can only end open",
@@ -105,11 +105,11 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
             continue
         alpha = ALPHA / len(judged)
         ends = (
-            power.detectable_effect(spread, len(one.seeds), alpha),
-            power.decidable_margin(spread, len(one.seeds), alpha),
+            power.detectable_effect(spread, len(definition.seeds), alpha),
+            power.decidable_margin(spread, len(definition.seeds), alpha),
         )
         effect, margin = (
-            formatting.size(math.exp(end) if one.metric.is_ratio else end, one.metric)
+            formatting.size(math.exp(end) if definition.metric.is_ratio else end, definition.metric)
             for end in ends
         )
         say(

@@ -71,9 +71,13 @@ def everything(stores: Sequence[Store]) -> dict[str, list[Found]]:
 
 def _distance(found: Found) -> tuple[bool, bool, float]:
     """The paper's data before others, practice images last, complete before incomplete."""
-    one = found.comparison
-    practice = one.dataset == PRACTICE
-    return practice, one.setting not in ON_THE_PAPERS_DATA, -one.done / one.planned
+    comparison = found.comparison
+    practice = comparison.dataset == PRACTICE
+    return (
+        practice,
+        comparison.setting not in ON_THE_PAPERS_DATA,
+        -comparison.done / comparison.planned,
+    )
 
 
 def catalogue(console: Console, stores: Sequence[Store]) -> None:

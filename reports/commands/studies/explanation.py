@@ -73,21 +73,23 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
 
 def _came_to(found: Found) -> Iterator[str]:
     """Yield what a plan has come to: a sentence each, or of many contrasts a line a verdict."""
-    one = found.comparison
+    comparison = found.comparison
     if found.plan.about.shows != "effects":
-        yield sentences.headline(found.plan, one)
-    elif len(one.effects) <= ALIKE or one.done < one.planned:
-        for line in dict.fromkeys(sentences.verdict_line(effect, one) for effect in one.effects):
-            yield f"{one.dataset}: {line}"
+        yield sentences.headline(found.plan, comparison)
+    elif len(comparison.effects) <= ALIKE or comparison.done < comparison.planned:
+        for line in dict.fromkeys(
+            sentences.verdict_line(effect, comparison) for effect in comparison.effects
+        ):
+            yield f"{comparison.dataset}: {line}"
     else:
-        for verdict in dict.fromkeys(effect.verdict for effect in one.effects):
-            those = [effect for effect in one.effects if effect.verdict == verdict]
+        for verdict in dict.fromkeys(effect.verdict for effect in comparison.effects):
+            those = [effect for effect in comparison.effects if effect.verdict == verdict]
             sizes = (
-                f"{_told_apart(effect, one.effects)} {sentences.estimate(effect)} "
+                f"{_told_apart(effect, comparison.effects)} {sentences.estimate(effect)} "
                 f"{formatting.unit(effect.metric)}"
                 for effect in those
             )
-            yield f"{one.dataset}: {sentences.word(verdict)}: {'; '.join(sizes)}"
+            yield f"{comparison.dataset}: {sentences.word(verdict)}: {'; '.join(sizes)}"
 
 
 def _told_apart(effect: Effect, effects: Sequence[Effect]) -> str:
