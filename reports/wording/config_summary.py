@@ -56,6 +56,10 @@ class Facet(str):
             return self.exactly == other.exactly
         return str(self) == other
 
+    def __ne__(self, other: object) -> bool:
+        """Return the opposite, which text would decide by itself."""
+        return not self == other
+
     __hash__ = str.__hash__
 
 
