@@ -186,8 +186,8 @@ def _among(section: Section, effect: Effect, found: Sequence[Section]) -> str:
         return {run.id for arm in arms for run in of.runs[arm]}
 
     mine = runs(section, effect.contrast.arms)
-    for other in found:
-        if other is not section and mine < runs(other, list(other.runs)):
+    for other in found[: found.index(section)]:
+        if mine < runs(other, list(other.runs)):
             return f"; these runs are among those of {other.plan.about.title}, above"
     return ""
 

@@ -63,6 +63,7 @@ REGISTERED = {
     "initial_biases@cifar10_jpeg": "61512db3897c",
     "nearest_neighbours@cifar10_jpeg": "c87056dd3fc7",
     "one_removed@cifar10_jpeg": "0efe4292bf69",
+    "one_removed@cifar10": "63430231909c",
     "relu_vs_tanh@cifar10_jpeg": "f47ced0d3e6b",
     "relu_vs_tanh@fashion_mini": "37a6f0253378",
     "response_norm@cifar10": "876db76b083d",
