@@ -206,8 +206,9 @@ def test_what_many_contrasts_came_to_is_a_line_a_verdict() -> None:
     screen = printed(explain, "one_removed", [Store(EVIDENCE)])
 
     found = " ".join(screen.split())
-    assert "cifar10_jpeg: same way: no crops or flips +1.56 points" in found
-    assert "found cifar10_jpeg: open: no LRN +2.25 points; 2/2 pooling +0.31 points;" in found
+    assert "cifar10: same way: no crops or flips +0.75 points; tanh against ReLU" in found
+    assert "found cifar10: open: LRN's constant alone; 2/2 pooling; no colour noise;" in found
+    assert "cifar10: other way: no dropout -2.27 points" in found
     assert screen.count("no crops or flips: higher expected") == 1
     assert "32: 80sec, raw, released: relu; 80sec, raw, released: tanh; 19pct" in printed(
         explain, "six_times", [Store(EVIDENCE)]

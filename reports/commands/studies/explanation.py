@@ -65,7 +65,11 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
         _paragraph(console, "" if number else "images", _images(study, where, base, pace))
     plain(console)
     found = everything(stores).get(study.name, [])
-    lines = [line for one in found for line in _came_to(one)]
+    lines = [line for one in found[:1] for line in _came_to(one)]
+    for one in found[1:]:  # of what is further from the paper, as much as a screen has room for
+        more = list(_came_to(one))
+        fits = len(lines) + len(more) <= ALIKE
+        lines += more if fits else []
     for number, line in enumerate(lines or ["nothing yet"]):
         _paragraph(console, "" if number else "found", line)
     say(console, "run it", f"invoke ablate --study {name}")
@@ -84,8 +88,11 @@ def _came_to(found: Found) -> Iterator[str]:
     else:
         for verdict in dict.fromkeys(effect.verdict for effect in comparison.effects):
             those = [effect for effect in comparison.effects if effect.verdict == verdict]
+            # What decides nothing is named alone: its size would be read as a finding.
             sizes = (
-                f"{_told_apart(effect, comparison.effects)} {sentences.estimate(effect)} "
+                _told_apart(effect, comparison.effects)
+                if verdict == "open"
+                else f"{_told_apart(effect, comparison.effects)} {sentences.estimate(effect)} "
                 f"{formatting.unit(effect.metric)}"
                 for effect in those
             )
