@@ -301,11 +301,14 @@ class Plan(Frozen):
         return self.definition.seeds + tuple(s for look in self.second_looks for s in look.seeds)
 
     def arms_of(self, run: Run) -> list[str]:
-        """Return the arms that a run is of, at whatever rate and length.
+        """Return the arms that a run is of, at whatever rate and length; none on other images.
 
         Several, where arms differ in whose rate they take alone.
         """
         definition = self.definition
+        images = definition.dataset
+        if (images.digest, images.split) != (run.dataset.digest, run.dataset.split):
+            return []
         asked, rate = _apart_from_tuning(run.config), run.config.training.optimizer.rate
         return [
             arm

@@ -200,9 +200,6 @@ def _named(text: str, able: Sequence[Record]) -> Record:
 def _name(run: Run, plans: Sequence[Plan]) -> str:
     """Return what a run is called: study and images, arm and seed."""
     for plan in plans:
-        images = plan.definition.dataset
-        if (images.digest, images.split) != (run.dataset.digest, run.dataset.split):
-            continue
         for arm in plan.arms_of(run):
             kind = "seed" if run.sees_test else "tuning seed"
             return f"{plan.name}, {plan.label(arm)}, {kind} {run.seed}"

@@ -139,12 +139,13 @@ def _section(plan: Plan, results: Results, by_id: Mapping[str, Record]) -> Secti
     tuning = {run: by_id[run] for run in sorted(ids) if run in by_id}
     compared = [record for of_arm in all_seeds.values() for record in of_arm.values()]
     everything = [*tuning.values(), *compared]
+    is_begun = any(record.curve for of_arm in found.values() for record in of_arm.values())
     return Section(
         plan=plan,
         records=found,
         later_records=later,
         tuning_records=tuning,
-        rates_tried={} if any(r.curve for r in compared) else _rates_tried(plan, by_id.values()),
+        rates_tried={} if is_begun else _rates_tried(plan, by_id.values()),
         comparison=comparison,
         second_look=compare(plan, all_seeds, plan.seeds, seen) if plan.second_looks else None,
         headline=sentences.headline(plan, comparison),
@@ -162,7 +163,7 @@ def _rates_tried(plan: Plan, records: Iterable[Record]) -> dict[str, tuple[Recor
     found: dict[str, list[Record]] = {}
     for record in records:
         run = record.run
-        if run.sees_test or run.dataset != plan.definition.dataset or len(record.curve) < 2:
+        if run.sees_test or len(record.curve) < 2:
             continue
         for arm in plan.arms_of(run):
             found.setdefault(arm, []).append(record)

@@ -240,6 +240,8 @@ def test_a_run_is_known_by_its_arm_at_any_rate() -> None:
     assert plan.arms_of(plan.make_run("decay", tuning, 1000)) == ["decay"]
     assert plan.arms_of(plan.make_run("relu", config, 3)) == ["relu"]
     assert plan.arms_of(plan.make_run("relu", config.but(inputs={"flips": True}), 3)) == []
+    elsewhere = plan.definition.dataset.but(name="a_copy", digest="0" * 64)
+    assert plan.arms_of(plan.make_run("relu", config, 3).but(dataset=elsewhere)) == []
 
 
 def test_more_images_than_there_are_is_refused() -> None:
