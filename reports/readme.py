@@ -5,8 +5,8 @@ when they are not current.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import groupby, takewhile
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,7 @@ from ablations.results import Results
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
 from reports.analysis.comparison import Comparison
-from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect, Verdict
+from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.analysis.selection import speaks
 from reports.evidence import EVIDENCE
 from reports.figures.forest import ForestRow, draw_forest, forest, one_a_claim
@@ -26,7 +26,7 @@ from reports.findings.ledger import ledger, surprise
 from reports.findings.sections import Section, real, sections
 from reports.page.tables import markdown
 from reports.wording.formatting import amount, measured, percent, times, value
-from reports.wording.sentences import effect_sentence, named, said, word
+from reports.wording.sentences import BRIEFLY, effect_sentence, named, said, word
 
 README = Path(__file__).parent.parent / "README.md"
 OF_EVIDENCE = EVIDENCE / "README.md"
@@ -34,18 +34,6 @@ START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- e
 ROWS = 24  # of the forest plot
 FIRST = 5
 """Claims that the README has in words."""
-BRIEFLY: Mapping[Verdict, str] = {
-    "holds": "the effect is there, as large as the paper says",
-    "weaker": "the effect is there, and smaller than the paper says",
-    "stronger": "the effect is there, and larger than the paper says",
-    "reversed": "the effect is there, the other way round",
-    "absent": "there is no effect as large as the margin",
-    "same way": "the effect goes as the paper says; on other images than the paper's own only the "
-    "direction is judged",
-    "other way": "the effect goes against what the paper says, on other images than its own",
-    "no effect": "there is no effect as large as the margin, on other images than the paper's own",
-}
-"""What a word in that table means."""
 
 
 def overview_text(found: Sequence[Section]) -> str:
@@ -74,8 +62,10 @@ def _most_surprising(found: Sequence[Section]) -> list[tuple[Section, Effect]]:
         if effect.verdict in BRIEFLY and effect.contrast.says
     ]
     decided.sort(key=lambda pair: (pair[0].nearness, -(surprise(pair[1]) or 0.0)))
-    once = {effect.contrast.says: (section, effect) for section, effect in reversed(decided)}
-    return [pair for pair in decided if once[pair[1].contrast.says] == pair][:FIRST]
+    first: dict[str, tuple[Section, Effect]] = {}
+    for section, effect in decided:
+        first.setdefault(effect.contrast.says, (section, effect))
+    return list(first.values())[:FIRST]
 
 
 def _in_words(chosen: Sequence[tuple[Section, Effect]]) -> pd.DataFrame:
@@ -132,10 +122,10 @@ def _arithmetic(found: Sequence[Section]) -> str:
         for arm, runs in section.runs.items():
             counted[precisions[arm]] += len({run.id for run in runs} - seen)
             seen |= {run.id for run in runs}
-    said = " and ".join(f"{count} in {name}" for name, count in counted.items() if count)
-    measured = any(s.plan.definition.study == "bfloat16" and not s.missing for s in found)
-    unknown = "" if measured else "; what that changes, the study `bfloat16` has not measured yet"
-    return f"Arithmetic of the layers in the runs that are compared: {said}{unknown}."
+    shares = " and ".join(f"{count} in {name}" for name, count in counted.items() if count)
+    is_known = any(s.plan.definition.study == "bfloat16" and not s.missing for s in found)
+    unknown = "" if is_known else "; what that changes, the study `bfloat16` has not measured yet"
+    return f"Arithmetic of the layers in the runs that are compared: {shares}{unknown}."
 
 
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
@@ -186,7 +176,7 @@ def _among(section: Section, effect: Effect, found: Sequence[Section]) -> str:
         return {run.id for arm in arms for run in of.runs[arm]}
 
     mine = runs(section, effect.contrast.arms)
-    for other in found[: found.index(section)]:
+    for other in takewhile(lambda other: other is not section, found):
         if mine < runs(other, list(other.runs)):
             return f"; these runs are among those of {other.plan.about.title}, above"
     return ""

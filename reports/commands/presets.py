@@ -13,6 +13,7 @@ from alexnet.presets import FAMILIES, PRESETS, preset
 from reports.commands.console import as_typed
 from reports.findings import counts
 from reports.wording.config_summary import NONE, facets, initial, part_in_words
+from reports.wording.sentences import word
 
 SAME = "·"
 LABEL, COLUMN = 15, 18
@@ -137,6 +138,6 @@ def _training(config: Config) -> Table:
 def _printed() -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, show_header=False)
     for claim, count in counts.all_counts():
-        word = counts.verdict([count])
-        table.add_row(claim.id, counts.printed(count), counts.shown(count), word)
+        said = word(counts.verdict([count]))
+        table.add_row(claim.id, counts.printed(count), counts.shown(count), said)
     return table

@@ -91,8 +91,7 @@ class StudyProgress:
             console=console,
             speed_estimate_period=PACE,
         )
-        done, total = self._runs()
-        self._task = self._bar.add_task("", total=total, completed=done)
+        self._task = self._bar.add_task("", total=None)
         self._trained = 0.0
         self._spoke = self._start
         self._waited_for: set[tuple[str, str]] = set()
@@ -101,6 +100,7 @@ class StudyProgress:
     def __enter__(self) -> Self:
         """Start the live lines, in a terminal."""
         if self._console.is_terminal:
+            self._count_runs()
             self._live.start()
         return self
 
@@ -135,8 +135,8 @@ class StudyProgress:
                 name = run.short if run else "worker"
                 self._line("failed", f"run {name}: {reason.splitlines()[0]}")
         if self._console.is_terminal:
-            done, total = self._runs()
-            self._bar.update(self._task, completed=done, total=max(done, total))
+            if isinstance(event, Finished | Chosen):
+                self._count_runs()
             self._live.update(Group(self._arms(), self._bar.get_renderable()))
 
     def summary(self, workers: int) -> str:
@@ -149,8 +149,8 @@ class StudyProgress:
             f"{clock(elapsed)}, in which {workers} workers trained {100 * busy:.0f} % of the time"
         )
 
-    def _runs(self) -> tuple[int, int]:
-        """Return how many runs are done and how many there are, those that choose rates included.
+    def _count_runs(self) -> None:
+        """Tell the bar how many runs are done, of how many, those that choose rates included.
 
         An arm whose rate is chosen has done all its tuning, however many runs that took.
         """
@@ -163,7 +163,7 @@ class StudyProgress:
                 tried = len(self._tried.get(self._named(plan, arm), ()))
                 done += tuning if arm in plan.choices else min(tried, tuning)
                 total += tuning
-        return done, total
+        self._bar.update(self._task, completed=done, total=total)
 
     def _heartbeat(self, run: Run) -> None:
         """Without live lines, say now and then how far a long run is."""

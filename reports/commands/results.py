@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ablations.leftovers import UNNEEDED, Entry, Kind, delete, entries
 from ablations.plan import Plan
@@ -13,9 +15,7 @@ from ablations.registration import RequestError
 from ablations.runner import counts
 from ablations.store import Store
 from alexnet.data.manifest import in_words
-from reports.commands.console import say
-
-COLUMN = 48
+from reports.commands.console import BETWEEN, LABEL, say, show
 
 
 def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
@@ -37,13 +37,18 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
     sizes: Counter[Path] = Counter()
     for entry in found:
         sizes[entry.path.parent] += entry.size
+    of_plans, of_kinds = (Table.grid(padding=(0, BETWEEN, 0, 0)) for _ in range(2))
     for plan in plans:
-        say(console, "", _of_plan(plan, store, sizes))
+        of_plans.add_row(Text(plan.name), _of_plan(plan, store, sizes))
+    show(console, of_plans, indent=LABEL)
     console.print()
+    for justify in ("left", "right", "right"):
+        of_kinds.add_column(justify=justify)
     for kind in Kind:
         some = [entry for entry in found if entry.kind is kind]
         if some:
-            say(console, "", _row(kind, some))
+            of_kinds.add_row(*_row(kind, some))
+    show(console, of_kinds, indent=LABEL)
     for problem in store.problems:
         say(console, "ignored", problem)
     unneeded = [entry for entry in found if entry.kind in UNNEEDED]
@@ -77,13 +82,14 @@ def _of_plan(plan: Plan, store: Store, sizes: Mapping[Path, int]) -> str:
     ]
     tuned = sum(not run.sees_test for run in runs)
     size = in_words(sum(sizes[store.folder(run)] for run in runs))
-    return f"{plan.name:<{COLUMN}} {done} of {planned} runs, {tuned} to choose rates, {size}"
+    return f"{done} of {planned} runs, {tuned} to choose rates, {size}"
 
 
-def _row(kind: Kind, several: Sequence[Entry]) -> str:
+def _row(kind: Kind, several: Sequence[Entry]) -> tuple[str, str, str]:
+    """Return the cells of a kind of file: what it is, marked if it can go, how many, what size."""
     size = in_words(sum(entry.size for entry in several))
     mark = "* " if kind in UNNEEDED else "  "
-    return f"{mark}{kind.value:<{COLUMN - 2}} {len(several):>6}  {size:>8}"
+    return f"{mark}{kind.value}", str(len(several)), size
 
 
 def _count(number: int, name: str) -> str:

@@ -100,7 +100,7 @@ def counts(ledger: Sequence[Row]) -> str:
     testable = [row for row in ledger if row.claim.study]
     states = Counter(row.state for row in testable)
     decided = Counter(row.word for row in testable if row.state == "decided")
-    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(decided.items()))
+    said = ", ".join(f"{count} {sentences.word(one)}" for one, count in sorted(decided.items()))
     own = f"{states['decided']} on the paper's own data" + (f" ({said})" if said else "")
     others: tuple[tuple[State, str], ...] = (
         ("elsewhere", "by stand-ins alone"),

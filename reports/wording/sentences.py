@@ -179,13 +179,16 @@ def named(effect: Effect, among: Sequence[Effect]) -> str:
     return contrast.compared + (f", {metric_name(effect.metric)}" if len(metrics) > 1 else "")
 
 
-WORDS: Mapping[Verdict, str] = {}
-"""What a verdict is called where people read it, if not as it is kept: one place to translate."""
+WORDS: Mapping[str, str] = {}
+"""What a verdict alone is called where people read it, if not as it is kept.
+
+Sentences that begin with a verdict are in `verdict_line`, explanations in `LEGEND` and `BRIEFLY`.
+"""
 
 
 def word(verdict: str) -> str:
-    """Return a verdict as people read it."""
-    return {str(kept): read for kept, read in WORDS.items()}.get(verdict, verdict)
+    """Return a verdict, of a contrast or of a count, as people read it."""
+    return WORDS.get(verdict, verdict)
 
 
 LEGEND = (
@@ -207,6 +210,19 @@ LEGEND = (
     ("as printed, misprint", "counted on the network that the paper's text describes"),
 )
 """The words of a verdict and what decides each, in short; `analysis.effect.verdict` decides."""
+
+BRIEFLY: Mapping[Verdict, str] = {
+    "holds": "the effect is there, as large as the paper says",
+    "weaker": "the effect is there, and smaller than the paper says",
+    "stronger": "the effect is there, and larger than the paper says",
+    "reversed": "the effect is there, the other way round",
+    "absent": "there is no effect as large as the margin",
+    "same way": "the effect goes as the paper says; on other images than the paper's own only the "
+    "direction is judged",
+    "other way": "the effect goes against what the paper says, on other images than its own",
+    "no effect": "there is no effect as large as the margin, on other images than the paper's own",
+}
+"""What a decided verdict means, for a reader who sees nothing else."""
 
 
 def verdict_line(effect: Effect, comparison: Comparison) -> str:

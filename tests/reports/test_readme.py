@@ -8,8 +8,8 @@ from ablations.results import Results
 from reports.analysis.effect import Effect, Verdict
 from reports.evidence import EVIDENCE
 from reports.findings.sections import sections
-from reports.readme import BRIEFLY, FIRST, overview_text
-from reports.wording.sentences import said
+from reports.readme import FIRST, overview_text
+from reports.wording.sentences import BRIEFLY, said
 
 HELPS = Contrast(arm="with", against="without", direction="lower", margin=0.005)
 

@@ -66,10 +66,10 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
     plain(console)
     found = everything(stores).get(study.name, [])
     lines = [line for one in found[:1] for line in _came_to(one)]
-    for one in found[1:]:  # of what is further from the paper, as much as a screen has room for
+    for one in found[1:]:  # of what is further from the paper, what a screen has room for
         more = list(_came_to(one))
-        fits = len(lines) + len(more) <= ALIKE
-        lines += more if fits else []
+        if len(lines) + len(more) <= ALIKE:
+            lines += more
     for number, line in enumerate(lines or ["nothing yet"]):
         _paragraph(console, "" if number else "found", line)
     say(console, "run it", f"invoke ablate --study {name}")
