@@ -29,26 +29,27 @@ def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
     caveats = []
     ratio = plan.definition.metric.is_ratio
     for row in rows:
+        arm = plan.label(row.arm)
         # An arm that takes another's rate has nothing of its own to say of it.
         own = row.arm not in plan.definition.tuned_as and not plan.definition.smoke
         choice = plan.choices.get(row.arm) if own else None
         if choice and choice.none_reached:
             caveats.append(
-                f"no rate brought {row.arm} to the threshold in tuning; {row.rate:g} used"
+                f"no rate brought {arm} to the threshold in tuning; {row.rate:g} used"
                 if ratio
-                else f"no rate trained {row.arm} in tuning; {row.rate:g} used"
+                else f"no rate trained {arm} in tuning; {row.rate:g} used"
             )
         elif choice and row.at_edge:
             side = side_of_the_edge(choice)
             better = "speed it up" if ratio else "improve it"
             caveats.append(
-                f"{row.arm} did best at {row.rate:g}, the {side} rate tried: a wider grid might "
+                f"{arm} did best at {row.rate:g}, the {side} rate tried: a wider grid might "
                 f"{better} further (rates= in {plan.about.source or 'its study'})"
             )
         if row.diverged:
             runs = runs_in_words(row.diverged)
             counted = "the horizon" if ratio else "chance"
-            caveats.append(f"{runs} of {row.arm} diverged, counted as {counted}")
+            caveats.append(f"{runs} of {arm} diverged, counted as {counted}")
     return caveats
 
 

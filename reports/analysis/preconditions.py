@@ -22,14 +22,15 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
     if isinstance(metric, Gap):
         for arm in dict.fromkeys((contrast.arm, contrast.against)):
             if arm in records and (diverged := _diverged(records[arm].values())):
-                return (
-                    f"{runs_in_words(diverged)} of {arm} diverged, and so cannot be said to overfit"
-                )
+                runs = f"{runs_in_words(diverged)} of {contrast.label_of(arm)}"
+                return f"{runs} diverged, and so cannot be said to overfit"
     together, pairs = diverged_together(contrast, records)
     if pairs and together == pairs:
         return "no pair has a run that trained, since all of them diverged"
     for needed in contrast.preconditions:
-        if why := _unmet(needed, metric, list(records[needed.arm].values())):
+        if why := _unmet(
+            needed, metric, list(records[needed.arm].values()), contrast.label_of(needed.arm)
+        ):
             return why
     return None
 
@@ -68,7 +69,8 @@ def unmet_in_tuning(plan: Plan, contrast: Contrast, store: Store) -> str | None:
         followed = needed.arm in definition.tuned_as  # then they are runs of another network
         trial = choice.chosen if choice and not followed else None
         found = [by_id[run] for run in trial.runs if run in by_id] if trial else []
-        if found and (why := _unmet(needed, held_out(contrast.metric or definition.metric), found)):
+        metric = held_out(contrast.metric or definition.metric)
+        if found and (why := _unmet(needed, metric, found, plan.label(needed.arm))):
             return why
     return None
 
@@ -93,12 +95,13 @@ def rate_left_open(plan: Plan, contrast: Contrast, metric: Metric, estimate: flo
     choice = plan.choices.get(loser)
     if loser in plan.definition.tuned_as or choice is None or not choice.trials:
         return None
+    label = plan.label(loser)
     if choice.none_reached:
-        return f"no rate that was tried brought {loser}, which comes out worse, to the threshold"
+        return f"no rate that was tried brought {label}, which comes out worse, to the threshold"
     if not choice.edge:
         return None
     return (
-        f"{loser}, which comes out worse, did best at {choice.rate:g}, the "
+        f"{label}, which comes out worse, did best at {choice.rate:g}, the "
         f"{side_of_the_edge(choice)} rate that was tried"
     )
 
@@ -120,17 +123,17 @@ def rate_step(plan: Plan, contrast: Contrast) -> float | None:
     return max((step for step in steps if step is not None), default=None)
 
 
-def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record]) -> str | None:
-    """Say why one precondition is not met by the runs of its arm, or None.
+def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record], arm: str) -> str | None:
+    """Say why one precondition is not met by the runs of its arm, called ``arm``, or None.
 
     By the median over seeds. Runs that never saw ``test`` are asked by ``valid``.
     """
     if diverged := _diverged(records):
         runs = runs_in_words(diverged)
-        return f"{runs} of {needed.arm}, which the claim presupposes to work, diverged"
+        return f"{runs} of {arm}, which the claim presupposes to work, diverged"
     measures = [record.measures for record in records if record.measures]
     match needed:
-        case Overfits(arm=arm, training_error=most, gap=least):
+        case Overfits(training_error=most, gap=least):
             seen = [(m.train.top1_error, (m.test or m.valid).top1_error) for m in measures]
             if not seen:
                 return f"whether {arm} overfits was not measured"
@@ -143,7 +146,7 @@ def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record]) -> s
                 f"{100 * test:.1f} % {named} error, where below {100 * most:g} % and a gap above "
                 f"{100 * least:g} points are needed"
             )
-        case NormActive(arm=arm, activity=least):
+        case NormActive(activity=least):
             found = norm_activity(records)
             if not found:
                 return f"the activity of the normalisation of {arm} was not measured"
@@ -153,7 +156,7 @@ def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record]) -> s
                 f"the normalisation of {arm} does next to nothing: {activity_in_words(found)}, "
                 f"where {least:g} is needed in one layer"
             )
-        case Reaches(arm=arm, within=most, metric=level):
+        case Reaches(within=most, metric=level):
             by = level or metric
             by = by if all(m.test for m in measures) else held_out(by)
             seen_at = [observe(record, by) for record in records]

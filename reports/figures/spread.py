@@ -26,7 +26,8 @@ def draw_spread(section: Section) -> Figure | None:
                 [at], [row], xerr=[[at - low], [high - at]], fmt="o", capsize=3,
                 color=sns.color_palette("colorblind")[0],
             )  # fmt: skip
-        axes.set_yticks(range(len(found)), [f"{one.arm}, {one.seeds} seeds" for one in found])
+        names = [f"{plan.label(one.arm)}, {one.seeds} seeds" for one in found]
+        axes.set_yticks(range(len(found)), names)
         axes.set_ylim(len(found) - 0.4, -0.6)
         axes.set_xlim(0, None)
         axes.set_xlabel(f"standard deviation of the {metric_name(metric)} over seeds, points")

@@ -210,6 +210,6 @@ def _tuned(studies: Sequence[Section]) -> str:
         return "one rate each; nothing was chosen"
     rates = " or ".join(map(str, sorted({len(s.plan.definition.rates) for s in tried})))
     seeds = " or ".join(map(str, sorted({len(s.plan.definition.tuning_seeds) for s in tried})))
-    edges = {row.arm for s in tried for row in s.comparison.rows if row.at_edge}
-    at_edge = f"at an edge: {', '.join(sorted(edges))}" if edges else "none at an edge"
+    edges = {s.plan.label(row.arm) for s in tried for row in s.comparison.rows if row.at_edge}
+    at_edge = f"at an edge: {'; '.join(sorted(edges))}" if edges else "none at an edge"
     return f"{rates} rates in every arm of a study, {seeds} seeds each; {at_edge}"

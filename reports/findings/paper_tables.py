@@ -59,7 +59,8 @@ def _result(section: Section, arm: str, records: Sequence[Record]) -> Result:
     one, ten = (_errors([m for m in of_view if m is not None]) for of_view in views)
     return Result(
         dataset=section.comparison.dataset,
-        name=f"{section.plan.definition.study}: {arm}" + _of_seeds(section, len(records)),
+        name=f"{section.plan.definition.study}: {section.plan.label(arm)}"
+        + _of_seeds(section, len(records)),
         classes=config.network.classes,
         seeds=len(records),
         one_view=one,
