@@ -8,6 +8,7 @@ from ablations.plan import About, Definition, PlanError, Wording
 from ablations.run import DatasetRef
 from ablations.study import Base, Study
 from alexnet.config import Config, Drops, Precision
+from alexnet.config.effective import Images
 from alexnet.cores import cores
 from alexnet.data.manifest import Manifest
 
@@ -62,6 +63,9 @@ def define(
             )
         if wrong := config.misfit(manifest.size):
             raise PlanError(f"{arm} on {dataset}: {wrong}")
+    images = Images(manifest.counts["train"], manifest.size)
+    if not smoke and (why := study.alike_on(dataset, images)):
+        raise PlanError(why)
     own_rates = {name: arm.rates for name, arm in study.arms.items() if arm.rates}
     definition = Definition(
         study=study.name,

@@ -1,5 +1,6 @@
 """A study: a question, its arms, what is compared, and the base on each dataset."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -31,6 +32,7 @@ from ablations.metrics import (
     unmeasurable,
 )
 from alexnet.config import LRN, Config, Fraction, Frozen, GiveUp, Precision
+from alexnet.config.effective import UNKNOWN, Images, why_alike
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Quality, qualities
 from alexnet.text import CONTROL
@@ -78,6 +80,11 @@ class Arm(Frozen):
     @cached_property
     def _configs(self) -> dict[int, tuple[Config, Config]]:
         return {}
+
+
+def _trained_as(arm: Arm) -> tuple[Any, ...]:
+    """Return what of an arm, its config apart, makes its runs other runs."""
+    return arm.precision, arm.tuned_as, arm.rates, arm.seeds_from
 
 
 def _as_arm(value: Any) -> Any:
@@ -184,6 +191,28 @@ class Study(Frozen):
         leader = self.arms[arm].tuned_as or arm
         return self.arms[leader].rates or self.bases[dataset].rates
 
+    def alike_on(self, dataset: str, images: Images = UNKNOWN) -> str | None:
+        """Say which arm changes nothing on a dataset, and why; None if each changes something.
+
+        An arm in another precision, with seeds or rates of its own, or with another's rate is
+        another training of the same network, and may be compared with it.
+
+        Args:
+            dataset: Of which the study has a base.
+            images: What is known of its images.
+        """
+        shown = self._shown(dataset)
+        for (name, arm), (other, against) in itertools.combinations(shown.items(), 2):
+            if _trained_as(arm) != _trained_as(against):
+                continue
+            one, of_other = self.config(dataset, name), self.config(dataset, other)
+            if why := why_alike(one, of_other, images):
+                return (
+                    f"arm {other!r} trains the same network as {name!r} on {dataset}: {why}; "
+                    "change something that acts, or leave the arm out"
+                )
+        return None
+
     @model_validator(mode="after")
     def _can_be_written(self) -> Self:
         texts = (self.title, self.section, self.question, self.paper_says, self.leaves_open,
@@ -237,14 +266,8 @@ class Study(Frozen):
                 raise ValueError(f"{contrast.between}: the same contrast twice")
             seen.add(what)
         for dataset in self.bases:
-            shown = self._shown(dataset)
-            trained = [
-                (self.config(dataset, name), arm.precision, arm.tuned_as, arm.rates, arm.seeds_from)
-                for name, arm in shown.items()
-            ]
-            for name, one in zip(shown, trained, strict=True):
-                if trained.count(one) > 1:
-                    raise ValueError(f"arm {name!r} is the same as another on {dataset}")
+            if why := self.alike_on(dataset):
+                raise ValueError(why)
         return self
 
     @model_validator(mode="after")

@@ -209,7 +209,7 @@ def test_arms_that_differ_in_whose_rate_they_take_or_in_precision_are_two() -> N
     for other in (Arm(tuned_as="without"), Arm(precision="bfloat16")):
         arms = {"with": {}, "without": NORM, "again": other}
         assert study_of(arms=arms).arms.keys() == arms.keys()
-    refused("is the same as another", arms={"with": {}, "without": NORM, "again": Arm()})
+    refused("they differ in nothing", arms={"with": {}, "without": NORM, "again": Arm()})
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """What a study must say before it may run, and studies of one's own."""
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from ablations.plan import PlanError
+from ablations.planning import define
 from ablations.studies import STUDIES, StudyError, find_study
 from ablations.study import (
     Arm,
@@ -15,9 +19,9 @@ from ablations.study import (
     TimeTo,
 )
 from ablations.tuning import Pending
-from alexnet.config import Adam, Exponential
+from alexnet.config import Adam, Drops, Exponential, Pool
 from alexnet.presets import tiny
-from tests.builders.plans import planned
+from tests.builders.plans import MANIFEST, planned
 from tests.builders.studies import BASE, CONTRAST, FEW, UNTIL, example, study_of
 
 TOP5 = CONTRAST.but(metric=FinalError(top=5))
@@ -91,7 +95,7 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
         ({"bases": {"fashion_mini": BASE.but(setting="stand-in")}}, "needs a claim and the paper"),
         ({"contrasts": (CONTRAST.but(arm="with"),)}, "an arm is compared with another"),
         ({"contrasts": (CONTRAST, CONTRAST)}, "without against with: the same contrast twice"),
-        ({"arms": {"with": {}, "without": {}}}, "arm 'with' is the same as another"),
+        ({"arms": {"with": {}, "without": {}}}, "arm 'without' trains the same network as 'with'"),
         ({"contrasts": (CONTRAST.but(paper=-0.02),)}, "number, -0.02, does not go higher"),
         ({"contrasts": (CONTRAST.but(paper=0.004),)}, "would call the paper's own effect, 0.004"),
         ({"contrasts": (CONTRAST.but(paper=1.4),)}, "errors are fractions, half a point is 0.005"),
@@ -227,3 +231,61 @@ def test_a_file_that_is_not_there_or_takes_a_name_is_refused(tmp_path: Path) -> 
     path.write_text(example().replace("average_pooling", next(iter(STUDIES))))
     with pytest.raises(StudyError, match="is a study of the package; give yours another name"):
         find_study(str(path))
+
+
+LATE = {"training": {"schedule": Drops(after=(500,))}}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            {"network": {"parts": {"pol": Pool(size=2)}}},
+            "arm 'without' trains the same network as 'with' on fashion_mini: no layer is followed "
+            "by the part 'pol'; layers name act, dropout, norm, pool; change something that acts",
+        ),
+        (LATE, "the schedule drops after epoch 500, and the training ends after 2"),
+        (
+            {"training": {"optimizer": {"rate": 0.1}}},
+            "they differ in the rate alone, which is chosen for each arm from rates=",
+        ),
+    ],
+    ids=["a misprint", "too late", "the rate"],
+)
+def test_an_arm_that_changes_nothing_is_refused(change: dict[str, object], why: str) -> None:
+    """It would train the same network twice, and find no effect."""
+    with pytest.raises(ValidationError, match=re.escape(why)):
+        study_of(arms={"with": {}, "without": change})
+
+
+def test_lrn_that_divides_by_one_is_told_that_it_is_none() -> None:
+    """Alpha 0 and k 1; with k 2, it is the constant that a removal of LRN removes too."""
+    nothing = {"network": {"parts": {"norm": {"alpha": 0.0, "k": 1.0}}}}
+    constant = {"network": {"parts": {"norm": {"alpha": 0.0}}}}
+
+    why = "'norm' has alpha 0 and k 1, which returns what it is given: it is none"
+    with pytest.raises(ValidationError, match=re.escape(why)):
+        study_of(arms={"with": NO_NORM, "without": nothing})
+    assert study_of(arms={"with": NO_NORM, "without": constant}).arms
+
+
+@pytest.mark.parametrize(
+    "apart", [{"precision": "bfloat16"}, {"seeds_from": 100}, {"rates": (1.0,)}]
+)
+def test_the_same_network_trained_in_another_way_may_be_compared(apart: dict[str, Any]) -> None:
+    """In another precision, with other seeds, or by a grid of its own."""
+    other = Arm(changes=LATE, **apart)
+    contrast = CONTRAST.but(judged=False)
+    assert study_of(arms={"with": {}, "without": other}, contrasts=(contrast,)).arms
+
+
+@pytest.mark.parametrize("smoke", [True, False])
+def test_an_arm_that_changes_nothing_on_these_images_is_refused_before_the_plan(smoke) -> None:
+    """Crops of a view as large as the images. A smoke, cut to seconds, is never judged."""
+    study = study_of(arms={"with": {}, "without": {"inputs": {"random_crops": False}}})
+    small = MANIFEST.model_copy(update={"fit": MANIFEST.fit.model_copy(update={"size": 12})})
+    why = "a view of 12 pixels has one place in images of 12"
+
+    define(study, "fashion_mini", MANIFEST, 6, "float32", smoke)
+    with nullcontext() if smoke else pytest.raises(PlanError, match=why):
+        define(study, "fashion_mini", small, 6, "float32", smoke)

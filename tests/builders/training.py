@@ -1,8 +1,6 @@
 """Networks trained on made-up images."""
 
-from alexnet.config import (
-    Config,
-)
+from alexnet.config import Config, Precision
 from alexnet.data.images import Dataset
 from alexnet.learning_curve import Epoch
 from alexnet.model import AlexNet, build
@@ -11,9 +9,9 @@ from alexnet.training import fit
 
 
 def train(
-    config: Config, images: Dataset, seed: int = 0, precision: str = "float32"
+    config: Config, images: Dataset, seed: int = 0, precision: Precision = "float32"
 ) -> tuple[AlexNet, list[Epoch]]:
     """Return a trained network and its epochs."""
-    network = build(config, seed)
+    network = build(config, seed, precision)
     optimizer = optimizer_for(network, config.training.optimizer)
-    return network, list(fit(network, optimizer, images, config, seed, precision))  # type: ignore[arg-type]
+    return network, list(fit(network, optimizer, images, config, seed, precision))
