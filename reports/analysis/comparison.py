@@ -28,11 +28,10 @@ from reports.analysis.caveats import (
     since,
     unmeasured,
 )
+from reports.analysis.comparable import Records, diverged_together
 from reports.analysis.effect import UNDECIDED, AtThreshold, Bound, Effect, Verdict, verdict
 from reports.analysis.foreknowledge import Seen, known_before, older_runs
 from reports.analysis.preconditions import (
-    Records,
-    diverged_together,
     norm_activity,
     rate_left_open,
     rate_step,

@@ -12,9 +12,7 @@ from ablations.record import Record
 from ablations.side_effects import blinded, scale_effects
 from ablations.store import Store
 from ablations.tuning import Choice, held_out
-
-Records = dict[str, dict[int, Record]]
-"""Comparison runs that have a record, by arm and seed."""
+from reports.analysis.comparable import Records, incomparable
 
 
 def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
@@ -24,9 +22,8 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
             if arm in records and (diverged := _diverged(records[arm].values())):
                 runs = f"{runs_in_words(diverged)} of {contrast.label_of(arm)}"
                 return f"{runs} diverged, and so cannot be said to overfit"
-    together, pairs = diverged_together(contrast, records)
-    if pairs and together == pairs:
-        return "no pair has a run that trained, since all of them diverged"
+    if why := incomparable(contrast, metric, records):
+        return why
     for needed in contrast.preconditions:
         if why := _unmet(
             needed, metric, list(records[needed.arm].values()), contrast.label_of(needed.arm)
@@ -186,15 +183,6 @@ def activity_in_words(activity: Mapping[str, float]) -> str:
     """
     parts = [f"{value:.2g} after {name.removesuffix('_norm')}" for name, value in activity.items()]
     return f"alpha S / k is {' and '.join(parts)}"
-
-
-def diverged_together(contrast: Contrast, records: Records) -> tuple[int, int]:
-    """Return in how many pairs every run diverged, of how many: chance is equal to chance."""
-    named = (contrast.arm, contrast.against, *(contrast.minus or ()))
-    sides = [records[arm] for arm in named if arm in records]  # the paper's number has no runs
-    paired = set.intersection(*map(set, sides))
-    together = [all(side[s].status == "diverged" for side in sides) for s in paired]
-    return sum(together), len(together)
 
 
 def _diverged(records: Iterable[Record]) -> int:

@@ -12,7 +12,7 @@ from ablations.contrast import Contrast
 from ablations.plan import Plan
 from alexnet.data.catalogue import called
 from alexnet.learning_curve import running_curve
-from reports.analysis.preconditions import Records
+from reports.analysis.comparable import Records
 from reports.figures.pictures import LINES, styled
 from reports.findings.sections import Section
 

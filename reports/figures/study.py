@@ -13,9 +13,9 @@ from ablations.metrics import TimeTo
 from ablations.plan import Plan
 from alexnet.data import catalogue
 from alexnet.learning_curve import Curve, running_curve
+from reports.analysis.comparable import Records
 from reports.analysis.comparison import speed_ups
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
-from reports.analysis.preconditions import Records
 from reports.figures.pictures import LINES, short, styled
 from reports.figures.readings import draw_readings
 from reports.figures.spread import draw_spread

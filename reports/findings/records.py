@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from ablations.plan import Plan
 from ablations.results import Results
+from reports.analysis.comparable import Records
 from reports.analysis.comparison import Comparison, compare
 from reports.analysis.foreknowledge import seen_on_copies
-from reports.analysis.preconditions import Records
 
 
 def find_records(plan: Plan, results: Results, seeds: Sequence[int]) -> Records:

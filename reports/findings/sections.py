@@ -13,10 +13,10 @@ from ablations.side_effects import side_effects
 from alexnet.config import Config, Frozen
 from alexnet.data.catalogue import copies_of
 from reports.analysis import selection
+from reports.analysis.comparable import Records
 from reports.analysis.comparison import Comparison, compare
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
 from reports.analysis.foreknowledge import seen_on_copies
-from reports.analysis.preconditions import Records
 from reports.findings.records import find_records
 from reports.wording import sentences
 from reports.wording.config_summary import facets
