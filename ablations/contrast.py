@@ -1,5 +1,6 @@
 """What is compared with what, what the paper says of it, and when it counts as nothing."""
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -20,6 +21,9 @@ RATIO_MARGIN = 1.25
 
 LARGEST_MARGIN = 0.1
 """Of errors: who calls ten points nothing has most likely written points for fractions."""
+
+SUM_TO_NOTHING = 1e-9
+"""Of weights: within what their sum is rounding."""
 
 THE_PAPER = "the paper"
 """In place of an arm to compare with: a number that the paper prints."""
@@ -78,7 +82,8 @@ class Contrast(Frozen):
 
     The same arm twice is compared by two metrics, on the same runs. With ``minus``, the effect is
     a difference of differences: this pair's minus that one's. With ``number``, an arm is compared
-    with what the paper prints of it.
+    with what the paper prints of it. With ``weights``, many arms are compared at once, as in a
+    factorial design.
     """
 
     arm: str
@@ -88,6 +93,9 @@ class Contrast(Frozen):
     against_metric: Metric | None = added_field(None)  # of the other arm; None: the same
     minus: Pair | None = added_field(None)
     number: float | None = added_field(None)  # to compare with, if that is the paper's
+    # Of several arms, which sum to nothing: the effect is the sum of weights times values, and
+    # `arm` and `against` are one arm of either sign.
+    weights: dict[str, float] | None = added_field(None)
     paper: float | None = None  # the paper's effect, if it prints one
     direction: Direction | None = None  # None: that of the paper's number
     margin: PositiveFloat | None = None  # effects within it are nothing; None: see `registered`
@@ -134,8 +142,8 @@ class Contrast(Frozen):
 
     @property
     def is_simple(self) -> bool:
-        """Whether two arms are compared, by one metric, and nothing is taken off."""
-        special = (self.against_metric, self.minus, self.number)
+        """Whether two arms are compared, by one metric, nothing taken off and none weighed."""
+        special = (self.against_metric, self.minus, self.number, self.weights)
         return all(one is None for one in special)
 
     @property
@@ -149,7 +157,7 @@ class Contrast(Frozen):
     @property
     def arms(self) -> tuple[str, ...]:
         """Every arm that it needs."""
-        named = [self.arm, *(self.minus or ())]
+        named = [self.arm, *(self.minus or ()), *(self.weights or ())]
         if self.number is None:
             named.insert(1, self.against)
         named += [needed.arm for needed in self.preconditions]
@@ -198,11 +206,25 @@ class Contrast(Frozen):
             metric.is_ratio or self.against_metric.is_ratio or _unlike(metric, self.against_metric)
         ):
             return "two metrics are compared by their difference, and must be of one kind"
+        if self.weights is not None and (said := self._wrong_weights(metric)):
+            return said
         for needed in self.preconditions:
             level = isinstance(needed, Reaches) and needed.metric is None
             if level and not isinstance(metric, FinalError):
                 return "say which error its reference has to reach (Reaches(metric=))"
         return self._wrong_numbers(metric)
+
+    def _wrong_weights(self, metric: Metric) -> str | None:
+        weights = self.weights or {}
+        single = metric.is_ratio or isinstance(metric, EnsembleError)
+        others = (self.against_metric, self.minus, self.number)
+        if single or any(one is not None for one in others):
+            return "weights are of one metric, neither times nor ensembles, and take nothing off"
+        if weights.get(self.arm, 0.0) <= 0 or weights.get(self.against, 0.0) >= 0:
+            return "arm= has a weight above 0, and against= one below"
+        if not math.isclose(math.fsum(weights.values()), 0.0, abs_tol=SUM_TO_NOTHING):
+            return f"weights sum to nothing, and these to {math.fsum(weights.values()):g}"
+        return None if self.label else "say what the weights compare (label=)"
 
     def _wrong_numbers(self, metric: Metric) -> str | None:
         nothing = 1.0 if metric.is_ratio else 0.0

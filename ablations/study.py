@@ -261,7 +261,8 @@ class Study(Frozen):
     def _compares_different_things_once(self) -> Self:
         seen = set()
         for contrast in self.contrasts:
-            what = (contrast.between, contrast.metric, contrast.against_metric)
+            weights = tuple(sorted((contrast.weights or {}).items()))
+            what = (contrast.between, contrast.metric, contrast.against_metric, weights)
             if what in seen:
                 raise ValueError(f"{contrast.between}: the same contrast twice")
             seen.add(what)
@@ -321,7 +322,8 @@ class Study(Frozen):
         for dataset, base in self.bases.items():
             shown = self._shown(dataset)
             for contrast in self.contrasts if base.judged else ():
-                sides = {arm for arm in (contrast.arm, contrast.against) if arm in shown}
+                weighed = contrast.weights or (contrast.arm, contrast.against)
+                sides = {arm for arm in weighed if arm in shown}
                 tried = {arm: len(self.rates_on(dataset, arm)) for arm in sides}
                 if contrast.judged and tried and min(tried.values()) == 1 < max(tried.values()):
                     given = min(tried, key=lambda arm: tried[arm])
@@ -349,6 +351,8 @@ class Study(Frozen):
     @model_validator(mode="after")
     def _seeds_can_decide(self) -> Self:
         count = sum(contrast.judged for contrast in self.contrasts)
+        if all(contrast.weights for contrast in self.contrasts if contrast.judged):
+            return self  # which are tested by the spread of all runs together
         for dataset, base in self.bases.items():
             if not base.judged:
                 continue

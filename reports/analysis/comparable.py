@@ -38,7 +38,9 @@ def incomparable(contrast: Contrast, metric: Metric, records: Records) -> str | 
 
 def diverged_together(contrast: Contrast, records: Records) -> tuple[int, int]:
     """Return in how many pairs every run diverged, of how many: chance is equal to chance."""
-    named = (contrast.arm, contrast.against, *(contrast.minus or ()))
+    named = dict.fromkeys(
+        (contrast.arm, contrast.against, *(contrast.minus or ()), *(contrast.weights or ()))
+    )
     sides = [records[arm] for arm in named if arm in records]  # the paper's number has no runs
     paired = set.intersection(*map(set, sides))
     together = [all(side[s].status == "diverged" for side in sides) for s in paired]
@@ -46,7 +48,13 @@ def diverged_together(contrast: Contrast, records: Records) -> tuple[int, int]:
 
 
 def _pairs(contrast: Contrast, records: Records) -> Sequence[tuple[Record, Record]]:
-    """Return the pairs of runs of two arms; none where one arm is compared with itself."""
+    """Return the pairs of runs of two arms; none where one arm is compared with itself.
+
+    Of many arms at once, every arm with the first.
+    """
+    if contrast.weights is not None:
+        first, *rest = (records[arm] for arm in contrast.weights)
+        return [(first[seed], other[seed]) for other in rest for seed in first if seed in other]
     if contrast.number is not None or contrast.arm == contrast.against:
         return []
     here, there = records[contrast.arm], records[contrast.against]

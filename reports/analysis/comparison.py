@@ -10,12 +10,11 @@ from ablations.metrics import (
     Metric,
     Outcome,
     TimeTo,
-    TimeToValid,
     observe,
 )
 from ablations.plan import Plan
 from ablations.record import Record
-from ablations.study import ALPHA, Contrast, NormActive, Setting
+from ablations.study import ALPHA, Contrast, Setting
 from ablations.tuning import held_out
 from alexnet.config import Frozen
 from alexnet.learning_curve import running_curve, time_to
@@ -31,13 +30,14 @@ from reports.analysis.caveats import (
 from reports.analysis.comparable import Records, diverged_together
 from reports.analysis.effect import UNDECIDED, AtThreshold, Bound, Effect, Verdict, verdict
 from reports.analysis.foreknowledge import Seen, known_before, older_runs
+from reports.analysis.outcomes import activity_of, compared_records, mean_of, outcomes_of
 from reports.analysis.preconditions import (
-    norm_activity,
     rate_left_open,
     rate_step,
     uncontrolled,
     unmet,
 )
+from reports.analysis.weighed import weighed_effect
 
 
 class Comparison(Frozen):
@@ -176,19 +176,15 @@ def _row(plan: Plan, arm: str, records: dict[int, Record]) -> ArmRow:
         seeds=tuple(records),
         reached=sum(not outcome.bound for outcome in outcomes),
         diverged=sum(record.status == "diverged" for record in records.values()),
-        mean=_mean([outcome.value for outcome in outcomes], metric) if outcomes else None,
+        mean=mean_of([outcome.value for outcome in outcomes], metric) if outcomes else None,
         is_bound=any(outcome.bound for outcome in outcomes),
     )
 
 
-def _mean(values: Sequence[float], metric: Metric) -> float:
-    if metric.is_ratio:
-        return float(np.exp(np.log(values).mean()))
-    return float(np.mean(values))
-
-
 def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen: Seen) -> Effect:
     metric = contrast.metric or plan.definition.metric
+    if contrast.weights is not None:
+        return weighed_effect(plan, contrast, metric, records, planned, seen)
     ratio = metric.is_ratio
     sides = _sides(plan, contrast, metric, records)
     units = [unit for unit in sides[0] if all(unit in side for side in sides)]
@@ -218,8 +214,8 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen
         metric=metric,
         pairs=len(units),
         planned=planned,
-        mean=_mean([float(value) for value in x], metric),
-        mean_against=_mean([float(value) for value in y], metric),
+        mean=mean_of([float(value) for value in x], metric),
+        mean_against=mean_of([float(value) for value in y], metric),
         seeds=tuple(units),
         by_seed=tuple(float(d) for d in (np.exp(differences) if ratio else differences)),
         estimate=interval.mean,
@@ -234,8 +230,8 @@ def _effect(plan: Plan, contrast: Contrast, records: Records, planned: int, seen
         unmet=uncontrolled(plan, contrast) or unmet(contrast, metric, records),
         rate_left_open=rate_left_open(plan, contrast, metric, interval.mean),
         rate_step=rate_step(plan, contrast),
-        norm_activity=_activity(contrast, records),
-        known_before=older_runs(plan, _compared(contrast, metric, records), seen),
+        norm_activity=activity_of(contrast, records),
+        known_before=older_runs(plan, compared_records(contrast, metric, records), seen),
         at_thresholds=at_thresholds,
         seconds_ratio=_seconds_ratio(plan, contrast, interval.mean)
         if ratio and bound == "none"
@@ -250,48 +246,19 @@ def _is_independent(plan: Plan, contrast: Contrast) -> bool:
     return starts.get(contrast.arm, 0) != starts.get(contrast.against, 0)
 
 
-def _compared(contrast: Contrast, metric: Metric, records: Records) -> list[Record]:
-    """Return the records whose numbers a contrast compares, each once."""
-    arms = [contrast.arm, contrast.against, *(contrast.minus or ())]
-    if isinstance(metric, TimeToValid):
-        arms += metric.arms
-    found = [record for arm in dict.fromkeys(arms) for record in records.get(arm, {}).values()]
-    return list({record.run.id: record for record in found}.values())
-
-
-def _activity(contrast: Contrast, records: Records) -> dict[str, float]:
-    """Return how active the norms of the arm are whose activity the contrast presupposes."""
-    arms = [needed.arm for needed in contrast.preconditions if isinstance(needed, NormActive)]
-    of_arms = [record for arm in arms for record in records[arm].values()]
-    return norm_activity(of_arms)
-
-
 def _sides(
     plan: Plan, contrast: Contrast, metric: Metric, records: Records
 ) -> list[dict[int, Outcome]]:
     """Return what is compared, by seed or group: an arm, the other, and a pair to take off."""
     if contrast.number is not None:
-        seen = _outcomes(plan, contrast.arm, metric, records)
+        seen = outcomes_of(plan, contrast.arm, metric, records)
         return [seen, dict.fromkeys(seen, Outcome(contrast.number))]
     sides = [
         (contrast.arm, metric),
         (contrast.against, contrast.against_metric or metric),
         *((arm, metric) for arm in contrast.minus or ()),
     ]
-    return [_outcomes(plan, arm, by, records) for arm, by in sides]
-
-
-def _outcomes(plan: Plan, arm: str, metric: Metric, records: Records) -> dict[int, Outcome]:
-    if isinstance(metric, EnsembleError):
-        errors = plan.ensembles.get(arm, {}).get(metric.key, ())
-        return {group: Outcome(error) for group, error in enumerate(errors)}
-    others = [records[other] for other in metric.arms] if isinstance(metric, TimeToValid) else []
-    return {
-        seed: seen
-        for seed, record in records[arm].items()
-        if all(seed in other for other in others)
-        and (seen := observe(record, metric, [other[seed] for other in others])) is not None
-    }
+    return [outcomes_of(plan, arm, by, records) for arm, by in sides]
 
 
 def _planning(

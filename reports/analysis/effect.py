@@ -64,7 +64,8 @@ class Effect(Frozen):
     # Where one more pair would lie, at the level that the study's judged numbers leave to each:
     prediction_low: float | None = None
     prediction_high: float | None = None
-    p: float | None = None  # exact sign-flip
+    p: float | None = None  # exact sign-flip; of many arms at once, Student's
+    freedom: int | None = None  # degrees of freedom of the latter
     p_adjusted: float | None = None  # times the number of the study's judged contrasts
     equivalence_p: float | None = None
     equivalence_p_adjusted: float | None = None  # likewise

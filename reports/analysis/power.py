@@ -164,13 +164,35 @@ def decidable_margin(
     """
     if pairs < 2:
         raise ValueError(f"{pairs} pairs decide no equivalence; at least 2 are needed")
-    return deviation * _decidable_deviations(pairs, alpha, power)
+    return deviation * _decidable(pairs - 1, pairs, alpha, power)
+
+
+def decidable_errors(freedom: int, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Return `decidable_margin` of any estimate, in its standard errors.
+
+    >>> round(decidable_errors(9), 2), round(decidable_margin(1.0, pairs=10) * 10**0.5, 2)
+    (3.18, 3.18)
+    """
+    return _decidable(freedom, 1, alpha, power)
+
+
+def detectable_errors(freedom: int, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Return the effect that Student's two-sided test finds, in standard errors of its estimate.
+
+    >>> round(detectable_errors(45), 2), round(detectable_errors(1_000_000), 2)
+    (2.86, 2.8)
+    """
+    critical = special.stdtrit(freedom, 1 - alpha / 2)
+
+    def found(size: float) -> float:
+        return float(1 - special.nctdtr(freedom, size, critical))
+
+    return _smallest(found, power, 1000)
 
 
 @lru_cache(maxsize=256)
-def _decidable_deviations(pairs: int, alpha: float, power: float) -> float:
-    """Return the decidable margin in standard deviations, to a ten-thousandth."""
-    freedom = pairs - 1
+def _decidable(freedom: int, pairs: int, alpha: float, power: float) -> float:
+    """Return the margin in standard deviations of which so many are averaged, to 1/10,000."""
     critical = special.stdtrit(freedom, 1 - alpha)
     # The deviation that will be seen, in true ones, is chi-distributed, times 1 / sqrt(freedom).
     largest = math.sqrt(2 * special.gammaincinv(freedom / 2, 1 - 1e-12))

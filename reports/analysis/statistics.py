@@ -152,6 +152,67 @@ def joint_sign_flip_p(
     return [float(value) for value in adjusted]
 
 
+class LinearContrast(NamedTuple):
+    """A weighted sum of means, with what is known of how far it may be off."""
+
+    estimate: float
+    error: float  # its standard error
+    freedom: int  # degrees of freedom of that
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Return the estimate with Student's interval."""
+        half = float(special.stdtrit(self.freedom, (1 + confidence) / 2) * self.error)
+        return Interval(self.estimate, self.estimate - half, self.estimate + half)
+
+    def p(self) -> float:
+        """Return the two-sided p-value that it is zero, by Student's test."""
+        if self.error == 0:
+            return 1.0 if self.estimate == 0 else 0.0
+        return float(2 * special.stdtr(self.freedom, -abs(self.estimate) / self.error))
+
+    def equivalence_p(self, margin: float) -> float:
+        """Return the p-value that it lies outside plus or minus ``margin``: two one-sided tests.
+
+        Raises:
+            ValueError: If ``margin`` is not positive.
+        """
+        if not margin > 0:
+            raise ValueError(f"a margin of {margin} leaves nothing to be equivalent within")
+        if self.error == 0:
+            return 0.0 if abs(self.estimate) < margin else 1.0
+        return float(special.stdtr(self.freedom, (abs(self.estimate) - margin) / self.error))
+
+
+def linear_contrast(values: ArrayLike, weights: ArrayLike) -> LinearContrast:
+    """Return a linear contrast of arms that all have been run with the same seeds.
+
+    The spread is what is left of all runs when the mean of each arm and of each seed is taken away,
+    so that few seeds of many arms are enough: 16 arms of 4 seeds leave 45 degrees of freedom. It is
+    taken to be the same in every arm.
+
+    Args:
+        values: Shape (seeds, arms).
+        weights: Shape (arms,), which sum to zero.
+
+    >>> linear_contrast([[1.0, 2.0], [2.0, 5.0]], [-1.0, 1.0])
+    LinearContrast(estimate=2.0, error=1.0, freedom=1)
+
+    Raises:
+        ValueError: With fewer than two seeds or arms, a value that is not finite, or weights that
+            do not sum to zero.
+    """
+    x, w = np.asarray(values, dtype=float), _checked(weights)
+    if x.ndim != 2 or min(x.shape) < 2 or x.shape[1:] != w.shape or not np.isfinite(x).all():
+        raise ValueError(f"expected finite values (seeds, {len(w)}), two or more each way")
+    if abs(w.sum()) > 1e-9 * np.abs(w).sum():
+        raise ValueError(f"weights of a contrast sum to zero, not to {w.sum():g}")
+    means = x.mean(axis=0)
+    left = x - means - x.mean(axis=1, keepdims=True) + x.mean()
+    freedom = (x.shape[0] - 1) * (x.shape[1] - 1)
+    error = math.sqrt(float((left**2).sum()) / freedom * float((w**2).sum()) / x.shape[0])
+    return LinearContrast(float(means @ w), error, freedom)
+
+
 def welch_p(values: ArrayLike, others: ArrayLike) -> float:
     """Return the two-sided p-value that two independent samples, (n,) and (m,), have one mean.
 

@@ -209,7 +209,7 @@ def _side_effects(plan: Plan) -> tuple[str, ...]:
     pairs = dict.fromkeys(
         (contrast.compared, contrast.arm, contrast.against)
         for contrast in plan.contrasts
-        if contrast.number is None and contrast.arm != contrast.against
+        if contrast.number is None and contrast.weights is None and contrast.arm != contrast.against
     )
     found = ((between, side_effects(arms[arm], arms[other])) for between, arm, other in pairs)
     return tuple(f"{between}: {'; '.join(said)}" for between, said in found if said)

@@ -14,6 +14,7 @@ from ablations.tuning import Trial, held_out
 from alexnet.durable import write_atomically
 from alexnet.learning_curve import gave_up
 from reports.analysis.comparison import Comparison
+from reports.analysis.effect import Effect
 from reports.findings.sections import Section
 from reports.wording.formatting import measured, metric_name, percent, size, unit, value
 from reports.wording.sentences import (
@@ -110,6 +111,7 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
             [
                 effect.contrast.compared,
                 measured(effect.contrast, effect.metric),
+                _test(effect),
                 _p(effect.p),
                 _p(effect.p_adjusted),
                 _p(effect.equivalence_p),
@@ -122,10 +124,17 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "metric", "exact sign-flip p", "p (corrected)", "equivalence p",
+        columns=["contrast", "metric", "test", "p", "p (corrected)", "equivalence p",
                  "margin", "detectable effect (80 % power)", "detectable equality within",
                  "correlation of pairs", "precondition"],
     )  # fmt: skip
+
+
+def _test(effect: Effect) -> str:
+    """Return which test of no difference an effect's p-value is of."""
+    if effect.freedom is None:
+        return "exact sign-flip"
+    return f"Student's, {effect.freedom} degrees of freedom"
 
 
 def thresholds_table(comparison: Comparison) -> pd.DataFrame:

@@ -156,6 +156,10 @@ def _finding(effect: Effect) -> str:
     if contrast.minus is not None:
         size = f"{estimate(effect)} {unit(metric)}"
         return f"{contrast.compared}, is {size} by the {metric_name(metric)}"
+    if contrast.weights is not None:
+        size = f"{estimate(effect)} {unit(metric)}"
+        means = f"as the mean of {len(contrast.weights)} networks"
+        return f"{contrast.compared} changed the {metric_name(metric)} by {size}, {means}"
     if contrast.number is not None:
         size = f"{estimate(effect)} {unit(metric)}"
         return f"{arm} differs by {size} in {metric_name(metric)} from the paper's number"

@@ -115,6 +115,7 @@ def say_what_can_be_shown(console: Console, plan: Plan, store: Store) -> None:
         say(
             console,
             "detectable",
-            f"{effect} between {contrast.arm} and {contrast.against}, or that they are within "
+            f"{effect} between {contrast.label_of(contrast.arm)} and "
+            f"{contrast.label_of(contrast.against)}, or that they are within "
             f"{margin} (80 % power, by the spread of two tuning seeds alone)",
         )

@@ -207,7 +207,8 @@ def _besides(study: Study, dataset: str) -> Iterator[str]:
     if len(study.contrasts) > LISTED:
         return
     for contrast in study.contrasts:
-        if contrast.number is not None or contrast.arm == contrast.against:
+        special = contrast.number is not None or contrast.weights is not None
+        if special or contrast.arm == contrast.against:
             continue
         arms = (study.config(dataset, arm) for arm in (contrast.arm, contrast.against))
         said = [line for line in side_effects(*arms) if "parameters" not in line]
