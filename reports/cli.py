@@ -34,7 +34,8 @@ def main() -> None:
 
 
 @main.command()
-@by_place("--study", STUDY, "Which study: a name, a file defining STUDY, or all.", required=True)
+@by_place("--study", STUDY, "Which study: a name, a file defining STUDY, or all.")
+@click.option("--toggle", help="In its place, ideas to combine, such as relu,lrn,dropout.")
 @click.option("--dataset", type=DATASET, help="On which images; 'paper' for the paper's own.")
 @click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
@@ -74,9 +75,12 @@ def ablate(
     reason: str | None,
     junit: Path | None,
     traceback: bool,
+    study: str | None,
+    toggle: str | None,
     **options: Any,
 ) -> int:
     """Train the missing runs of a study, and print the result."""
+    from ablations.toggles import name_of, toggles_of
     from reports.commands.ablate import run
     from reports.commands.ablate.all_studies import run_all
     from reports.commands.ablate.request import ALL, Request
@@ -84,7 +88,10 @@ def ablate(
     from reports.smoke.run import smoke_all
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
-    request, console = Request(**options), new_console()
+    if (study is None) == (toggle is None):
+        raise click.UsageError("say which study: --study NAME, or --toggle with ideas to combine")
+    study = study or name_of(toggles_of(toggle or ""))
+    request, console = Request(study=study, **options), new_console()
     check = Check(baseline, update_baseline, reason, junit)
     if request.study == ALL and request.smoke:
         return smoke_all(request, console, check)

@@ -28,15 +28,17 @@ from ablations.studies import (
     six_times,
     table_1,
     ten_views,
+    toggles,
     two_gpus,
     weight_decay,
 )
 from ablations.study import Study
+from ablations.toggles import factorial_study, toggles_in
 from alexnet.names import suggestion
 from alexnet.text import shown
 
 GROUPS: dict[str, tuple[Study, ...]] = {
-    "start here": (relu_vs_tanh.STUDY, one_removed.STUDY),
+    "start here": (relu_vs_tanh.STUDY, one_removed.STUDY, toggles.STUDY),
     "the paper's ideas, in its order": (
         two_gpus.STUDY,
         response_norm.STUDY,
@@ -78,13 +80,17 @@ def find_study(name: str) -> Study:
     """Return a study by its name, or the one in a file.
 
     Args:
-        name: Of a study of the package; or the path of a Python file that defines ``STUDY``.
+        name: Of a study of the package; or the path of a Python file that defines ``STUDY``; or
+            ``toggle_`` and the names of toggles in their order, such as ``toggle_lrn_dropout``.
 
     Raises:
         StudyError: If there is none, or the file cannot be used.
     """
     if name.endswith(".py"):
         return read_study(Path(name))
+    if (toggles := toggles_in(name)) is not None:
+        study = factorial_study(toggles)
+        return study.model_copy(update={"source": "ablations/toggles.py"})
     if name not in STUDIES:
         raise StudyError(f"there is no study {name!r}; {suggestion(name, STUDIES)}")
     return STUDIES[name]

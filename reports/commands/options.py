@@ -135,6 +135,7 @@ def _said_of(error: Exception) -> str | None:
     from ablations.registration import RequestError
     from ablations.store import StoreError
     from ablations.studies import StudyError
+    from ablations.toggles import ToggleError
     from ablations.workers.protocol import WorkerError
     from alexnet.data.manifest import DatasetError
     from alexnet.presets import PresetError
@@ -146,7 +147,15 @@ def _said_of(error: Exception) -> str | None:
     if isinstance(error, OSError):
         place = f" in {Path(error.filename).parent}" if error.filename else ""
         return f"{error.strerror or error}{place}"
-    refusals = (StudyError, PresetError, DatasetError, PlanError, StoreError, WorkerError)
+    refusals = (
+        StudyError,
+        ToggleError,
+        PresetError,
+        DatasetError,
+        PlanError,
+        StoreError,
+        WorkerError,
+    )
     return as_typed(str(error)) if isinstance(error, (*refusals, RequestError)) else None
 
 

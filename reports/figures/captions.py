@@ -4,6 +4,7 @@ from ablations.metrics import TimeTo
 from alexnet.config import Drops, MomentumSGD
 from alexnet.data.catalogue import called
 from reports.analysis.effect import ON_THE_PAPERS_DATA
+from reports.findings.factorial import factorial_of
 from reports.findings.rate_map import rate_curves, rate_readings
 from reports.findings.sections import THIN, Section
 from reports.findings.spread import spreads
@@ -48,6 +49,13 @@ def _of_figure(section: Section) -> str:
         )
     if plan.about.shows == "spread" and spreads(section):
         return f"Standard deviation over seeds, with its {INTERVAL}."
+    if factorial_of(section) is not None:
+        return (
+            "Above: the networks from the best to the worst, a dot for each idea that one has, its "
+            "seeds and their mean. Below: what each idea changes, and two ideas beyond the sum of "
+            f"both, with the {INTERVAL} from all runs; grey is within the margin, an arrow points "
+            "to an effect beyond the axis."
+        )
     if not _curves(section):
         return (
             "The runs that choose the rates, a line each: error counted while training over a "

@@ -16,9 +16,11 @@ from alexnet.learning_curve import Curve, running_curve
 from reports.analysis.comparable import Records
 from reports.analysis.comparison import speed_ups
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
+from reports.figures.factorial import draw_factorial
 from reports.figures.pictures import LINES, short, styled
 from reports.figures.readings import draw_readings
 from reports.figures.spread import draw_spread
+from reports.findings.factorial import factorial_of
 from reports.findings.sections import THIN, Section
 from reports.findings.spread import spreads
 from reports.wording.formatting import metric_name, unit
@@ -55,6 +57,8 @@ def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | 
         return draw_spread(section)
     if plan.about.shows == "readings" and plan.choices:
         return draw_readings(section)
+    if (factorial := factorial_of(section)) is not None:
+        return draw_factorial(section, factorial)
     drawn = comparison_curves(section.records)
     tuning = not any(drawn.values())
     if tuning:

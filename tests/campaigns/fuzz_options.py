@@ -122,7 +122,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
             "--precision": partial(text, "auto", "float32"), "--reason": text, "--junit": text,
             "--baseline": partial(text, "shipped", "none.json"), "--results": results,
             "--time-limit": lambda: chance.choice(TIMES), "--data-dir": data, "--smoke": None,
-            "--dry-run": None, "--update-baseline": None,
+            "--dry-run": None, "--update-baseline": None, "--toggle": partial(text, "lrn,dropout"),
         },
         "report": {"--study": partial(text, "seconds"), "--out": partial(text, "out"),
                    "--results": results},
