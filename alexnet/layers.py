@@ -10,12 +10,15 @@ from alexnet.config import (
     Conv,
     Dense,
     Dropout,
+    Elu,
+    Gelu,
     LeakyRelu,
     MapNorm,
     Maps,
     Part,
     Pool,
     Relu,
+    Silu,
     Tanh,
 )
 from alexnet.norms import local_response_norm, map_response_norm
@@ -180,6 +183,12 @@ def build_part(part: Part, maps: int = 1) -> nn.Module:
             return ScaledTanh(part)
         case LeakyRelu(slope=slope):
             return nn.LeakyReLU(slope)
+        case Elu(alpha=alpha):
+            return nn.ELU(alpha)
+        case Gelu(formula=formula):
+            return nn.GELU("tanh" if formula == "tanh" else "none")
+        case Silu():
+            return nn.SiLU()
         case Pool(kind=kind, size=size, stride=stride, rounding=rounding):
             # Without padding, PyTorch's mean divides by the window's area inside the image.
             pool = nn.MaxPool2d if kind == "max_pool" else nn.AvgPool2d

@@ -54,6 +54,29 @@ class LeakyRelu(Frozen):
     slope: PositiveFloat = 0.01
 
 
+class Elu(Frozen):
+    """x if positive, else ``alpha`` (exp(x) - 1) (Clevert, Unterthiner and Hochreiter 2015)."""
+
+    kind: Literal["elu"] = "elu"
+    alpha: PositiveFloat = 1.0
+
+
+class Gelu(Frozen):
+    """x times the normal distribution's share below x (Hendrycks and Gimpel 2016).
+
+    ``tanh`` is their approximation, 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+    """
+
+    kind: Literal["gelu"] = "gelu"
+    formula: Literal["exact", "tanh"] = "exact"
+
+
+class Silu(Frozen):
+    """x / (1 + exp(-x)), also called Swish (Elfwing, Uchibe and Doya 2017)."""
+
+    kind: Literal["silu"] = "silu"
+
+
 class Pool(Frozen):
     """The largest or the mean value of each window; overlapping when size > stride, section 3.4.
 
@@ -125,9 +148,9 @@ class Dropout(Frozen):
     scale: Literal["test", "training"] = "test"  # which activations are multiplied to agree
 
 
-ACTIVATIONS = (Relu, Tanh, LeakyRelu)
+ACTIVATIONS = (Relu, Tanh, LeakyRelu, Elu, Gelu, Silu)
 """Those that the facet "activation" names."""
 Part = Annotated[
-    Relu | Tanh | LeakyRelu | Pool | LRN | MapNorm | BatchNorm | Dropout,
+    Relu | Tanh | LeakyRelu | Elu | Gelu | Silu | Pool | LRN | MapNorm | BatchNorm | Dropout,
     Field(discriminator="kind"),
 ]

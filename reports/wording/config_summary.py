@@ -17,7 +17,9 @@ from alexnet.config import (
     Dense,
     Dropout,
     Drops,
+    Elu,
     Exponential,
+    Gelu,
     Init,
     LayerRate,
     LeakyRelu,
@@ -30,6 +32,7 @@ from alexnet.config import (
     Pool,
     Relu,
     Schedule,
+    Silu,
     Steps,
     Tanh,
 )
@@ -164,6 +167,12 @@ def part_in_words(part: Part) -> str:
             return "tanh" if outer == inner == 1 else f"{number(outer)} tanh({number(inner)} x)"
         case LeakyRelu(slope=slope):
             return f"ReLU leaking {number(slope)}"
+        case Elu(alpha=alpha):
+            return f"ELU of alpha {number(alpha)}"
+        case Gelu(formula=formula):
+            return "GELU" if formula == "exact" else "GELU by tanh"
+        case Silu():
+            return "SiLU"
         case Pool(kind=kind, size=size, stride=stride, rounding=rounding):
             up = ", rounded up" if rounding == "ceil" else ""
             return f"{kind.removesuffix('_pool')} {size}/{stride}{up}"

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from scipy.stats import norm
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,12 +16,15 @@ from alexnet.config import (
     Conv,
     Dense,
     Dropout,
+    Elu,
+    Gelu,
     LeakyRelu,
     MapNorm,
     Maps,
     Normal,
     Pool,
     Relu,
+    Silu,
     Tanh,
 )
 from alexnet.config.network import windows
@@ -223,6 +227,11 @@ def test_pooling_rounded_up_is_its_definition(kind: str, side: int, size: int, s
     np.testing.assert_allclose(pool(image)[0, 0].numpy(), expected, rtol=1e-5)
 
 
+def by_tanh(x: float) -> float:
+    """Return Hendrycks and Gimpel's approximation, as they print it."""
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
@@ -230,6 +239,11 @@ def test_pooling_rounded_up_is_its_definition(kind: str, side: int, size: int, s
         (Tanh(), [np.tanh(-1.5), 0.0, np.tanh(3.0)]),
         (Tanh(outer=1.7159, inner=2 / 3), [1.7159 * np.tanh(-1), 0.0, 1.7159 * np.tanh(2)]),
         (LeakyRelu(slope=0.1), [-0.15, 0.0, 3.0]),
+        (Elu(), [np.exp(-1.5) - 1, 0.0, 3.0]),
+        (Elu(alpha=0.5), [0.5 * (np.exp(-1.5) - 1), 0.0, 3.0]),
+        (Gelu(), [-1.5 * norm.cdf(-1.5), 0.0, 3 * norm.cdf(3)]),
+        (Gelu(formula="tanh"), [by_tanh(-1.5), 0.0, by_tanh(3)]),
+        (Silu(), [-1.5 / (1 + np.exp(1.5)), 0.0, 3 / (1 + np.exp(-3))]),
     ],
 )
 def test_activations(part, expected: list[float]) -> None:

@@ -7,7 +7,18 @@ import sys
 import pytest
 from rich.console import Console
 
-from alexnet.config import Adam, ChannelMeans, LayerRate, LeakyRelu, Offsets, Steps, Tanh
+from alexnet.config import (
+    Adam,
+    ChannelMeans,
+    Elu,
+    Gelu,
+    LayerRate,
+    LeakyRelu,
+    Offsets,
+    Silu,
+    Steps,
+    Tanh,
+)
 from alexnet.presets import PRESETS, preset
 from reports.commands.presets import layer_by_layer, side_by_side
 from reports.wording.config_summary import NONE, facets, part_in_words
@@ -107,8 +118,10 @@ def test_facets_in_words(name: str, facet: str, words: str) -> None:
 def test_activations_in_words() -> None:
     """With their numbers where they have any."""
     shown = [part_in_words(part) for part in (Tanh(), Tanh(outer=1.5, inner=0.5), LeakyRelu())]
+    later = [part_in_words(part) for part in (Elu(alpha=0.5), Gelu(), Gelu(formula="tanh"), Silu())]
 
     assert shown == ["tanh", "1.5 tanh(0.5 x)", "ReLU leaking 0.01"]
+    assert later == ["ELU of alpha 0.5", "GELU", "GELU by tanh", "SiLU"]
 
 
 WHOLE = preset("source_2012")
