@@ -6,7 +6,7 @@ found is controlled by an arm of its own, or stands beside the result.
 
 from collections.abc import Mapping
 
-from alexnet.config import LRN, Config, Pool
+from alexnet.config import LRN, Config, Custom, Pool
 from alexnet.config.network import Network, windows
 from alexnet.cost import cost_of
 
@@ -100,9 +100,10 @@ def _unreached(network: Network) -> dict[str, tuple[int, int]]:
     for layer in network.convolutions:
         side = layer.side_of(seen[layer.name].side)
         for _, part in network.after(layer):
-            if isinstance(part, Pool):
-                count = windows(side, part.size, part.stride, 0, part.rounding)
-                found[layer.name] = max(0, side - (count - 1) * part.stride - part.size), side
+            if isinstance(part, Pool | Custom) and (window := part.window) is not None:
+                count = windows(side, *window)
+                reached = (count - 1) * window.stride + window.size - window.padding
+                found[layer.name] = max(0, side - reached), side
                 side = count
     return found
 

@@ -8,6 +8,7 @@ import math
 
 from alexnet.config.base import Frozen
 from alexnet.config.network import Conv, Network
+from alexnet.config.parts import Custom
 
 
 class LayerCost(Frozen):
@@ -15,7 +16,7 @@ class LayerCost(Frozen):
 
     name: str
     output: tuple[int, ...]  # maps, height, width; or units
-    parameters: int
+    parameters: int  # with those of parts of one's own that follow it
     multiply_adds: int  # of weights with what they see; biases are not counted
 
     @property
@@ -66,11 +67,12 @@ def cost_of(network: Network) -> Cost:
             output = (layer.units or network.classes,)
             kernels = output[0]
             inputs = sees.units // layer.groups
+        own = (part for _, part in network.after(layer) if isinstance(part, Custom))
         layers.append(
             LayerCost(
                 name=layer.name,
                 output=output,
-                parameters=kernels * (inputs + 1),
+                parameters=kernels * (inputs + 1) + sum(part.learned(output[0]) for part in own),
                 multiply_adds=math.prod(output) * inputs,
             )
         )

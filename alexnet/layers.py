@@ -8,6 +8,7 @@ from alexnet.config import (
     LRN,
     BatchNorm,
     Conv,
+    Custom,
     Dense,
     Dropout,
     Elu,
@@ -21,6 +22,7 @@ from alexnet.config import (
     Silu,
     Tanh,
 )
+from alexnet.custom import build_custom
 from alexnet.norms import local_response_norm, map_response_norm
 from alexnet.unshared import unshared_convolution
 
@@ -201,3 +203,5 @@ def build_part(part: Part, maps: int = 1) -> nn.Module:
             return nn.BatchNorm2d(maps, epsilon, momentum, affine=False)
         case Dropout():
             return DropoutLayer(part)
+        case Custom():
+            return build_custom(part, maps)

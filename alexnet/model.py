@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from alexnet.config import (
     Config,
     Conv,
+    Custom,
     Dense,
     FanIn,
     Init,
@@ -18,6 +19,7 @@ from alexnet.config import (
     Precision,
 )
 from alexnet.config.network import module_name
+from alexnet.custom import build_custom, refuse_unfit
 from alexnet.layers import build_layer, build_part, fan_in
 from alexnet.precision import weight_type
 from alexnet.random_streams import stream_seed
@@ -82,12 +84,24 @@ def build(config: Config, seed: int, precision: Precision = "float32") -> AlexNe
 
     Each layer draws from a stream of its own name, so leaving one out changes no other. Weights
     of ``float64`` are drawn in it: other numbers than the same seed draws in float32.
+
+    Raises:
+        CustomError: If a part of one's own may not be run, or is not fit to be one; of a config
+            that others made, see `alexnet.custom.trusting`.
     """
     network = skeleton(config.network).to(weight_type(precision)).to_empty(device="cpu")
     for layer in config.network.layers:
         stream = torch.Generator()
         stream.manual_seed(stream_seed(seed, config.pinned, "init", layer.name))
         _initialise(layer_of(network, layer.name), layer.init, stream)
+        is_flat = isinstance(layer, Dense)
+        stage = network.classifier if is_flat else network.features
+        for flow in config.network.flows_after(layer):
+            if isinstance(flow.part, Custom):
+                refuse_unfit(flow, is_flat, precision)
+                draws = stream_seed(seed, config.pinned, "init", flow.module)
+                own = build_custom(flow.part, flow.sees.maps, draws, precision)
+                setattr(stage, flow.module, own)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
@@ -97,7 +111,7 @@ def build(config: Config, seed: int, precision: Precision = "float32") -> AlexNe
 def skeleton(network: Network) -> AlexNet:
     """Return a network without weights, on the ``meta`` device, where nothing is computed."""
     with torch.device("meta"):
-        return AlexNet(network)
+        return AlexNet(network).to("meta")  # parts of one's own are made on the CPU
 
 
 def layer_of(network: AlexNet, name: str) -> nn.Module:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from alexnet.config import Adam, MomentumSGD
+from alexnet.custom import CustomPart
 from alexnet.schedules import FULL, Factors
 
 
@@ -57,9 +58,13 @@ class Learner(NamedTuple):
 
 
 def learners(network: nn.Module) -> Iterator[Learner]:
-    """Yield the parameters of a network."""
+    """Yield the parameters of a network; those of parts of one's own learn as biases do."""
+    own = {name for name, one in network.named_modules() if isinstance(one, CustomPart)}
     for name, values in network.named_parameters():
         *_, layer, role = name.split(".")
+        part = next((one for one in own if name.startswith(f"{one}.")), None)
+        if part is not None:
+            layer, role = part.rpartition(".")[2], "bias"
         yield Learner(values, layer, "weights" if role == "weight" else "biases")
 
 

@@ -51,6 +51,10 @@ def _merged(old: Any, change: Any) -> Any:
     match old:
         case {"kind": kind} if change.get("kind", kind) != kind:
             return change
+        case {"target": target, "source": _} if change.get("target", target) != target:
+            # Another target has other arguments, and its file is found anew.
+            kept = {name: one for name, one in old.items() if name not in ("source", "kwargs")}
+            return {**kept, **change}
         case dict():
             return old | {name: _merged(old.get(name), new) for name, new in change.items()}
         case ({"name": _}, *_):

@@ -1,11 +1,12 @@
 """What a network is made of: layers with weights, their parts and sizes, as frozen values."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from alexnet.config.base import Frozen, added_field
-from alexnet.config.parts import LRN, BatchNorm, MapNorm, Part, Pool, Rounding
+from alexnet.config.parts import LRN, BatchNorm, Custom, MapNorm, Part, Pool, Rounding
 
 
 class Normal(Frozen):
@@ -68,6 +69,15 @@ class Maps(NamedTuple):
         return self.maps * self.side**2
 
 
+class Flow(NamedTuple):
+    """A module, and the sizes of activations before and after it."""
+
+    module: str  # what it is called
+    part: Part | None  # None: a layer with weights
+    sees: Maps
+    gives: Maps
+
+
 class Network(Frozen):
     """Convolutions, then fully connected layers, with parts named once for all of them."""
 
@@ -93,19 +103,33 @@ class Network(Frozen):
         used = {name for layer in self.layers for name in layer.then}
         return {name: part for name, part in self.parts.items() if name in used and part}
 
+    @property
+    def own_parts(self) -> list[Custom]:
+        """The parts in use whose code is not of this package."""
+        return [part for part in self.parts_in_use().values() if isinstance(part, Custom)]
+
     def seen_by(self) -> dict[str, Maps]:
         """Return the size of what each layer sees.
 
         Raises:
             ValueError: Naming the layer whose output would be empty or does not divide.
         """
-        seen, now = {}, Maps(self.channels, self.view)
+        return {layer.name: flow.sees for layer, flow in self._flows() if flow.part is None}
+
+    def flows_after(self, layer: Conv | Dense) -> "list[Flow]":
+        """Return the parts that follow a layer, with the sizes of what they see and give."""
+        return [flow for of, flow in self._flows() if of.name == layer.name and flow.part]
+
+    def _flows(self) -> "Iterator[tuple[Conv | Dense, Flow]]":
+        """Yield every layer and part in order, each part with the layer that it follows."""
+        now = Maps(self.channels, self.view)
         for layer in self.layers:
-            seen[layer.name] = now
-            now = _through(layer, now, self.classes)
+            sees, now = now, _through(layer, now, self.classes)
+            yield layer, Flow(layer.name, None, sees, now)
             for name, part in self.after(layer):
+                sees = now
                 now = _past(f"{layer.name}'s {name}", part, now, isinstance(layer, Conv))
-        return seen
+                yield layer, Flow(module_name(layer, name), part, sees, now)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -160,15 +184,16 @@ def _through(layer: Conv | Dense, seen: Maps, classes: int) -> Maps:
 
 def _past(name: str, part: Part, seen: Maps, on_maps: bool) -> Maps:
     """Return the size of activations after a part."""
-    if not on_maps and isinstance(part, Pool | LRN | MapNorm | BatchNorm):
+    window = part.window if isinstance(part, Pool | Custom) else None
+    if not on_maps and (window or isinstance(part, LRN | MapNorm | BatchNorm)):
         raise ValueError(f"{name}: {part.kind} follows a convolution, not a fully connected layer")
     if isinstance(part, LRN) and seen.maps % part.groups:
         raise ValueError(f"{name}: {part.groups} groups do not divide {seen.maps} maps")
-    if not isinstance(part, Pool):
+    if window is None:
         return seen
-    side = windows(seen.side, part.size, part.stride, 0, part.rounding)
+    side = windows(seen.side, *window)
     if side < 1:
-        raise ValueError(_too_small(name, seen.side, part.size))
+        raise ValueError(_too_small(name, seen.side, window.size))
     return Maps(seen.maps, side)
 
 

@@ -4,20 +4,36 @@ A choice is a value that carries its own parameters, or ``None`` for "left out";
 flags that could contradict them.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
+    BeforeValidator,
     Field,
+    JsonValue,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     model_validator,
 )
 
 from alexnet.config.base import Fraction, Frozen, added_field
+from alexnet.config.source import find_source, split
 
 Rounding = Literal["floor", "ceil"]
+
+
+class PoolWindow(NamedTuple):
+    """What pooling sees at a time, in pixels."""
+
+    size: int
+    stride: int
+    padding: int
+    rounding: Rounding
 
 
 def _has_a_middle(size: int) -> int:
@@ -88,14 +104,22 @@ class Pool(Frozen):
     stride: PositiveInt = 2  # pixels
     rounding: Rounding = "floor"  # of the number of windows
 
+    @property
+    def window(self) -> PoolWindow:
+        """What it sees at a time."""
+        return PoolWindow(self.size, self.stride, 0, self.rounding)
+
     @model_validator(mode="after")
     def _covers_every_pixel(self) -> Self:
-        if self.stride > self.size:
-            raise ValueError(
-                f"pooling {self.size} by {self.stride} would skip pixels; "
-                "make the stride at most the size"
-            )
+        _refuse_gaps(self.size, self.stride)
         return self
+
+
+def _refuse_gaps(size: int, stride: int) -> None:
+    if stride > size:
+        raise ValueError(
+            f"pooling {size} by {stride} would skip pixels; make the stride at most the size"
+        )
 
 
 class LRN(Frozen):
@@ -148,9 +172,132 @@ class Dropout(Frozen):
     scale: Literal["test", "training"] = "test"  # which activations are multiplied to agree
 
 
+class Custom(Frozen):
+    """Code of one's own: a class of `torch.nn.Module`, or a function of a tensor, in a file.
+
+    The file is found, read and never imported until a network is built. Its digest is part of this
+    value, and so of a run's name: other code is another run. `alexnet.custom` says what the code
+    may do.
+    """
+
+    kind: Literal["custom"] = "custom"
+    target: str  # file:name, the file without .py
+    # For the constructor of a class, or for each call of a function beside the activations:
+    kwargs: dict[str, JsonValue] = Field(default_factory=dict)
+    role: Literal["activation", "norm", "pool"] = "activation"
+    size: PositiveInt | None = None  # of a pool's window, pixels; of others there is none
+    stride: PositiveInt | None = None  # likewise
+    padding: NonNegativeInt = 0  # of a pool, on every side, pixels
+    rounding: Rounding = "floor"  # of a pool's number of windows
+    parameters: NonNegativeInt = 0  # numbers that it learns, after each layer that it follows
+    parameters_per_map: NonNegativeInt = 0  # and for each of the layer's maps or units
+    # SHA-256 of the file, in hex, found when the value is made; a record or plan has it:
+    source: str = Field(default="", pattern="^[0-9a-f]{64}$")
+
+    @property
+    def window(self) -> PoolWindow | None:
+        """What it sees at a time if it pools."""
+        if self.size is None or self.stride is None:
+            return None
+        return PoolWindow(self.size, self.stride, self.padding, self.rounding)
+
+    @property
+    def module(self) -> str:
+        """What its file is called, without .py."""
+        return split(self.target)[0]
+
+    def learned(self, maps: int) -> int:
+        """Return how many numbers it learns after a layer of so many maps or units."""
+        return self.parameters + self.parameters_per_map * maps
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_its_source(cls, data: Any, info: ValidationInfo) -> Any:
+        """Find the file of a value that is being made; one that is read back has a digest."""
+        made = info.mode == "python" and isinstance(data, dict) and not data.get("source")
+        if made and isinstance(target := data.get("target"), str):
+            return {**data, "source": find_source(target).digest}
+        return data
+
+    @model_validator(mode="after")
+    def _can_be_written_and_found(self) -> Self:
+        split(self.target)
+        if not self.source:
+            raise ValueError(f"{self.target} has no digest of its file")
+        for text in _texts(self.kwargs):
+            if not text.isprintable():
+                raise ValueError(f"{text!a} in kwargs has characters that do not show")
+        for name in self.kwargs:
+            if not name.isidentifier():
+                raise ValueError(f"{name!r} in kwargs is no name of an argument")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_window_if_it_pools(self) -> Self:
+        window = self.window
+        if self.role == "pool":
+            if window is None:
+                raise ValueError(f"{self.target} pools; say its size and stride, in pixels")
+            _refuse_gaps(window.size, window.stride)
+            if 2 * window.padding > window.size:
+                raise ValueError(
+                    f"a padding of {window.padding} is more than half of a window of "
+                    f"{window.size}, which would see nothing else"
+                )
+        elif (self.size, self.stride, self.padding, self.rounding) != (None, None, 0, "floor"):
+            raise ValueError(
+                f"{self.target} has the role {self.role!r}, which keeps the size of maps; leave "
+                "out size, stride, padding and rounding, or say role='pool'"
+            )
+        return self
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a JSON value, keys too."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for name, inside in value.items():
+                yield name
+                yield from _texts(inside)
+        case list():
+            for inside in value:
+                yield from _texts(inside)
+
+
+AnyPart = (
+    Relu
+    | Tanh
+    | LeakyRelu
+    | Elu
+    | Gelu
+    | Silu
+    | Pool
+    | LRN
+    | MapNorm
+    | BatchNorm
+    | Dropout
+    | Custom
+)
+KINDS = tuple(
+    kind for part in get_args(AnyPart) for kind in get_args(part.model_fields["kind"].annotation)
+)
+OWN = "code of your own is Custom(target='file:name'), see docs/own-study.md"
+
+
+def _refuse_unknown(value: Any) -> Any:
+    """Refuse what is no part, with the way in which it can be one."""
+    if isinstance(value, BaseModel):
+        return value
+    if not isinstance(value, Mapping):
+        what = getattr(value, "__name__", type(value).__name__)
+        raise ValueError(f"{what} is no part, which is a value such as Relu(); {OWN}")
+    if (kind := value.get("kind")) not in KINDS:
+        raise ValueError(f"there is no part of kind {kind!r}; known: {', '.join(KINDS)}; {OWN}")
+    return value
+
+
 ACTIVATIONS = (Relu, Tanh, LeakyRelu, Elu, Gelu, Silu)
-"""Those that the facet "activation" names."""
-Part = Annotated[
-    Relu | Tanh | LeakyRelu | Elu | Gelu | Silu | Pool | LRN | MapNorm | BatchNorm | Dropout,
-    Field(discriminator="kind"),
-]
+"""Those of the package, which the facet "activation" names; a `Custom` may be one too."""
+Part = Annotated[Annotated[AnyPart, Field(discriminator="kind")], BeforeValidator(_refuse_unknown)]

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
-from alexnet.config import LRN, BatchNorm, Conv, Dropout, MapNorm, Network, Part, Pool
+from alexnet.config import LRN, BatchNorm, Conv, Custom, Dropout, MapNorm, Network, Part, Pool
 from alexnet.cost import Cost, cost_of
 from alexnet.presets import preset
 from reports.figures.pictures import styled
@@ -136,6 +136,8 @@ def _in_short(part: Part) -> str:
             return "batch norm"
         case Dropout(rate=rate):
             return f"dropout {rate:g}"
+        case Custom(target=target):
+            return target.partition(":")[2]
     return part_in_words(part)
 
 

@@ -1,9 +1,12 @@
 """A config in words, a facet a line: which AlexNet is this?"""
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from itertools import groupby
 from typing import Self
+
+from pydantic import JsonValue
 
 from alexnet.config import (
     ACTIVATIONS,
@@ -14,6 +17,7 @@ from alexnet.config import (
     Config,
     Constant,
     Conv,
+    Custom,
     Dense,
     Dropout,
     Drops,
@@ -95,11 +99,12 @@ def _facets(config: Config) -> dict[str, str]:
         "hidden units": _row(d.units for d in network.classifier if d.units),
         "towers in": _row(_tower(layer) for layer in network.layers if layer.groups > 1),
         "unshared": _row(conv.name for conv in convolutions if conv.weights == "unshared"),
-        "activation": _parts(config, *ACTIVATIONS),
+        "activation": _parts(config, *ACTIVATIONS, own="activation"),
         "LRN": _parts(config, LRN),
         "norm in maps": _parts(config, MapNorm),
         "batch norm": _parts(config, BatchNorm),
-        "pooling": _parts(config, Pool),
+        "own norm": _parts(config, own="norm"),
+        "pooling": _parts(config, Pool, own="pool"),
         "after conv1": _order(config, 0),
         "after conv2": _order(config, 1),
         "after the last": _order(config, -1),
@@ -153,9 +158,14 @@ def _kernel(conv: Conv) -> str:
     return f"{conv.size}" if conv.stride == 1 else f"{conv.size}/{conv.stride}"
 
 
-def _parts(config: Config, *kinds: type[Part]) -> str:
-    found = config.network.parts_in_use().values()
-    return ", ".join(part_in_words(part) for part in found if isinstance(part, kinds)) or NONE
+def _parts(config: Config, *kinds: type[Part], own: str = "") -> str:
+    """Return the parts of some kinds in words, and those of one's own that have a role."""
+    found = (
+        part_in_words(part)
+        for part in config.network.parts_in_use().values()
+        if (part.role == own if isinstance(part, Custom) else isinstance(part, kinds))
+    )
+    return ", ".join(found) or NONE
 
 
 def part_in_words(part: Part) -> str:
@@ -186,6 +196,30 @@ def part_in_words(part: Part) -> str:
             return f"of each batch, averages moving by {number(momentum)}"
         case Dropout(rate=rate, scale=scale):
             return f"{number(rate)}, scaled in {scale}"
+        case Custom():
+            return _own_in_words(part)
+
+
+def _own_in_words(part: Custom) -> str:
+    """Return a part of one's own with its arguments, and the first digits of its file's digest."""
+    given = ", ".join(f"{name}={_argument(value)}" for name, value in sorted(part.kwargs.items()))
+    pooled = f" {part.size}/{part.stride}" if part.window else ""
+    padded = f", padding {part.padding}" if part.padding else ""
+    up = ", rounded up" if part.rounding == "ceil" else ""
+    learns = [
+        f"{count:,} parameters{of}"
+        for count, of in ((part.parameters, ""), (part.parameters_per_map, " a map"))
+        if count
+    ]
+    called = f"{part.target}({given})" if given else part.target
+    digest = part.source if _EXACTLY.get() else part.source[:6]
+    return ", ".join([f"{called}{pooled}{padded}{up}", *learns, f"file {digest}"])
+
+
+def _argument(value: JsonValue) -> str:
+    if isinstance(value, float):
+        return number(value)
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _powers(part: LRN | MapNorm) -> str:
