@@ -254,7 +254,8 @@ class Study(Frozen):
                 except ValidationError as error:
                     first = error.errors()[0]
                     where = ".".join(map(str, first["loc"]))
-                    raise ValueError(f"arm {name!r}: {where}: {first['msg']}") from error
+                    said = first["msg"].removeprefix("Value error, ")
+                    raise ValueError(f"arm {name!r}: {where}: {said}") from error
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,15 @@
 """The studies, one screen each, and a person's own."""
 
+import contextlib
+import importlib
+import pkgutil
 import runpy
+import sys
 import traceback
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
 
 from pydantic import ValidationError
 
@@ -34,6 +41,7 @@ from ablations.studies import (
 )
 from ablations.study import Study
 from ablations.toggles import factorial_study, toggles_in
+from alexnet.config.source import INSTALLED, OURS, look_first_in
 from alexnet.names import suggestion
 from alexnet.text import shown
 
@@ -99,13 +107,18 @@ def find_study(name: str) -> Study:
 def read_study(path: Path) -> Study:
     """Return the study that a Python file defines as ``STUDY``.
 
+    It may import modules that lie beside it, and its parts are looked for there first.
+
     Raises:
         StudyError: If the file does not exist, raises, or defines none.
     """
     if not path.is_file():
         raise StudyError(f"there is no file {path}")
+    folder = path.resolve().parent
+    look_first_in(folder)
     try:
-        found = runpy.run_path(str(path), run_name=path.stem).get("STUDY")
+        with _importing_from(folder):
+            found = runpy.run_path(str(path), run_name=path.stem).get("STUDY")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a person's file may raise anything
@@ -118,6 +131,49 @@ def read_study(path: Path) -> Study:
     if found.name in STUDIES:
         raise StudyError(f"{path}: {found.name} is a study of the package; give yours another name")
     return found.model_copy(update={"source": shown(path.name)})
+
+
+class _Beside:
+    """Finds modules of some names in one folder."""
+
+    def __init__(self, folder: Path, names: set[str]) -> None:
+        """Take the folder, and the names that are looked for nowhere else."""
+        self._folder, self._names = folder, names
+
+    def find_spec(
+        self, name: str, path: object = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return what Python needs to import a module, or None if it is none of these."""
+        if name not in self._names:
+            return None
+        return PathFinder.find_spec(name, [str(self._folder)])
+
+
+@contextlib.contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let a study import what lies beside it as that is now, not one of its name from elsewhere.
+
+    A notebook reads several studies, whose helpers may be called alike, and edits them. Names of
+    Python's own modules and of this project's packages mean what they always do.
+    """
+    beside = {one.name for one in pkgutil.iter_modules([str(folder)])}
+    names = set() if folder in INSTALLED else beside - {*OURS, *sys.stdlib_module_names}
+
+    def loaded() -> dict[str, ModuleType]:
+        return {name: one for name, one in sys.modules.items() if name.partition(".")[0] in names}
+
+    before, finder = loaded(), _Beside(folder, names)
+    for name in before:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name in loaded():
+            del sys.modules[name]
+        sys.modules.update(before)
 
 
 def _line(error: BaseException, path: Path) -> int:

@@ -23,6 +23,7 @@ from ablations.workers.protocol import (
     WorkerSettings,
 )
 from alexnet.child_processes import environment, follow_parent
+from alexnet.config.source import SourceError
 from alexnet.data.manifest import DatasetError
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _serve(pipe: Connection, place: WorkerSettings) -> None:
 
 def sentence(error: Exception) -> str:
     """Return our own sentences as they are, others with what kind of error they are."""
-    ours = isinstance(error, DatasetError | WorkerError)
+    ours = isinstance(error, DatasetError | WorkerError | SourceError)
     return str(error) if ours else f"{type(error).__name__}: {error}"
 
 

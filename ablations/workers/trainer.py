@@ -16,6 +16,8 @@ from ablations.run import DatasetRef, Run
 from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store
 from ablations.workers.protocol import Timed, TimeStep, WorkerError, WorkerSettings
 from alexnet.config import Config, Precision
+from alexnet.config.source import SourceError
+from alexnet.custom import trusting
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
@@ -32,7 +34,10 @@ from alexnet.training import DivergedError, fit, step
 
 
 class Workbench:
-    """One worker's device, store and images."""
+    """One worker's device, store and images.
+
+    It runs whatever code its runs name: who starts it has seen whose they are.
+    """
 
     def __init__(self, place: WorkerSettings) -> None:
         """Set PyTorch up for results that repeat bit by bit."""
@@ -102,7 +107,8 @@ class Workbench:
     def time_step(self, job: TimeStep) -> Timed:
         """Return the median time of a training step on real images, after two to warm up."""
         config = job.config
-        network = build(config, 0, job.precision).to(self.device)
+        with trusting():
+            network = build(config, 0, job.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         data, kind = self.data(job.dataset), image_type(job.precision)
         epochs = (training_batches(data, config, 0, epoch, kind) for epoch in itertools.count(1))
@@ -123,7 +129,7 @@ class Workbench:
             BusyError: If another process is at it.
             DatasetError: If the images here are not the run's.
         """
-        with self.store.lock(run):
+        with self.store.lock(run), trusting():
             if (record := self.store.find(run)) is not None:
                 return record
             return self._train(run, tell)
@@ -250,7 +256,7 @@ def _tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def explain(error: BaseException) -> str:
     """Return an error as the reason kept with a failed run: a sentence, then where it arose."""
-    sentence = f"{type(error).__name__}: {error}"
+    sentence = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
     if isinstance(error, OSError) and error.errno == 28:
         sentence = "the disk is full; free some space and run the same command again"
     return sentence + "\n\n" + "".join(traceback.format_exception(error))
