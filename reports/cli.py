@@ -142,6 +142,7 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
 @click.option("--device", default="auto", help="auto (as recorded), cpu, cuda or cuda:N.")
 @click.option("--time-limit", callback=to_seconds, help="Stop cleanly after so long, such as 5m.")
+@click.option("--trust", is_flag=True, help="Run code that records name: parts of their makers.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @data_option
 @refusing

@@ -137,6 +137,7 @@ def _said_of(error: Exception) -> str | None:
     from ablations.studies import StudyError
     from ablations.toggles import ToggleError
     from ablations.workers.protocol import WorkerError
+    from alexnet.config.source import SourceError
     from alexnet.data.manifest import DatasetError
     from alexnet.presets import PresetError
     from reports.commands.console import as_typed
@@ -148,15 +149,10 @@ def _said_of(error: Exception) -> str | None:
         place = f" in {Path(error.filename).parent}" if error.filename else ""
         return f"{error.strerror or error}{place}"
     refusals = (
-        StudyError,
-        ToggleError,
-        PresetError,
-        DatasetError,
-        PlanError,
-        StoreError,
-        WorkerError,
+        *(StudyError, ToggleError, RequestError, SourceError, PresetError),
+        *(DatasetError, PlanError, StoreError, WorkerError),
     )
-    return as_typed(str(error)) if isinstance(error, (*refusals, RequestError)) else None
+    return as_typed(str(error)) if isinstance(error, refusals) else None
 
 
 def new_console() -> "Console":

@@ -20,6 +20,7 @@ from ablations.store import LOCK, Store
 from ablations.workers.processes import LocalWorkers
 from ablations.workers.protocol import Failed, Finished, Progressed, WorkerSettings
 from alexnet.config import EDITION
+from alexnet.config.source import SourceError, find_same_source, look_first_in
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
 from alexnet.durable import temporary_prefix
@@ -56,6 +57,7 @@ class VerifyRequest:
     data_dir: Path
     dry_run: bool = False
     time_limit: float | None = None  # seconds
+    trust: bool = False  # run code that records name
 
     def __post_init__(self) -> None:
         """Refuse what no folder could answer."""
@@ -66,11 +68,13 @@ class VerifyRequest:
 
 def run(request: VerifyRequest, console: Console) -> int:
     """Train again what was asked for, say what it comes to and keep it; return the exit code."""
+    if request.trust:
+        look_first_in(Path.cwd())
     store = _store(request)
     records = store.records()
     for problem in store.problems:
         say(console, "ignored", problem)
-    able, reasons = _able(records, request.data_dir)
+    able, reasons = _able(records, request)
     chosen, how = _chosen(request, able, reasons)
     plans = store.plans()
     for reason, count in reasons.items():
@@ -129,15 +133,15 @@ def _store(request: VerifyRequest) -> Store:
     )
 
 
-def _able(records: Sequence[Record], data_dir: Path) -> tuple[list[Record], dict[str, int]]:
+def _able(records: Sequence[Record], request: VerifyRequest) -> tuple[list[Record], dict[str, int]]:
     """Return the records whose run can be trained here, and why others cannot, with how many."""
     here: dict[DatasetRef, str | None] = {}
     able, reasons = [], dict[str, int]()
     for record in records:
         run = record.run
         if run.dataset not in here:
-            here[run.dataset] = _missing(run.dataset, data_dir)
-        reason = here[run.dataset]
+            here[run.dataset] = _missing(run.dataset, request.data_dir)
+        reason = here[run.dataset] or _not_to_be_run(run, request.trust)
         if run.edition != EDITION:
             reason = f"of edition {run.edition}, which this version no longer trains"
         if reason is None:
@@ -156,6 +160,21 @@ def _missing(dataset: DatasetRef, data_dir: Path) -> str | None:
     if here == dataset:
         return None
     return f"{dataset.name} in {data_dir} holds other images than they were trained on"
+
+
+def _not_to_be_run(run: Run, trust: bool) -> str | None:
+    """Return why the code that a run names may not be run, or cannot be; None if it names none."""
+    for part in run.config.network.own_parts:
+        if not trust:
+            return (
+                f"they name {part.target}, code that whoever made these records chose; if you know "
+                "who did, --trust runs it"
+            )
+        try:
+            find_same_source(part.module, part.source)
+        except SourceError as error:
+            return str(error)
+    return None
 
 
 def _chosen(

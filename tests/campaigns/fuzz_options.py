@@ -128,7 +128,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
                    "--results": results},
         "verify": {"--results": results, "--run": text, "--sample": number, "--workers": number,
                    "--device": partial(text, "auto", "cpu"), "--dry-run": None, "--data-dir": data,
-                   "--time-limit": lambda: chance.choice(TIMES)},
+                   "--time-limit": lambda: chance.choice(TIMES), "--trust": None},
         "results": {"--results": results, "--prune": None},
         "compare": {"--before": partial(text, "results", "results/report/report.json"),
                     "--after": partial(text, "results"), "--fail-on-change": None},

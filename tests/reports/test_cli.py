@@ -23,7 +23,7 @@ from reports.commands.console import as_typed
 from tests.builders.command_line import call
 from tests.builders.plans import filled, resealed
 from tests.builders.sources import picture
-from tests.builders.studies import example
+from tests.builders.studies import example, examples
 
 ROOT = Path(__file__).parents[2]
 SMOKE = ["ablate", "--study", "relu_vs_tanh", "--smoke"]
@@ -421,6 +421,37 @@ def test_a_study_of_ones_own_runs_from_its_file(tmp_path: Path) -> None:
     assert code == 0, reported
     assert "Does averaging in conv1 raise the error?" in page
     assert "average against maximum" in page
+
+
+def test_the_part_of_ones_own_that_the_page_shows_is_compared_with_relu(tmp_path: Path) -> None:
+    """Both files as they stand there, in a folder of their own; cut down, smoked, run, reported."""
+    pages, folder = examples(), tmp_path / "empty"
+    folder.mkdir()
+    (folder / "squareplus.py").write_text(pages["squareplus.py"])
+    (folder / "round_corner.py").write_text(
+        pages["round_corner.py"]
+        .replace("cifar_80sec", "tiny")
+        .replace("(0.0003, 0.001, 0.003)", "(0.001,)")
+        .replace('{"epochs": 6}', '{"epochs": 1, "images": 1280}')
+    )
+
+    for more in (["--smoke"], []):
+        command = ("ablate", "--study", str(folder / "round_corner.py"), "--workers", "2", *more)
+        with start(tmp_path / "results", *command) as process:
+            output = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, output
+    (folder / "squareplus.py").unlink()
+    code, reported = call("report", "--results", tmp_path / "results")
+    store = Store(tmp_path / "results")
+    page = (store.path / "report" / "index.html").read_text()
+
+    assert re.search(r"ANSWER +(same way|other way|no effect|open)", output)
+    assert code == 0, reported
+    assert "squareplus:Squareplus(b=0.1), file " in page
+    trained = {
+        part.target for record in store.records() for part in record.run.config.network.own_parts
+    }
+    assert trained == {"squareplus:Squareplus"}
 
 
 def test_fewer_seeds_than_planned_are_a_first_part_of_the_plan(tmp_path: Path) -> None:

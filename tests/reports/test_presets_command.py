@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from alexnet.config import (
     Adam,
     ChannelMeans,
+    Custom,
     Elu,
     Gelu,
     LayerRate,
@@ -23,6 +25,7 @@ from alexnet.presets import PRESETS, preset
 from reports.commands.presets import layer_by_layer, side_by_side
 from reports.wording.config_summary import NONE, facets, part_in_words
 from tests.builders.command_line import call
+from tests.builders.own_parts import looked_for_in
 
 
 def printed(renderable: object, width: int = 250) -> str:
@@ -122,6 +125,32 @@ def test_activations_in_words() -> None:
 
     assert shown == ["tanh", "1.5 tanh(0.5 x)", "ReLU leaking 0.01"]
     assert later == ["ELU of alpha 0.5", "GELU", "GELU by tanh", "SiLU"]
+
+
+def test_parts_of_ones_own_in_words(tmp_path: Path) -> None:
+    """By the facet of their role: what is called, with what, and of which file, to the digit."""
+    (tmp_path / "mine.py").write_text("def double(x):\n    return 2 * x\n")
+    with looked_for_in(tmp_path):
+        parts = {
+            "act": Custom(target="mine:double", kwargs={"times": 1.00000001, "how": "up"}),
+            "norm": Custom(target="mine:double", role="norm", parameters_per_map=2),
+            "pool": Custom(target="mine:double", role="pool", size=3, stride=2, padding=1,
+                           rounding="ceil", parameters=1_000),
+        }  # fmt: skip
+    digest = parts["act"].source
+    found = facets(preset("source_2012").but(network={"parts": parts, "view": 230}))
+    edited = parts["act"].but(source="0" * 64)
+    other = facets(preset("source_2012").but(network={"parts": {**parts, "act": edited}}))
+
+    assert found["activation"] == f'mine:double(how="up", times=1), file {digest[:6]}'
+    assert found["activation"].exactly == f'mine:double(how="up", times=1.00000001), file {digest}'
+    assert found["own norm"] == f"mine:double, 2 parameters a map, file {digest[:6]}"
+    assert found["pooling"] == (
+        f"mine:double 3/2, padding 1, rounded up, 1,000 parameters, file {digest[:6]}"
+    )
+    assert (found["LRN"], facets(preset("paper"))["own norm"]) == (NONE, NONE)
+    assert other["activation"] != found["activation"]
+    assert other["own norm"] == found["own norm"]
 
 
 WHOLE = preset("source_2012")

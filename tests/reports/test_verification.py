@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from scipy import stats
 from ablations.merged import MergedResults
 from ablations.record import Record
 from ablations.store import Store
-from alexnet.config import Config
+from alexnet.config import Config, Custom, source
+from alexnet.presets import tiny
 from reports.commands.verify import _name as run_name
 from reports.findings.headline import facts
 from reports.findings.sections import sections
@@ -26,7 +28,9 @@ from reports.findings.verification import (
     where_and_when,
 )
 from reports.page.report import gather
+from tests.builders import runs
 from tests.builders.command_line import call
+from tests.builders.own_parts import looked_for_in
 from tests.builders.plans import filled, resealed
 from tests.builders.records import FINGERPRINT, PROVENANCE, measures_of, record_of, run_of
 
@@ -58,6 +62,34 @@ def test_equal_records_are_equal_whatever_their_clocks(results: Path, config: Co
 
     assert (here.outcome, here.differences, here.settings) == ("equal", (), ())
     assert (there.outcome, there.settings) == ("equal", ("processor slide rule for abacus",))
+
+
+def test_runs_of_others_code_are_trained_again_for_who_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left out without a word; with it found in the current folder, as long as it is that code."""
+    path, run = tmp_path / "theirs.py", runs.run_of(tiny())
+    path.write_text("def theirs(x):\n    return x * x.sigmoid()\n")
+    with looked_for_in(tmp_path):
+        own = Custom(target="theirs:theirs")
+        config = run.config.but(network={"parts": {"act": own}}, inputs={"colour": None})
+        runs.outcome(run.but(config=config), tmp_path / "results", None)
+    arguments = ("verify", "--results", tmp_path / "results", "--workers", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(source, "_FIRST", [])
+
+    code, said = call(*arguments)
+    assert code == 2
+    assert "no run here can be trained again: they name theirs:theirs, code that whoever" in said
+    assert "--trust runs it" in said
+    code, said = call(*arguments, "--trust")
+    assert code == 0, said
+    assert "1 of 1 runs came to the same when trained again: 1 to the bit" in said
+    path.write_text("# edited\n" + path.read_text())
+    code, said = call(*arguments, "--trust")
+    assert code == 2
+    assert "theirs.py has changed: its digest is" in said
 
 
 def test_one_image_more_on_the_same_machine_is_different(results: Path, config: Config) -> None:
