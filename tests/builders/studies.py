@@ -40,7 +40,12 @@ def study_of(**changes: object) -> Study:
     return Study.model_validate(fields | changes)
 
 
-def example() -> str:
-    """Return the study that the page on studies of one's own shows."""
+def examples() -> dict[str, str]:
+    """Return the files that the page on studies of one's own shows, by name."""
     text = (ROOT / "docs" / "own-study.md").read_text()
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0]
+    return dict(re.findall(r"`(\w+\.py)`[^`]*?:\n\n```python\n(.*?)```", text, re.DOTALL))
+
+
+def example() -> str:
+    """Return the first of them, a study that needs no other file."""
+    return examples()["average_pooling.py"]
