@@ -152,11 +152,12 @@ def _try(
     one, other = (build_custom(part, sees.maps, 0, precision) for _ in range(2))
     _refuse_what_cannot_be_kept(one, other, says)
     _refuse_other_counts(one, part, sees.maps, says)
+    noise = torch.Generator().manual_seed(0)  # its own, so that any other draw is the part's
+    images, others = (_noise(sees, is_flat, dtype, noise) for _ in range(2))
     with _drawing_from(0, dtype), _refusing(says):
-        images, others = (_noise(sees, is_flat, dtype) for _ in range(2))
-        _refuse_other_sizes(one, images, part, gives, is_flat, says)
-        _refuse_unlearnable(one, images, says)
         before = _chance()
+        _refuse_other_sizes(one, images, part, gives, is_flat, says)
+        _refuse_unlearnable(one, images, noise, says)
         for training in (True, False):
             for seen in (images, others):
                 one.train(training)(seen.clone())
@@ -283,13 +284,13 @@ def _refuse_other_sizes(
         )
 
 
-def _refuse_unlearnable(one: CustomPart, images: Tensor, says: str) -> None:
+def _refuse_unlearnable(one: CustomPart, images: Tensor, noise: torch.Generator, says: str) -> None:
     """Refuse a part through which nothing before it learns, or that has numbers that do not."""
     seen = images.clone().requires_grad_()
     out = one(seen * 1)  # which may be changed in place, as activations may
     if not out.requires_grad:
         raise CustomError(f"{says} gives no gradient, so that no layer before it would learn")
-    (out * torch.randn_like(out)).sum().backward()
+    out.backward(torch.randn(out.shape, dtype=out.dtype, generator=noise))
     if seen.grad is None:
         raise CustomError(f"{says} passes no gradient on, so that no layer before it would learn")
     for name, values in one.part.named_parameters():
@@ -301,11 +302,11 @@ def _refuse_unlearnable(one: CustomPart, images: Tensor, says: str) -> None:
     one.zero_grad(set_to_none=True)
 
 
-def _noise(sees: Maps, is_flat: bool, dtype: torch.dtype) -> Tensor:
+def _noise(sees: Maps, is_flat: bool, dtype: torch.dtype, noise: torch.Generator) -> Tensor:
     if is_flat:
-        return torch.randn(TRIED, sees.units, dtype=dtype)
-    noise = torch.randn(TRIED, sees.maps, sees.side, sees.side, dtype=dtype)
-    return noise.to(memory_format=torch.channels_last)
+        return torch.randn(TRIED, sees.units, dtype=dtype, generator=noise)
+    drawn = torch.randn(TRIED, sees.maps, sees.side, sees.side, dtype=dtype, generator=noise)
+    return drawn.to(memory_format=torch.channels_last)
 
 
 def _chance() -> tuple[object, ...]:

@@ -270,6 +270,7 @@ def test_adam_moves_it_too(images: Dataset) -> None:
         ("act", {"name": "shared"}, "remembers more than its parameters and buffers"),
         ("act", {"name": "Own"}, "remembers more .* or draws chance"),
         ("act", {"name": "Noisy"}, "draws chance when it is called"),
+        ("act", {"name": "masked"}, "draws chance when it is called"),
         ("act", {"name": "numpys"}, "draws chance when it is called"),
         ("act", {"name": "pythons"}, "draws chance when it is called"),
         ("act", {"name": "Odd"}, "starts from other numbers each time"),
