@@ -17,6 +17,7 @@ What a file computes is run as it was digested, never as it was imported before 
 """
 
 import contextlib
+import copy
 import inspect
 import random
 import sys
@@ -108,13 +109,14 @@ def build_custom(
             "alexnet.custom.trusting()"
         )
     module, name = split(part.target)
+    kwargs = copy.deepcopy(part.kwargs)  # whoever gets a list may change it
     made = getattr(_run(module, part.source), name, None)
     with _drawing_from(seed, weight_type(precision)), _refusing(part.target):
         if isinstance(made, type) and issubclass(made, nn.Module):
             given = {"maps": maps} if "maps" in inspect.signature(made).parameters else {}
-            built: nn.Module = made(**(given | part.kwargs))
+            built: nn.Module = made(**(given | kwargs))
         elif callable(made) and not isinstance(made, type | nn.Module):
-            built = Applied(made, dict(part.kwargs))
+            built = Applied(made, kwargs)
         else:
             raise CustomError(
                 f"{part.target} is {_kind(made)}; a part is a class of torch.nn.Module, or a "
@@ -154,7 +156,7 @@ def _try(
     _refuse_other_counts(one, part, sees.maps, says)
     noise = torch.Generator().manual_seed(0)  # its own, so that any other draw is the part's
     images, others = (_noise(sees, is_flat, dtype, noise) for _ in range(2))
-    with _drawing_from(0, dtype), _refusing(says):
+    with _drawing_from(0, torch.float32), _refusing(says):  # the default while a network trains
         before = _chance()
         _refuse_other_sizes(one, images, part, gives, is_flat, says)
         _refuse_unlearnable(one, images, noise, says)

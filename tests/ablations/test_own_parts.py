@@ -248,7 +248,13 @@ def foreign(tmp_path: Path) -> Path:
 
 def test_a_record_of_others_is_read_and_reported_and_builds_nothing(tmp_path: Path) -> None:
     """Unless who asks says that it is trusted."""
-    (record,) = Store(foreign(tmp_path)).records()
+    store = Store(foreign(tmp_path))
+    (record,), (plan,) = store.records(), store.plans()
+
+    assert store.problems == []
+    assert plan.definition.arms["rounded"] == record.run.config.but(
+        training={"epochs": 2, "images": 320}
+    )
 
     assert record.run.config.network.own_parts[0].target == "rounded:rounded"
     with pytest.raises(ValueError, match="--trust"):

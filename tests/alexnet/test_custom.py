@@ -270,6 +270,7 @@ def test_adam_moves_it_too(images: Dataset) -> None:
         ("act", {"name": "shared"}, "remembers more than its parameters and buffers"),
         ("act", {"name": "Own"}, "remembers more .* or draws chance"),
         ("act", {"name": "Noisy"}, "draws chance when it is called"),
+        ("act", {"name": "longer", "kwargs": {"factors": [2.0]}}, "remembers more than its"),
         ("act", {"name": "masked"}, "draws chance when it is called"),
         ("act", {"name": "numpys"}, "draws chance when it is called"),
         ("act", {"name": "pythons"}, "draws chance when it is called"),
@@ -306,11 +307,11 @@ def test_what_no_run_could_keep_or_repeat_is_refused(
 
 def test_a_part_of_float32_alone_is_refused_in_float64() -> None:
     """In its own precision it may run."""
-    config = with_part("act", part("single"))
-
-    build(config, 0)
-    with pytest.raises(CustomError, match="gives float32 of float64"):
-        build(config, 0, "float64")
+    for name in ("single", "of_default"):
+        config = with_part("act", part(name))
+        build(config, 0)
+        with pytest.raises(CustomError, match="gives float32 of float64"):
+            build(config, 0, "float64")
 
 
 def test_code_that_a_record_names_runs_for_who_trusts_it_alone(

@@ -121,6 +121,15 @@ def masked(x):
     return x * masks[0]
 
 
+def longer(x, factors):
+    factors.append(1.5)
+    return x * factors[0] * len(factors)
+
+
+def of_default(x):
+    return x.float() * torch.full(x.shape[1:], 2.0)
+
+
 def numpys(x):
     return x * numpy.random.rand()
 
