@@ -1,6 +1,7 @@
 """From a study's code, on a dataset, to the definition that a plan registers."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from alexnet.config.effective import Images
 from alexnet.cores import cores
 from alexnet.data.manifest import Manifest
 
+OWN_FILE = re.compile(r"\.parts\.[^.]+\.source$")
+"""The field of a part of one's own that changes with its file."""
+DIGITS = 12
+"""Of a digest in a sentence."""
 LONGEST = 40
 """Letters of a value in a sentence."""
 SMOKE_IMAGES = 320
@@ -149,8 +154,11 @@ def refuse_difference(registered: Definition, now: Definition, path: Path) -> No
     found = difference(registered.model_dump(mode="json"), now.model_dump(mode="json"))
     if found:
         field, before, after = found
+        file = OWN_FILE.search(field)
+        what = f"{field}, the digest of a file of your own," if file else f"{field} ="
+        before, after = (one[:DIGITS] if file and one else one for one in (before, after))
         raise PlanError(
-            f"{path.name} was registered with {field} = {before}, and the study now says {after}; "
+            f"{path.name} was registered with {what} {before}, and the study now says {after}; "
             "a registered plan is not changed: use another --results folder, or undo the change"
         )
 

@@ -177,9 +177,10 @@ def _refuse_company(source: Source, module: str) -> ast.Module:
     where = source.path.name
     try:
         tree = ast.parse(source.content)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise SourceError(f"{where}{line}: {getattr(error, 'msg', error)}") from error
+        said = getattr(error, "msg", error) or "it is nested too deep"
+        raise SourceError(f"{where}{line}: {said}") from error
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for imported in _imported(node):

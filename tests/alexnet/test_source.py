@@ -179,6 +179,7 @@ def test_a_part_that_makes_no_sense_is_refused(arguments: dict[str, Any], why: s
         ("import double.inside\n", "line 1: it imports double.inside"),
         ("a = (\n", "line 1: '\\(' was never closed"),
         ("a = '\0'\n", "null bytes"),
+        (f"a = {'(' * 300}{')' * 300}\n", "nested"),
     ],
 )
 def test_a_file_computes_alone(folder: Path, text: str, why: str) -> None:
