@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from alexnet.data.manifest import DatasetError
-from alexnet.data.prepare.decoding import UndecodableError, decoded
+from alexnet.data.pictures import UndecodableError
+from alexnet.data.prepare.decoding import decoded
 from alexnet.data.prepare.files import listing
 from alexnet.data.prepare.layouts import inventory
 from tests.builders.archives import TAR, entry, read, tar_of, zip_of

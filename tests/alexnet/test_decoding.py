@@ -20,7 +20,8 @@ from torchvision.transforms.v2 import functional
 
 from alexnet.data.digests import digest_of
 from alexnet.data.manifest import Fit
-from alexnet.data.prepare.decoding import UndecodableError, common_fit, decoded, examined, square
+from alexnet.data.pictures import UndecodableError, square
+from alexnet.data.prepare.decoding import common_fit, decoded, examined
 from alexnet.data.prepare.files import LARGEST, File
 from tests.builders.pictures import saved, stored
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from alexnet.data.digests import Label, digest_of, file_digest
 from alexnet.data.manifest import DatasetError, Fit, Part
-from alexnet.data.prepare.decoding import UndecodableError, decoded, square
+from alexnet.data.pictures import UndecodableError, square
+from alexnet.data.prepare.decoding import decoded
 from alexnet.data.prepare.files import File
 from alexnet.data.prepare.work import PrepareFolder
 from alexnet.data.statistics import Pixels, Sums

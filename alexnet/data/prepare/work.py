@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alexnet.data.manifest import DatasetError, Manifest, in_words
 from alexnet.durable import sync_all, sync_folder
+from alexnet.paths import free_bytes
 from alexnet.sealed import parsed, read_bytes
 
 MARK = "source.txt"
@@ -89,8 +90,7 @@ class PrepareFolder:
 
     def free(self) -> int:
         """Return how many bytes are free where datasets are kept."""
-        there = next(p for p in (self.data_dir, *self.data_dir.absolute().parents) if p.exists())
-        return shutil.disk_usage(there).free
+        return free_bytes(self.data_dir)
 
     def begin(self, token: str) -> bool:
         """Go on with unfinished work on the source that a token stands for, or throw it away.
