@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ablations.kept import DATASET, WEIGHTS
 from ablations.record import Record, RecordError
 from ablations.run import TUNING_SEEDS
 from ablations.store import CHECKPOINT, LOCK, BusyError, Store
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     PLAN = "plans"
     RECORD = "records"
     WEIGHTS = "weights of compared runs"
+    DATASET = "mean images and classes, beside weights"
     TUNING_WEIGHTS = "weights of tuning runs"
     SCORES = "scores"
     EXAMPLES = "examples for figures"
@@ -58,6 +60,8 @@ BY_NAME = {
     "holder": Kind.LOCK,
     f"{LOCK}-lease": Kind.LOCK,
 }
+
+OF_NETWORK = {WEIGHTS: Kind.WEIGHTS, DATASET: Kind.DATASET}
 
 
 class Entry(NamedTuple):
@@ -121,10 +125,10 @@ def _kind_in_run(path: Path, record: Callable[[], Record | None]) -> Kind:
     """Return what a file is in the folder of a run, whose record is read where that decides."""
     if path.name == CHECKPOINT:
         return Kind.STALE_CHECKPOINT if record() else Kind.CHECKPOINT
-    if path.name == "weights.safetensors":
+    if path.name in OF_NETWORK:
         found = record()
         tuned = found is not None and found.run.seed in TUNING_SEEDS
-        return Kind.TUNING_WEIGHTS if tuned else Kind.WEIGHTS
+        return Kind.TUNING_WEIGHTS if tuned else OF_NETWORK[path.name]
     if path.name.startswith("checkpoint-set-aside"):
         return Kind.SET_ASIDE
     if path.name.startswith("record-set-aside"):

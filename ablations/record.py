@@ -1,5 +1,6 @@
 """What a finished run leaves behind."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,9 +15,16 @@ from alexnet.learning_curve import Epoch
 from alexnet.measures import Measures
 from alexnet.sealed import SealError, read_sealed, sealed_text
 
+FEWEST_DIGITS = 4
+"""Of an id that names a run."""
+
 
 class RecordError(ValueError):
     """A record that cannot be trusted; the message names it and what to do."""
+
+
+class NamingError(ValueError):
+    """Digits that do not name one run; the message says so."""
 
 
 class Seconds(Frozen):
@@ -64,6 +72,25 @@ class Record(Frozen):
             return cls.model_validate(content)
         except (ValueError, KeyError, TypeError) as error:
             raise RecordError(f"{path} is of another version of this program; {advice}") from error
+
+
+def named(digits: str, records: Sequence[Record], what: str = "run") -> Record:
+    """Return the record of the run whose id begins with some digits.
+
+    Args:
+        digits: As a person wrote them.
+        records: That it may be of.
+        what: What these are of, in words.
+
+    Raises:
+        NamingError: If none does, or several do, or there are too few digits.
+    """
+    found = [record for record in records if record.run.id.startswith(digits.lower())]
+    if len(digits) < FEWEST_DIGITS or len(found) > 1:
+        raise NamingError(f"{digits!r} does not name one run; give more digits of its id")
+    if not found:
+        raise NamingError(f"no {what} has an id that begins with {digits!r}")
+    return found[0]
 
 
 @lru_cache(maxsize=1024)

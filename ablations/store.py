@@ -23,8 +23,6 @@ from alexnet.sealed import read_bytes
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
 """In the folder of a run that is not finished."""
-LARGEST_WEIGHTS = 64 * 2**20
-"""Bytes; the weights of larger networks are not kept."""
 
 
 class StoreError(ValueError):

@@ -16,7 +16,7 @@ from alexnet.config import Config, Precision
 from alexnet.data.batches import Preprocessing, view_batches
 from alexnet.data.images import Dataset, Images, in_memory
 from alexnet.layers import LocalResponseNorm
-from alexnet.measures import Measure, Measures, Neighbours
+from alexnet.measures import LARGEST_SCORES, Measure, Measures, Neighbours
 from alexnet.model import AlexNet
 from alexnet.norms import neighbours_energy
 from alexnet.precision import arithmetic, weight_type, widened
@@ -28,8 +28,6 @@ QUERIES, AMONG = 1_000, 10_000
 ACTIVITY_IMAGES = 100
 AT_ONCE = 50_000
 """Images whose scores are in memory together."""
-LARGEST_SCORES = 2**30
-"""Bytes of scores, by one view and by ten; more than a GiB of them is measured and not kept."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from pydantic import Field
 
 from alexnet.config import Frozen
 
+LARGEST_SCORES = 2**30
+"""Bytes of scores, by one view and by ten; more than a GiB of them is measured and not kept."""
+
 
 class Measure(Frozen):
     """How a network does on one set of images."""

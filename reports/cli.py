@@ -46,6 +46,11 @@ def main() -> None:
     default="auto",
     help="auto: bfloat16 where the machine computes in it, else float32; float64 is for proofs.",
 )
+@click.option(
+    "--keep-weights",
+    type=click.Choice(["all", "comparison", "none"]),
+    help="Of which runs (default: comparison, of networks of up to 64 MB).",
+)
 @click.option("--smoke", is_flag=True, help="Seconds instead of minutes, to see that all works.")
 @click.option(
     "--baseline",

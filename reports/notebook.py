@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from ablations.kept import Keep
 from ablations.plan import Plan
 from ablations.registration import RequestError
 from ablations.results import Results
@@ -105,6 +106,7 @@ def run_study(
     device: str = "auto",
     precision: Literal["auto"] | Precision = "auto",
     smoke: bool = False,
+    keep_weights: Keep | None = None,
 ) -> Found:
     """Run what a study still lacks, as `invoke ablate` does; return what it comes to.
 
@@ -128,9 +130,11 @@ def run_study(
         precision: Of the layers' arithmetic; auto: bfloat16 where the machine computes in it, else
             float32. "float64" is for proofs, and takes several times as long.
         smoke: Seconds instead of minutes, to see that all works; the numbers mean nothing.
+        keep_weights: Of "all" runs, of "comparison" runs or of "none", for
+            `ablations.trained.load_run`; None for comparison runs of networks of up to 64 MB.
 
     Raises:
-        RequestError: If a device, a precision, seeds or workers cannot be.
+        RequestError: If a device, a precision, seeds, workers or what to keep cannot be.
         StudyError: If there is no such study.
         DatasetError: If the images are not here, or the study cannot be shown on them.
         PlanError: If the registered plan is not the study's any more.
@@ -149,6 +153,7 @@ def run_study(
         dry_run=False,
         results=expanded(results),
         data_dir=default_data_dir() if data_dir is None else expanded(data_dir),
+        keep_weights=keep_weights,
     )
     console = Console(highlight=False, force_terminal=False, force_jupyter=False)  # plain lines
     try:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from ablations.kept import UNASKED, KeptWeights
 from ablations.machine import Fingerprint
 from ablations.run import DatasetRef, Run
 from alexnet.config import Config, Precision
@@ -19,6 +20,7 @@ class WorkerSettings:
     device: str  # auto, cpu, cuda, cuda:1, ...
     threads: int
     command: str
+    kept_weights: KeptWeights = UNASKED
 
 
 class Probe(NamedTuple):

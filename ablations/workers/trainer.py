@@ -10,10 +10,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ablations.checkpoint import Checkpoint, CheckpointError, Pace
+from ablations.kept import DATASET, WEIGHTS
 from ablations.machine import Fingerprint, processor, provenance, variables
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
-from ablations.store import CHECKPOINT, LARGEST_WEIGHTS, Store
+from ablations.store import CHECKPOINT, Store
 from ablations.workers.protocol import Timed, TimeStep, WorkerError, WorkerSettings
 from alexnet.config import Config, Precision
 from alexnet.config.source import SourceError
@@ -23,6 +24,7 @@ from alexnet.data.digests import digest_of
 from alexnet.data.images import Dataset, load
 from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
+from alexnet.data.summary import Summary
 from alexnet.durable import write_atomically
 from alexnet.evaluation import Neighbourhood, Scores, evaluate
 from alexnet.examples import about, examples, shows_anything
@@ -183,14 +185,20 @@ class Workbench:
         return record
 
     def _write_files(self, run: Run, network: AlexNet, kept: Mapping[str, bytes]) -> dict[str, str]:
-        """Write what a run leaves beside its record; return the digest of each file."""
+        """Write what a run leaves beside its record; return the digest of each file.
+
+        That of the weights too where they are not kept: who trains the run again can compare.
+        """
         contents = dict(kept)
         weights = save(_tensors(network.state_dict()))
-        if len(weights) <= LARGEST_WEIGHTS:
-            contents["weights.safetensors"] = weights
+        if self.place.kept_weights.has(run.sees_test, len(weights)):
+            contents[WEIGHTS] = weights
+            contents[DATASET] = Summary.of(self.data(run.dataset)).to_bytes()
         for name, content in contents.items():
             write_atomically(self.store.folder(run) / name, content)
-        return {name: digest_of(content) for name, content in contents.items()}
+        return {
+            name: digest_of(content) for name, content in ({WEIGHTS: weights} | contents).items()
+        }
 
     def _checkpoint(
         self,

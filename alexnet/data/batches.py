@@ -11,7 +11,7 @@ from torch import Tensor
 from alexnet import augment
 from alexnet.augment import View
 from alexnet.config import AreaCrops, ChannelMeans, Config, MeanImage, Offsets, Stream
-from alexnet.data.images import Dataset, Images, Pixels, Shards, some
+from alexnet.data.images import Dataset, Images, Measured, Pixels, Shards, some
 from alexnet.precision import wide
 from alexnet.random_streams import stream_seed
 
@@ -37,7 +37,7 @@ class Preprocessing:
     aligned: bool  # whether the mean is cropped where the image is, not in the centre
 
     @classmethod
-    def of(cls, data: Dataset, config: Config) -> Self:
+    def of(cls, data: Dataset | Measured, config: Config) -> Self:
         """Return how a config's network sees a dataset; computed in the type of its statistics.
 
         Raises:

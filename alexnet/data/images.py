@@ -190,6 +190,29 @@ def _fits(pixels: Shards, device: torch.device) -> bool:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What was measured on training images, for what is computed on the device."""
+
+    mean: Tensor  # float64 (h, w, 3), grey levels
+    deviations: Tensor  # float64 (3,), along the axes, grey levels
+    axes: Tensor  # float64 (3, 3), principal components of RGB, one a column
+
+    @property
+    def channel_deviations(self) -> Tensor:
+        """The standard deviations of red, green and blue over all pixels, grey levels, (3,)."""
+        return channel_deviations(self.deviations, self.axes)
+
+    def to(self, dtype: torch.dtype) -> "Measured":
+        """Return it in a type that it is used in."""
+        return Measured(*(getattr(self, field.name).to(dtype) for field in fields(self)))
+
+
+def channel_deviations(deviations: Tensor, axes: Tensor) -> Tensor:
+    """Return the standard deviations of the channels (3,) from those along axes (3, 3)."""
+    return ((axes * deviations) ** 2).sum(1).sqrt()
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A dataset, in memory or on disk, with what was measured on its training images."""
 
@@ -219,7 +242,7 @@ class Dataset:
     @property
     def channel_deviations(self) -> Tensor:
         """The standard deviations of red, green and blue over all pixels, grey levels, (3,)."""
-        return ((self.axes * self.deviations) ** 2).sum(1).sqrt()
+        return channel_deviations(self.deviations, self.axes)
 
     @property
     def has_colour(self) -> bool:

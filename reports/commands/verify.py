@@ -11,8 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ablations.kept import KeptWeights
 from ablations.plan import Plan
-from ablations.record import Record
+from ablations.record import NamingError, Record, named
 from ablations.registration import RequestError
 from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
@@ -37,8 +38,6 @@ from reports.wording import formatting
 
 CHEAPEST = 3
 """Runs that are trained again where none are named: of so many networks, the shortest."""
-FEWEST_DIGITS = 4
-"""Of an id that names a run."""
 
 
 @dataclass(frozen=True)
@@ -206,14 +205,12 @@ def _named(text: str, able: Sequence[Record]) -> Record:
     """Return the record whose id begins with some digits.
 
     Raises:
-        RequestError: If none does, or several do, or there are too few.
+        RequestError: If they do not name one.
     """
-    found = [record for record in able if record.run.id.startswith(text.lower())]
-    if len(text) < FEWEST_DIGITS or len(found) > 1:
-        raise RequestError(f"{text!r} does not name one run; give more digits of its id")
-    if not found:
-        raise RequestError(f"no run that can be trained here has an id that begins with {text!r}")
-    return found[0]
+    try:
+        return named(text, able, "run that can be trained here")
+    except NamingError as error:
+        raise RequestError(str(error)) from error
 
 
 def _name(run: Run, plans: Sequence[Plan]) -> str:
@@ -245,7 +242,12 @@ def _trained(
         for (device, threads), several in groupby(sorted(chosen, key=place_of), key=place_of):
             todo = {record.run.id: record for record in several}
             place = WorkerSettings(
-                folder, request.data_dir.resolve(), device, threads, "invoke verify"
+                folder,
+                request.data_dir.resolve(),
+                device,
+                threads,
+                "invoke verify",
+                KeptWeights("none"),  # records have their digests
             )
             workers = LocalWorkers(min(count, len(todo)), place)
             try:

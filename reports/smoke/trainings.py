@@ -132,7 +132,7 @@ class Smoke:
         self._store.ensure_writable()
         place = WorkerSettings(
             folder.resolve(), request.data_dir.resolve(), device_of(request), threads,
-            request.command,
+            request.command, request.kept_weights,
         )  # fmt: skip
         self._workers = LocalWorkers(worker_count(request.workers, console, threads), place)
 

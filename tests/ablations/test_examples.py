@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors import safe_open
 
+from ablations.kept import UNASKED, Keep, KeptWeights
 from ablations.record import Record
 from ablations.run import Run
 from ablations.workers.protocol import WorkerSettings
@@ -269,32 +270,40 @@ def test_the_file_names_classes_and_towers(
 
 
 def worked(
-    results: Path, data: Dataset, config: Config, seed: int, monkeypatch: pytest.MonkeyPatch
+    results: Path,
+    data: Dataset,
+    config: Config,
+    seed: int,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: KeptWeights = UNASKED,
 ) -> tuple[Record, Path]:
     """Return the record of a run on a dataset, and its folder."""
     monkeypatch.setattr("ablations.workers.trainer.load", lambda name, folder: data)
     monkeypatch.setattr(
         "ablations.workers.trainer.read_manifest", lambda name, folder: data.manifest
     )
-    bench = Workbench(WorkerSettings(results, results, "cpu", 1, "a test"))
+    bench = Workbench(WorkerSettings(results, results, "cpu", 1, "a test", kept))
     run = Run(config=config, seed=seed, dataset=REF, precision="float32")
     return bench.execute(run, lambda epoch: None), bench.store.folder(run)
 
 
 @pytest.mark.parametrize(
-    ("side", "grey", "seed", "kept"),
+    ("side", "grey", "seed", "keep", "kept"),
     [
-        (64, False, 0, {"examples", "scores", "weights"}),
-        (64, False, 1000, {"weights"}),  # a tuning run sees no test images
-        (32, False, 0, {"scores", "weights"}),
-        (64, True, 0, {"scores", "weights"}),
+        (64, False, 0, None, {"examples", "scores", "weights", "dataset"}),
+        (64, False, 1000, None, set()),  # a tuning run sees no test images
+        (64, False, 1000, "all", {"weights", "dataset"}),
+        (32, False, 0, None, {"scores", "weights", "dataset"}),
+        (64, True, 0, None, {"scores", "weights", "dataset"}),
+        (64, False, 0, "none", {"examples", "scores"}),
     ],
-    ids=["large", "tuning", "small", "grey"],
+    ids=["large", "tuning", "tuning, all", "small", "grey", "none"],
 )
 def test_what_a_run_leaves(
     side: int,
     grey: bool,
     seed: int,
+    keep: Keep | None,
     kept: set[str],
     wide: Config,
     tmp_path: Path,
@@ -302,14 +311,18 @@ def test_what_a_run_leaves(
 ) -> None:
     """Only what is worth looking at, only of runs that may; all of it committed by the record."""
     config = wide.but(network={"view": min(VIEW, side)})
-    record, folder = worked(tmp_path, dataset(side, grey), config, seed, monkeypatch)
+    asked = KeptWeights.asked(keep)
+    record, folder = worked(tmp_path, dataset(side, grey), config, seed, monkeypatch, asked)
+    every = KeptWeights("all")
+    other = tmp_path / "other"
+    _, whole = worked(other, dataset(side, grey), config, seed, monkeypatch, every)
 
     assert {path.stem for path in folder.glob("*.safetensors")} == kept
-    assert record.files == {
+    assert record.files == {  # of the weights in any case
         f"{name}.safetensors": hashlib.sha256(
-            (folder / f"{name}.safetensors").read_bytes()
+            (whole / f"{name}.safetensors").read_bytes()
         ).hexdigest()
-        for name in kept
+        for name in kept | {"weights"}
     }
 
 

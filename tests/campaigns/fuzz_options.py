@@ -11,6 +11,7 @@ from cases import Hung, limited, place_of, results_of
 from click.testing import CliRunner
 from common import Counts, Place
 
+from ablations.kept import KEEP
 from ablations.studies import STUDIES
 from ablations.workers.protocol import WorkerError
 from alexnet.data.catalogue import CATALOGUE
@@ -123,6 +124,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
             "--baseline": partial(text, "shipped", "none.json"), "--results": results,
             "--time-limit": lambda: chance.choice(TIMES), "--data-dir": data, "--smoke": None,
             "--dry-run": None, "--update-baseline": None, "--toggle": partial(text, "lrn,dropout"),
+            "--keep-weights": partial(text, *KEEP),
         },
         "report": {"--study": partial(text, "seconds"), "--out": partial(text, "out"),
                    "--results": results},

@@ -308,6 +308,7 @@ def test_a_dry_run_of_all_writes_nothing(tmp_path: Path) -> None:
 
     assert code == 0
     assert "3 arms, 2 different trainings" in output
+    assert f"weights of {2 * SEEDS} runs" in output
     assert list(tmp_path.iterdir()) == []
 
 

@@ -64,6 +64,7 @@ def smoked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         (["ablate", "--study", "relu_vs_tanh", "--seeds", "many"], "'many' is not a valid integer"),
         (["ablate", "--study", "relu_vs_tanh", "--device", "gpu"], "use auto, cpu, cuda or cuda:N"),
         (["ablate", "--study", "relu_vs_tanh", "--precision", "half"], "'half' is not one of"),
+        (["ablate", "--study", "relu_vs_tanh", "--keep-weights", "5"], "'comparison', 'none'"),
         (
             ["ablate", "--study", "relu_vs_tanh", "--dataset", "paper", "--data-dir", "nowhere"],
             "prepare it with: invoke prepare --dataset cifar10 170 MB once",

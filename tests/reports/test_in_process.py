@@ -278,6 +278,7 @@ def test_a_run_that_fails_is_told_when_all_others_are_done(
         ({"device": "gpu"}, RequestError, "'gpu' is not a device; use auto, cpu, cuda or cuda:N"),
         ({"precision": "half"}, RequestError, "'half' is not a precision; use one of auto, float"),
         ({"workers": -1}, RequestError, "-1 workers cannot be; use 0"),
+        ({"keep_weights": "no"}, RequestError, "'no' cannot be kept; use all, comparison, none"),
         ({"seeds": 0}, RequestError, "0 seeds cannot be; ask for 1 to 1000"),
         ({"seeds": [1000]}, RequestError, "1000 is not a seed; use whole numbers from 0 to 999"),
         ({"seeds": "12"}, RequestError, "'1' is not a seed"),

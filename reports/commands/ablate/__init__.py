@@ -30,7 +30,12 @@ from reports.commands.ablate.announcement import (
     say_other_releases,
 )
 from reports.commands.ablate.conclusion import conclude
-from reports.commands.ablate.folder import averaged, open_for_writing, train_again
+from reports.commands.ablate.folder import (
+    averaged,
+    open_for_writing,
+    say_without_weights,
+    train_again,
+)
 from reports.commands.ablate.question import (
     introduce,
     say_what_can_be_shown,
@@ -98,6 +103,8 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
             if not request.dry_run:
                 plan = keep_plan(plan, store)
             say(console, "nothing to do", f"{done} of {total} runs here")
+            if request.keep_weights not in (None, "none"):
+                say_without_weights(console, plan, store, seeds)
             say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
     if not request.dry_run:
@@ -117,6 +124,7 @@ def _workers(request: Request, console: Console, threads: int) -> Workers:
         request.device,
         threads,
         request.command,
+        request.kept_weights,
     )
     count = worker_count(request.workers, console, threads)
     return LocalWorkers(count, place) if count else ThisProcess(place)
@@ -144,9 +152,12 @@ def _work(
         probe=probe,
         workers=workers.count,
         step=_time_steps(workers, plan, WARM_STEPS),
+        kept_weights=request.kept_weights,
     )
     sharing = plans_that_share(request, plan, manifest, store)
     announce(console, announcement)
+    if request.keep_weights not in (None, "none"):
+        say_without_weights(console, announcement.work.plan, store, seeds)
     say_what_is_registered_too(console, sharing, request.dry_run)
     say_what_can_be_shown(console, announcement.work.plan, store)
     if request.dry_run:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from ablations.kept import KeptWeights
 from ablations.plan import Plan
 from ablations.planning import threads_of
 from ablations.registration import keep_plan, new_plan, same_or_refused, shown_on
@@ -13,9 +14,11 @@ from ablations.studies import STUDIES
 from ablations.study import Study
 from ablations.workers.processes import LocalWorkers
 from ablations.workers.protocol import WorkerSettings
+from alexnet.cost import cost_of
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from reports.commands import estimate
+from reports.commands.ablate.disk import Runs, disk
 from reports.commands.ablate.folder import averaged, open_for_writing, train_again
 from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
 from reports.commands.ablate.request import PRACTICE, Request, ready, worker_count
@@ -86,6 +89,10 @@ def _work(
     every = list(plans.values())
     seeds = {plan.name: request.seeds_of(plan) for plan in every}
     _announce(console, studies, every, manifest, store)
+    disk = disk_of_all(every, manifest, store, request.kept_weights, workers.count)
+    for number, line in enumerate(disk):
+        say(console, "" if number else "disk", line)
+    console.print()
     if request.dry_run:
         say(console, "dry run", "nothing was written and nothing trained")
         return None
@@ -124,6 +131,7 @@ def _place(
         request.device,
         registered.pop() if len(registered) == 1 else asked,
         request.command,
+        request.kept_weights,
     )
 
 
@@ -147,7 +155,28 @@ def _announce(
         about = formatting.duration(took)
         say(console, "time", f"about {about} ({pace.where}); Ctrl-C loses nothing")
     say(console, "order", "rates first, then seed by seed: balanced whenever it stops")
-    console.print()
+
+
+def disk_of_all(
+    plans: Sequence[Plan], manifest: Manifest, store: Store, kept: KeptWeights, workers: int
+) -> Iterator[str]:
+    """Yield in words what the files of the runs still to come take; shared runs count once."""
+    here, total = (sum(column) for column in zip(*(_counts(p, store) for p in plans), strict=True))
+    to_do = 1 - here / max(1, total)
+    found: dict[tuple[str, str], Runs] = {}
+    for definition in (plan.definition for plan in plans):
+        for arm, config in definition.arms.items():
+            precision = definition.precisions_of[arm]
+            runs = Runs.of(
+                config,
+                precision,
+                cost_of(config.network).parameters,
+                manifest,
+                to_do * len(definition.seeds),
+                to_do * definition.rates_tried(arm) * len(definition.tuning_seeds),
+            )
+            found.setdefault((config.canonical, precision), runs)
+    return disk(list(found.values()), manifest, kept, workers, store.path)
 
 
 def _counts(plan: Plan, store: Store) -> tuple[int, int]:

@@ -2,29 +2,30 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 
 from rich.console import Console
 
+from ablations.kept import UNASKED, KeptWeights
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.runner import Work, counts, remaining
-from ablations.store import LARGEST_WEIGHTS, Store
+from ablations.store import Store
 from ablations.study import Study, TimeTo
 from ablations.tuning import STEP
 from ablations.workers.protocol import Probe, Timed
 from alexnet.data.catalogue import Description, describe
 from alexnet.data.manifest import Manifest
 from reports.analysis.caveats import made_by
+from reports.commands.ablate.disk import Runs, disk
 from reports.commands.console import say
 from reports.findings.records import find_records
 from reports.wording import formatting
 
 TUNING_SHARE = 0.5  # of all passes, as seen in the studies so far
-RECORD = 20_000  # bytes
 FORWARD = 3  # times as fast as a training step
 AROUND_A_RUN = 0.3  # seconds to build, write and hand over
 LISTED = 12  # runs, in a dry run
@@ -42,6 +43,7 @@ class Announcement:
     probe: Probe
     workers: int
     step: dict[str, Timed]  # by arm
+    kept_weights: KeptWeights = UNASKED
 
     @cached_property
     def work(self) -> Work:
@@ -143,7 +145,8 @@ def announce(console: Console, a: Announcement) -> None:
     )
     _say_what_is_reused(console, a)
     say(console, "time", _time(a))
-    say(console, "disk", _disk(a))
+    for number, line in enumerate(_disk(a)):
+        say(console, "" if number else "disk", line)
     console.print()
 
 
@@ -228,18 +231,22 @@ def _time(a: Announcement) -> str:
     return text + "; Ctrl-C loses nothing"
 
 
-def _disk(a: Announcement) -> str:
-    """Estimate what the records, scores and weights still to come take."""
-    config = next(iter(a.plan.definition.arms.values()))
-    number = 8 if "float64" in a.plan.definition.precisions_of.values() else 4  # bytes
-    weights = number * max(timed.parameters for timed in a.step.values())
-    kept = (weights if weights <= LARGEST_WEIGHTS else 0) + RECORD
-    scores = (
-        2 * number * config.network.classes * a.manifest.counts["test"]
-    )  # by one view and by ten
-    unfinished = 2 * weights * a.workers
-    total = a.tuning_runs * kept + a.comparison_runs * (kept + scores) + unfinished
-    return f"about {max(1, round(total / 1e6))} MB for records, scores and weights"
+def _disk(a: Announcement) -> Iterator[str]:
+    """Say what the files of the runs still to come take."""
+    definition = a.plan.definition
+    each = 1 / len(definition.arms)
+    several = [
+        Runs.of(
+            config,
+            definition.precisions_of[arm],
+            a.step[arm].parameters,
+            a.manifest,
+            a.comparison_runs * each,
+            a.tuning_runs * each,
+        )
+        for arm, config in definition.arms.items()
+    ]
+    return disk(several, a.manifest, a.kept_weights, a.workers, a.store.path)
 
 
 def list_runs(console: Console, a: Announcement) -> None:

@@ -1,14 +1,19 @@
 """What `ablate` does to a results folder before it trains, and after."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from ablations.ensembles import with_ensembles, without_scores
+from ablations.kept import WEIGHTS
 from ablations.leftovers import sweep
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data.manifest import in_words
 from alexnet.locks import LEASE, has_locks
+from reports.analysis.preconditions import runs_in_words
 from reports.commands.console import say
+from reports.findings.records import find_records
 
 
 def open_for_writing(console: Console, store: Store) -> None:
@@ -38,6 +43,16 @@ def train_again(console: Console, plan: Plan, store: Store, dry: bool) -> None:
             will = "would be" if dry else "is"
             text = f"run {run.short} {will} trained again: its scores are averaged, and are gone"
             say(console, "again", text)
+
+
+def say_without_weights(console: Console, plan: Plan, store: Store, seeds: Sequence[int]) -> None:
+    """Say how many finished runs have no weights, though they are to be kept."""
+    found = find_records(plan, store, seeds)
+    records = [record for of_arm in found.values() for record in of_arm.values()]
+    without = [one for one in records if not (store.folder(one.run) / WEIGHTS).exists()]
+    if without:
+        say(console, "weights", f"{runs_in_words(len(without))} here left none, and have them not")
+        say(console, "", "to train again, beside them: the same command with --results NEW")
 
 
 def averaged(console: Console, plan: Plan, store: Store) -> Plan:

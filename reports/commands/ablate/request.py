@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ablations.kept import KEEP, Keep, KeptWeights
 from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
@@ -39,13 +40,22 @@ class Request(StudyRequest):
     results: Path
     data_dir: Path
     time_limit: float | None = None  # seconds
+    keep_weights: Keep | None = None  # None: those of comparison runs, if they are small
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
         super().__post_init__()
         refuse_device(self.device)
+        if self.keep_weights not in (None, *KEEP):
+            known = ", ".join(KEEP)
+            raise RequestError(f"weights of {self.keep_weights!r} cannot be kept; use {known}")
         if self.workers is not None and self.workers < 0:
             raise RequestError(f"{self.workers} workers cannot be; use 0 to train in this process")
+
+    @property
+    def kept_weights(self) -> KeptWeights:
+        """Whose weights are kept."""
+        return KeptWeights.asked(self.keep_weights)
 
 
 def refuse_device(device: str) -> None:
