@@ -1,1 +1,1 @@
-"""What to compare, running it, and keeping what was found; imports no PyTorch but in workers."""
+"""What to compare, running it, keeping what was found; no PyTorch but in workers and `trained`."""
