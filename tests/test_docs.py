@@ -9,18 +9,27 @@ from itertools import pairwise
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import torch
+import torchvision
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from numpy.typing import NDArray
+from PIL import Image
 
 from ablations.record import Record
 from ablations.store import Store
+from alexnet.model import skeleton
+from alexnet.presets import preset, tiny
 from docs.generated import LINK, OPTIONS, package_pages, with_contents, with_options
 from docs.offline import loaded_from_elsewhere
 from reports.cli import main
 from reports.evidence import EVIDENCE
 from reports.findings.sections import sections
 from reports.readme import OF_EVIDENCE, evidence_text, overview_text, with_evidence
+from tests.builders.caffe import caffemodel
+from tests.builders.runs import outcome, run_of
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,6 +71,60 @@ def test_the_python_that_builds_a_network_runs() -> None:
     exec(code, names)
 
     assert sum(p.numel() for p in names["network"].parameters()) == 60_965_224  # type: ignore[attr-defined]
+
+
+def python_blocks(page: str) -> list[str]:
+    """Return the Python of a page of `docs` that is only run where something has been made."""
+    return re.findall(r"```py\n(.*?)```", (ROOT / "docs" / page).read_text(), flags=re.DOTALL)
+
+
+def test_the_python_that_shows_a_photograph_to_a_trained_network_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a run that was trained here, by its id: three classes with their shares."""
+    (code,) = [block for block in python_blocks("python.md") if "load_run" in block]
+    record, _ = outcome(run_of(tiny()), tmp_path / "results", stop_after=None)
+    noise = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert code.count('"3f2a"') == 1
+
+    exec(code.replace("3f2a", record.run.id[:6]), {})
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all(re.fullmatch(r" {0,2}\d+\.\d%  [A-Z].*", line) for line in lines), lines
+    shares = [float(line.partition("%")[0]) for line in lines]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_the_python_that_takes_weights_trained_elsewhere_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With files of the same names and sizes, whose numbers are zeros and ones."""
+    (code,) = [block for block in python_blocks("python.md") if "load_weights" in block]
+    monkeypatch.chdir(tmp_path)
+    with torch.device("meta"):
+        theirs = torchvision.models.alexnet(weights=None).state_dict()
+    torch.save({name: torch.ones(one.shape) for name, one in theirs.items()}, NAMES[0])
+    ours = skeleton(preset("caffe_alexnet").network).state_dict()
+    blobs: dict[str, list[NDArray[np.float32]]] = {}
+    for name, one in ours.items():
+        blobs.setdefault(name.split(".")[1], []).append(np.zeros(one.shape, np.float32))
+    Path(NAMES[1]).write_bytes(caffemodel(blobs, old=True))
+    names: dict[str, object] = {}
+    lines = code.strip().splitlines()
+
+    exec("\n".join(lines[:-1]), names)
+    first = names["network"]
+    exec(lines[-1], names)
+
+    assert sum(p.numel() for p in first.parameters()) == 61_100_840  # type: ignore[attr-defined]
+    assert sum(p.numel() for p in names["network"].parameters()) == 60_965_224  # type: ignore[attr-defined]
+
+
+NAMES = ("alexnet-owt-7be5be79.pth", "bvlc_alexnet.caffemodel")
+"""What torchvision and Caffe call their files."""
 
 
 def tracked() -> set[Path]:
