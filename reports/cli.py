@@ -67,7 +67,7 @@ def main() -> None:
 @click.option(
     "--time-limit",
     callback=to_seconds,
-    help="Stop cleanly after so long, such as 5m, and exit with 4.",
+    help="Stop cleanly after so long, such as 90s, 5m or 2h, and exit with 4.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--traceback", is_flag=True, help="Show where a study of your own went wrong.")
@@ -146,7 +146,9 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 @click.option("--sample", type=click.IntRange(1), help="So many runs, drawn at random.")
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
 @click.option("--device", default="auto", help="auto (as recorded), cpu, cuda or cuda:N.")
-@click.option("--time-limit", callback=to_seconds, help="Stop cleanly after so long, such as 5m.")
+@click.option(
+    "--time-limit", callback=to_seconds, help="Stop cleanly after so long, such as 90s, 5m or 2h."
+)
 @click.option("--trust", is_flag=True, help="Run code that records name: parts of their makers.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @data_option

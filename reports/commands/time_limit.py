@@ -14,7 +14,7 @@ from reports.commands.exit_codes import INTERRUPTED, TIME_LIMIT
 from reports.wording.formatting import clock
 
 STOPPED = "only what runs did since their last checkpoint is lost; the same command goes on"
-UNITS = {"s": 1, "m": 60, "h": 3600, "": 1}
+UNITS = {"s": 1, "m": 60, "h": 3600}
 WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 LONGEST = 1e8
 """Seconds, three years; systems have no longer alarms."""
@@ -23,13 +23,17 @@ LONGEST = 1e8
 def seconds_of(text: str) -> float:
     """Return a time as a person writes it, in seconds.
 
-    >>> seconds_of("5m"), seconds_of("90s"), seconds_of("1.5h"), seconds_of("300")
-    (300.0, 90.0, 5400.0, 300.0)
+    >>> seconds_of("5m"), seconds_of("90s"), seconds_of("1.5h")
+    (300.0, 90.0, 5400.0)
 
     Raises:
-        ValueError: If it is no time, none at all, or longer than anything here.
+        ValueError: If it is no time, has no unit, is none at all, or longer than anything here.
     """
     written = WRITTEN.fullmatch(text.strip())
+    if written and not written[2]:
+        number = written[1]
+        either = ", ".join(f"{number}{unit}" for unit in UNITS)
+        raise ValueError(f"{text!r} has no unit; write {either} for seconds, minutes or hours")
     found = float(written[1]) * UNITS[written[2]] if written else 0.0
     if not 0 < found <= LONGEST:
         raise ValueError(f"{text!r} is not a time; write for example 90s, 5m or 2h")

@@ -46,11 +46,28 @@ def test_ctrl_c_is_not_the_time_limit() -> None:
         assert limit.stopped(Console(quiet=True), "") == INTERRUPTED == 130
 
 
-@pytest.mark.parametrize("text", ["", "m", "5 days", "-5", "0", "0s", "1e3", "9" * 12])
+@pytest.mark.parametrize("text", ["", "m", "5 days", "-5", "0s", "1e3", "9" * 12 + "s"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """With examples."""
     with pytest.raises(ValueError, match="write for example 90s, 5m or 2h"):
         seconds_of(text)
+
+
+@pytest.mark.parametrize("text", ["5", "1.5", " 90 ", "0", "9" * 12])
+def test_a_time_without_a_unit_is_asked_for_one(text: str) -> None:
+    """Seconds and minutes are both likely; the sentence has the three that can be meant."""
+    number = text.strip()
+    with pytest.raises(ValueError, match=f"{number}s, {number}m, {number}h for seconds, min"):
+        seconds_of(text)
+
+
+@pytest.mark.parametrize("command", [["ablate", "--study", "dropout"], ["verify"]])
+def test_every_command_with_a_limit_asks_for_the_unit(command: list[str], tmp_path: Path) -> None:
+    """Before anything is read or trained."""
+    code, output = call(*command, "--results", tmp_path, "--time-limit", "5")
+
+    assert code == 2
+    assert "'5' has no unit; write 5s, 5m, 5h for seconds, minutes or hours" in output
 
 
 def test_a_study_stops_at_the_limit_and_goes_on(tmp_path: Path) -> None:
