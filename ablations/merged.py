@@ -9,6 +9,7 @@ from ablations.planning import difference, in_short
 from ablations.record import Record
 from ablations.results import Results
 from ablations.run import Run
+from alexnet.text import counted
 
 
 class MergedResults(Results):
@@ -34,7 +35,9 @@ class MergedResults(Results):
                     self._records[record.run.id] = record
                     self._holders[record.run.id] = member
         if again:
-            self._problem(f"{_runs(len(again))} in more than one folder: the first one's is shown")
+            self._problem(
+                f"{counted(len(again), 'run')} in more than one folder: the first one's is shown"
+            )
 
     @property
     def folders(self) -> list[Path]:
@@ -131,10 +134,7 @@ def orphaned_runs(results: Results, plans: Sequence[Plan]) -> list[str]:
             key = run.edition, run.dataset.name, run.dataset.digest[:6]
             counts[key] = counts.get(key, 0) + 1
     return [
-        f"{_runs(count)} of edition {edition} on {name} ({digest}), of no plan here, kept apart"
+        f"{counted(count, 'run')} of edition {edition} on {name} ({digest}), of no plan here, "
+        "kept apart"
         for (edition, name, digest), count in sorted(counts.items())
     ]
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -19,6 +19,7 @@ from alexnet.learning_curve import (
 )
 from alexnet.measures import Measure
 from alexnet.random_streams import derive
+from alexnet.text import counted
 
 SHUFFLES = 1_000
 """Ways to deal kernels to two towers that a run's own is compared with."""
@@ -128,7 +129,9 @@ class EnsembleError(Frozen):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.networks > self.group:
-            raise ValueError(f"a group of {self.group} seeds has no {self.networks} networks")
+            raise ValueError(
+                f"a group of {counted(self.group, 'seed')} has no {self.networks} networks"
+            )
         return self
 
 
@@ -283,7 +286,7 @@ def unmeasurable(metric: Metric, config: Config) -> str | None:
     """Say why runs of a config would not have a metric, or None."""
     classes = config.network.classes
     if isinstance(metric, FinalError) and metric.top == 5 and classes < 10:
-        return f"top-5 error is not measured with {classes} classes, fewer than ten"
+        return f"top-5 error is not measured with {counted(classes, 'class')}, fewer than ten"
     schedules = (config.training.schedule, config.training.bias_schedule)
     if metric.is_ratio and any(isinstance(one, Exponential) for one in schedules):
         return "its rate falls with the length of a run, and tuning shortens those of slow rates"

@@ -12,6 +12,7 @@ from alexnet.config import Config, Drops, Precision
 from alexnet.config.effective import Images
 from alexnet.cores import cores
 from alexnet.data.manifest import Manifest
+from alexnet.text import counted
 
 OWN_FILE = re.compile(r"\.parts\.[^.]+\.source$")
 """The field of a part of one's own that changes with its file."""
@@ -58,12 +59,12 @@ def define(
     for arm, config in arms.items():
         if (config.training.images or 0) > manifest.counts["train"]:
             raise PlanError(
-                f"{arm} trains on {config.training.images:,} images, and {dataset} has "
-                f"{manifest.counts['train']:,}"
+                f"{arm} trains on {counted(config.training.images or 0, 'image')}, and {dataset} "
+                f"has {manifest.counts['train']:,}"
             )
         if config.network.classes < len(manifest.classes):
             raise PlanError(
-                f"{arm} tells {config.network.classes:,} classes apart, and {dataset} has "
+                f"{arm} tells {counted(config.network.classes, 'class')} apart, and {dataset} has "
                 f"{len(manifest.classes):,}; set network classes"
             )
         if wrong := config.misfit(manifest.size):

@@ -18,7 +18,7 @@ from ablations.study import Study
 from alexnet.config import Precision
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.names import suggestion
-from alexnet.text import shown
+from alexnet.text import counted, shown
 
 MOST_SEEDS = 1000
 """Seeds from there on are for choosing rates."""
@@ -84,7 +84,7 @@ def _refuse_seeds(seeds: int | Sequence[int] | None) -> None:
         return
     if isinstance(seeds, int):
         if not 1 <= seeds <= MOST_SEEDS:
-            raise RequestError(f"{seeds} seeds cannot be; ask for 1 to {MOST_SEEDS}")
+            raise RequestError(f"{counted(seeds, 'seed')} cannot be; ask for 1 to {MOST_SEEDS}")
         return
     for seed in seeds:
         if not isinstance(seed, int) or not 0 <= seed < MOST_SEEDS:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from alexnet.config import LRN, Config, Custom, Pool
 from alexnet.config.network import Network, windows
 from alexnet.cost import cost_of
+from alexnet.text import counted
 
 
 def side_effects(arm: Config, against: Config) -> tuple[str, ...]:
@@ -115,14 +116,22 @@ def _parameters(mine: Network, other: Network) -> list[str]:
 
 def _updates(arm: Config, against: Config) -> list[str]:
     """Say what differs in how often weights are updated, on the same images."""
-    names: Mapping[str, str] = {"epochs": "epochs", "batch": "images a batch", "images": "images"}
+    names: Mapping[str, tuple[str, ...]] = {
+        "epochs": ("epoch",),
+        "batch": ("image a batch", "images a batch"),
+        "images": ("image",),
+    }
     return [
-        f"{_counted(getattr(arm.training, field))} {name} for "
-        f"{_counted(getattr(against.training, field))}"
+        f"{_counted(getattr(arm.training, field), *name)} for "
+        f"{_number(getattr(against.training, field))}"
         for field, name in names.items()
         if getattr(arm.training, field) != getattr(against.training, field)
     ]
 
 
-def _counted(number: int | None) -> str:
+def _counted(number: int | None, *noun: str) -> str:
+    return f"all {noun[0]}s" if number is None else counted(number, *noun)
+
+
+def _number(number: int | None) -> str:
     return "all" if number is None else f"{number:,}"

@@ -35,7 +35,7 @@ from alexnet.config import LRN, Config, Fraction, Frozen, GiveUp, Precision
 from alexnet.config.effective import UNKNOWN, Images, why_alike
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import Quality, qualities
-from alexnet.text import CONTROL
+from alexnet.text import CONTROL, counted
 
 NAME = r"^[a-z][a-z0-9_]*$"
 """Of a study, by which its files are called."""
@@ -364,13 +364,19 @@ class Study(Frozen):
             smallest = 2.0 ** (1 - units)
             if count * smallest >= ALPHA:
                 needed = math.floor(1 + math.log2(count / ALPHA)) + 1
-                of = "seeds" if units == self.seeds_on(dataset) else "groups of seeds"
+                of = (
+                    ("seed",)
+                    if units == self.seeds_on(dataset)
+                    else ("group of seeds", "groups of seeds")
+                )
+                contrasts = counted(count, "contrast")
                 most = math.ceil(ALPHA / smallest) - 1
                 raise ValueError(
-                    f"{units} {of} cannot decide {count} contrasts: the smallest p-value of "
-                    f"their exact test is 2/2^{units} = {smallest:.2g}, times {count} contrasts "
-                    f"{count * smallest:.2g}, which is not below {ALPHA:g}; plan {needed} {of}"
-                    + (f", or at most {most} contrasts" if most else "")
+                    f"{counted(units, *of)} cannot decide {contrasts}: the smallest p-value of "
+                    f"their exact test is 2/2^{units} = {smallest:.2g}, times {contrasts} "
+                    f"{count * smallest:.2g}, which is not below {ALPHA:g}; plan "
+                    f"{counted(needed, *of)}"
+                    + (f", or at most {counted(most, 'contrast')}" if most else "")
                 )
         return self
 

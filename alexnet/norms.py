@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from alexnet.precision import wide
+from alexnet.text import counted
 from alexnet.threads import Blocks, share_out
 
 BLOCK = 1 << 18
@@ -241,7 +242,7 @@ def _refuse(channels: int, size: int, groups: int) -> None:
     if size < 1 or size % 2 == 0:
         raise ValueError(f"a window of {size} has no middle; make its size odd")
     if channels % groups:
-        raise ValueError(f"{channels} channels do not divide into {groups} groups")
+        raise ValueError(f"{counted(channels, 'channel')} cannot be divided into {groups} groups")
 
 
 def _like(images: Tensor) -> Tensor:

@@ -20,6 +20,24 @@ def shown(name: str) -> str:
     return IN_NAMES.sub(_as_number, name)
 
 
+def counted(number: int, noun: str, several: str = "") -> str:
+    """Return a number with its noun, in the singular of one alone.
+
+    >>> counted(1, "seed"), counted(2, "planned seed"), counted(10_000, "image")
+    ('1 seed', '2 planned seeds', '10,000 images')
+    >>> counted(2, "study"), counted(3, "class"), counted(4, "epoch"), counted(5, "batch")
+    ('2 studies', '3 classes', '4 epochs', '5 batches')
+    >>> counted(2, "run is", "runs are")
+    '2 runs are'
+    """
+    if number == 1:
+        return f"1 {noun}"
+    if not several:
+        ends = "es" if noun.endswith(("s", "x", "tch")) else "s"
+        several = f"{noun[:-1]}ies" if noun.endswith("dy") else f"{noun}{ends}"
+    return f"{number:,} {several}"
+
+
 def _as_number(found: re.Match[str]) -> str:
     code = ord(found[0])
     if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is no letter

@@ -14,6 +14,7 @@ import pandas as pd
 from ablations.results import Results
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
+from alexnet.text import counted
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.analysis.selection import speaks
@@ -158,7 +159,11 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
         shown = any(effect.verdict == "shown" for effect in one.effects)
         if one.smoke or not (section.missing or shown):
             continue
-        how = f"{one.done} of {one.planned} runs" if section.missing else "shown, not judged"
+        how = (
+            f"{one.done} of {counted(one.planned, 'run')}"
+            if section.missing
+            else "shown, not judged"
+        )
         seen = [e for e in one.effects if e.pairs and e.verdict in UNDECIDED]
         seen = [effect for effect in seen if effect.verdict != "exploratory"]
         lines += [

@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,48 @@ def test_the_report_reads_no_study_code() -> None:
     for folder in ("analysis", "wording", "findings", "figures", "page"):
         for path in (ROOT / "reports" / folder).rglob("*.py"):
             assert not any(name.startswith("ablations.studies") for name in imported(path)), path
+
+
+NOUNS = {
+    "arms", "classes", "contrasts", "cores", "epochs", "files", "folders", "images", "networks",
+    "pairs", "plans", "processes", "rates", "records", "runs", "seeds", "studies", "threads",
+    "trainings", "updates", "workers",
+}  # fmt: skip
+NEVER_ONE = {
+    "there": "the images of a dataset",
+    "counts['test']": "beside the training images",
+    "self.networks": "more than a group has seeds",
+    "total": "files of more than 4 GB",
+    "one.arms": "of all studies",
+    "len(shown)": "more than a screen has room for",
+    "one.seeds": "at least five, where limits are given",
+    "reached": "of two sides",
+    "metric.networks": "one alone is named otherwise",
+    "networks": "one alone is named otherwise",
+    "len(stayed)": "more than those counted before it",
+    "inputs.chunk": "asked before",
+    "rates": "of a study that tunes",
+    "seeds": "for tuning: two",
+    "len(x)": "too many",
+}
+"""Numbers before a plural, and why they are never one."""
+
+
+def plurals(path: Path) -> Iterator[str]:
+    """Yield the expressions that a text writes before the plural of something that is counted."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for before, after in pairwise(getattr(node, "values", ())):
+            if isinstance(before, ast.FormattedValue) and isinstance(after, ast.Constant):
+                words = re.match(r" (?:[a-z-]+ )??([a-z]+)\b", str(after.value))
+                if words and words[1] in NOUNS:
+                    yield ast.unparse(before.value)
+
+
+def test_what_is_counted_may_be_one() -> None:
+    """`counted` writes "1 seed"; another text writes "1 seeds" one day. Constants are known."""
+    files = [path for package in ALLOWED for path in (ROOT / package).rglob("*.py")]
+    found = {one for path in files for one in plurals(path)}
+
+    words = {"prefix", "self.name", "how"}  # no numbers
+    assert {one for one in found if not re.search(r"\b[A-Z_]{3,}\b", one)} <= words | {*NEVER_ONE}
+    assert "len(shown)" in found  # it finds what is there

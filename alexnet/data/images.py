@@ -18,6 +18,7 @@ from alexnet.data import synthetic
 from alexnet.data.manifest import IN_PACKAGE, PARTS, DatasetError, Manifest, Part, folder_of
 from alexnet.data.statistics import GREY, Statistics, statistics
 from alexnet.data.stored import at_start, damaged, read_manifest
+from alexnet.text import counted
 
 RESIDENT = 2**30
 """Bytes of a dataset's images up to which they are read into memory; larger sets are mapped, so
@@ -48,7 +49,7 @@ class Mapped(NamedTuple):
         except ValueError as error:
             raise DatasetError(f"{path} is damaged: {error}") from error
         if len(memory) != start + math.prod(shape):
-            raise DatasetError(f"{path} is damaged: it has {len(memory):,} bytes")
+            raise DatasetError(f"{path} is damaged: it has {counted(len(memory), 'byte')}")
         with warnings.catch_warnings():
             # PyTorch knows no tensors that cannot be written, and says so; nobody writes to these.
             warnings.simplefilter("ignore", UserWarning)
@@ -305,7 +306,8 @@ def _part(manifest: Manifest, folder: Path, part: Part) -> Images:
     files = [Mapped.of(folder / name) for name in manifest.shards(part)]
     pixels = Shards(files)
     if len(pixels) != len(labels):
-        raise DatasetError(f"{part} has {len(labels)} labels for {len(pixels)} images in {folder}")
+        labelled, seen = counted(len(labels), "label"), counted(len(pixels), "image")
+        raise DatasetError(f"{part} has {labelled} for {seen} in {folder}")
     return Images(pixels.read() if manifest.total_bytes <= RESIDENT else pixels, labels)
 
 

@@ -7,8 +7,9 @@ from ablations.metrics import EnsembleError, TimeToValid, observe
 from ablations.plan import Plan
 from ablations.record import Record
 from alexnet.config import Frozen
+from alexnet.text import counted
 from reports.analysis.effect import Effect
-from reports.analysis.preconditions import runs_in_words, side_of_the_edge
+from reports.analysis.preconditions import side_of_the_edge
 
 
 class ArmRow(Frozen):
@@ -47,9 +48,9 @@ def caveats_of_arms(plan: Plan, rows: Sequence[ArmRow]) -> list[str]:
                 f"{better} further (rates= in {plan.about.source or 'its study'})"
             )
         if row.diverged:
-            runs = runs_in_words(row.diverged)
-            counted = "the horizon" if ratio else "chance"
-            caveats.append(f"{runs} of {arm} diverged, counted as {counted}")
+            runs = counted(row.diverged, "run")
+            standing = "the horizon" if ratio else "chance"
+            caveats.append(f"{runs} of {arm} diverged, counted as {standing}")
     return caveats
 
 
@@ -94,7 +95,7 @@ def unmeasured(plan: Plan, records: Sequence[Record]) -> list[str]:
         return []
     verb = "was" if missing == 1 else "were"
     return [
-        f"{runs_in_words(missing)} {verb} recorded before all that this study compares was "
+        f"{counted(missing, 'run')} {verb} recorded before all that this study compares was "
         "measured, and missing there; another --results folder trains anew"
     ]
 
@@ -106,7 +107,7 @@ def made_by(records: Sequence[Record]) -> tuple[str, ...]:
         f = record.fingerprint
         set_by_hand = f", {' '.join(f.variables)}" if f.variables else ""
         prints[f"torch {f.torch.split('+')[0]} on {f.hardware}, {f.capability}{set_by_hand}"] += 1
-    return tuple(f"{runs_in_words(count)} with {name}" for name, count in prints.items())
+    return tuple(f"{counted(count, 'run')} with {name}" for name, count in prints.items())
 
 
 def since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
@@ -119,7 +120,7 @@ def since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
             commits[f"at commit {made.commit}" if made.commit else "from an installed copy"] += 1
         if made.clean is False:
             commits["from a checkout with changes of its own"] += 1
-    notes = [f"{runs_in_words(count)} trained {where}" for where, count in commits.items()]
+    notes = [f"{counted(count, 'run')} trained {where}" for where, count in commits.items()]
     notes += [
         f"{note.at:%Y-%m-%d %H:%M} UTC: called a {note.setting}: {note.reason}"
         if note.setting
@@ -127,7 +128,7 @@ def since(plan: Plan, records: Sequence[Record]) -> tuple[str, ...]:
         for note in plan.amendments
     ]
     notes += [
-        f"{look.at:%Y-%m-%d %H:%M} UTC: a second look, {len(look.seeds)} seeds more"
+        f"{look.at:%Y-%m-%d %H:%M} UTC: a second look, {counted(len(look.seeds), 'seed')} more"
         for look in plan.second_looks
     ]
     return tuple(notes)

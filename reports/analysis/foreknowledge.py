@@ -7,7 +7,7 @@ from ablations.record import Record
 from ablations.results import Results
 from alexnet.config import Config
 from alexnet.data.catalogue import called, copies_of
-from reports.analysis.preconditions import runs_in_words
+from alexnet.text import counted
 
 Seen = frozenset[tuple[str, int]]
 """Runs by their config, apart from the rate, and their seed."""
@@ -39,13 +39,13 @@ def known_before(
     if older := older_runs(plan, records):
         verb = "is" if older == 1 else "are"
         lines.append(
-            f"{runs_in_words(older)} of {len(records)} {verb} older than the plan, {when}: it may "
+            f"{counted(older, 'run')} of {len(records)} {verb} older than the plan, {when}: it may "
             "have been made knowing them"
         )
     if copied := sum(_is_seen(record, seen) for record in records):
         where = " and ".join(map(called, sorted(copies_of(plan.definition.dataset.name))))
         lines.append(
-            f"{runs_in_words(copied)} of {len(records)} had been seen with the same seeds on "
+            f"{counted(copied, 'run')} of {len(records)} had been seen with the same seeds on "
             f"{where}, the same images, before the plan, {when}"
         )
     return tuple(lines)

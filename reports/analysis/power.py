@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from alexnet.text import counted
+
 MOST_SIMULATED, SIMULATED = 12, 4_000
 """Pairs up to which the power of a test is simulated, and in how many draws."""
 
@@ -36,7 +38,7 @@ def power_of(effect: float, pairs: int, alpha: float = 0.05) -> float:
         ValueError: With fewer than two pairs.
     """
     if pairs < 2:
-        raise ValueError(f"{pairs} pairs can show no effect; at least 2 are needed")
+        raise ValueError(f"{counted(pairs, 'pair')} can show no effect; at least 2 are needed")
     if pairs <= MOST_SIMULATED:
         return float(np.searchsorted(_found_beyond(pairs, alpha), abs(effect)) / SIMULATED)
     critical = special.stdtrit(pairs - 1, 1 - alpha / 2)
@@ -97,7 +99,7 @@ def detectable_effect(
         ValueError: With fewer pairs, which find nothing however large.
     """
     if pairs < fewest_pairs(alpha):
-        raise ValueError(f"{pairs} pairs find nothing with p below {alpha:.2g}")
+        raise ValueError(f"{counted(pairs, 'pair')} can find nothing with p below {alpha:.2g}")
     return deviation * _detectable_deviations(pairs, alpha, power)
 
 
@@ -163,7 +165,9 @@ def decidable_margin(
     1.005
     """
     if pairs < 2:
-        raise ValueError(f"{pairs} pairs decide no equivalence; at least 2 are needed")
+        raise ValueError(
+            f"{counted(pairs, 'pair')} can decide no equivalence; at least 2 are needed"
+        )
     return deviation * _decidable(pairs - 1, pairs, alpha, power)
 
 

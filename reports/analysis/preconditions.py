@@ -12,6 +12,7 @@ from ablations.record import Record
 from ablations.side_effects import blinded, scale_effects
 from ablations.store import Store
 from ablations.tuning import Choice, held_out
+from alexnet.text import counted
 from reports.analysis.comparable import Records, incomparable
 
 
@@ -20,7 +21,7 @@ def unmet(contrast: Contrast, metric: Metric, records: Records) -> str | None:
     if isinstance(metric, Gap):
         for arm in dict.fromkeys((contrast.arm, contrast.against)):
             if arm in records and (diverged := _diverged(records[arm].values())):
-                runs = f"{runs_in_words(diverged)} of {contrast.label_of(arm)}"
+                runs = f"{counted(diverged, 'run')} of {contrast.label_of(arm)}"
                 return f"{runs} diverged, and so cannot be said to overfit"
     if why := incomparable(contrast, metric, records):
         return why
@@ -123,7 +124,7 @@ def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record], arm:
     By the median over seeds. Runs that never saw ``test`` are asked by ``valid``.
     """
     if diverged := _diverged(records):
-        runs = runs_in_words(diverged)
+        runs = counted(diverged, "run")
         return f"{runs} of {arm}, which the claim presupposes to work, diverged"
     measures = [record.measures for record in records if record.measures]
     match needed:
@@ -138,7 +139,7 @@ def _unmet(needed: Precondition, metric: Metric, records: Sequence[Record], arm:
             return (
                 f"{arm} does not overfit: {100 * train:.1f} % clean training error and "
                 f"{100 * test:.1f} % {named} error, where below {100 * most:g} % and a gap above "
-                f"{100 * least:g} points are needed"
+                f"{100 * least:g} {'point is' if 100 * least == 1 else 'points are'} needed"
             )
         case NormActive(activity=least):
             found = norm_activity(records)
@@ -184,12 +185,3 @@ def activity_in_words(activity: Mapping[str, float]) -> str:
 
 def _diverged(records: Iterable[Record]) -> int:
     return sum(record.status == "diverged" for record in records)
-
-
-def runs_in_words(count: int) -> str:
-    """Return how many runs.
-
-    >>> runs_in_words(1), runs_in_words(2)
-    ('1 run', '2 runs')
-    """
-    return "1 run" if count == 1 else f"{count} runs"

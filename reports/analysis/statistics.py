@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from alexnet.text import counted
+
 MOST_ENUMERATED = 20
 """Pairs up to which every pattern of signs is tried; beyond, patterns are drawn."""
 MOST_ENUMERATED_JOINTLY = 14
@@ -63,7 +65,10 @@ def ratio_interval(
     """
     above, below = _checked(numerators), _checked(denominators)
     if above.shape != below.shape:
-        raise ValueError(f"{len(above)} numerators cannot be paired with {len(below)} denominators")
+        raise ValueError(
+            f"{counted(len(above), 'numerator')} cannot be paired with "
+            f"{counted(len(below), 'denominator')}"
+        )
     if min(above.min(), below.min()) <= 0:
         raise ValueError("a ratio needs positive values")
     mean, low, high = student_interval(np.log(above) - np.log(below), confidence)

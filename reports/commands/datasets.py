@@ -11,6 +11,7 @@ from alexnet.data.manifest import HOMELESS, IN_PACKAGE, DatasetError, Manifest, 
 from alexnet.data.prepare.downloads import HUB
 from alexnet.data.prepare.shards import FLAT
 from alexnet.data.stored import MisplacedError, all_stored, bytes_on_disk, misplaced, stored
+from alexnet.text import counted
 from reports.commands.console import as_typed, say
 
 LISTED = 3  # images that were left out, by name
@@ -78,7 +79,7 @@ def describe_one(console: Console, name: str, data_dir: Path) -> None:
         traits = (
             "colour" if about.colour else "grey",
             "mirror images are natural" if about.mirror else "mirror images are not natural",
-            f"{about.classes:,} classes",
+            counted(about.classes, "class"),
             f"stored at {about.fit}",
         )
         say(console, "images", "; ".join(traits))
@@ -111,7 +112,7 @@ def source(download: Download) -> str:
     slow = f"; {download.why_slow}" if download.why_slow else ""
     extra = f"; needs  {HUB}" if download.kind == "hub" else ""
     token = "  and a token of your own" if download.token else ""
-    minutes = f", {download.minutes:.0f} minutes" if download.minutes else ""
+    minutes = f", {counted(round(download.minutes), 'minute')}" if download.minutes else ""
     size = in_words(download.megabytes * 1e6)
     return f"{place}, {download.where}, {size}{minutes}{slow}{extra}{token}"
 
@@ -125,7 +126,7 @@ def summary(console: Console, manifest: Manifest) -> None:
     """Say what a prepared dataset holds and what is not in it."""
     counts = ", ".join(f"{count:,} {part}" for part, count in manifest.counts.items())
     colour = "colour" if manifest.colour else "grey"
-    say(console, "images", f"{counts}; {len(manifest.classes):,} classes, {colour}")
+    say(console, "images", f"{counts}; {counted(len(manifest.classes), 'class')}, {colour}")
     if manifest.left_out:
         some = list(manifest.left_out.items())
         say(console, "left out", f"{len(some):,} that cannot be read, listed in manifest.json")
@@ -137,15 +138,28 @@ def summary(console: Console, manifest: Manifest) -> None:
         leaked = (
             f"; {manifest.leaked:,} of test are in train or valid too" if manifest.leaked else ""
         )
-        say(console, "copies", f"{manifest.repeated:,} images are exact copies of others{leaked}")
+        copies = counted(
+            manifest.repeated,
+            "image is an exact copy of another",
+            "images are exact copies of others",
+        )
+        say(console, "copies", f"{copies}{leaked}")
     strange = {
-        "relabelled": ("two classes", "images are exact copies of images of another class"),
-        "flat": ("no contrast", f"images differ by less than {FLAT} grey levels within"),
+        "relabelled": (
+            "two classes",
+            "image is an exact copy of one of another class",
+            "images are exact copies of images of another class",
+        ),
+        "flat": (
+            "no contrast",
+            f"image differs by less than {FLAT} grey levels within",
+            f"images differ by less than {FLAT} grey levels within",
+        ),
     }
     for kind, count in (("relabelled", manifest.relabelled), ("flat", manifest.flat)):
         if count:
-            label, what = strange[kind]
-            say(console, label, f"{count:,} {what}, such as")
+            label, *what = strange[kind]
+            say(console, label, f"{counted(count, *what)}, such as")
             for text in manifest.such_as.get(kind, ()):  # type: ignore[call-overload]
                 say(console, "", text)
     say(console, "digest", manifest.digest[:12])

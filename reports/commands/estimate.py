@@ -14,6 +14,7 @@ from alexnet.config.base import canonical
 from alexnet.cores import cores
 from alexnet.cost import cost_of
 from alexnet.data.catalogue import CATALOGUE
+from alexnet.text import counted
 
 BACKWARD = 3
 """A training step does the multiply-adds of three passes forward."""
@@ -54,7 +55,7 @@ def speed(stores: Sequence[Store]) -> Speed | None:
     f = timed[-1][2].fingerprint
     return Speed(
         tuple((config, _pace(config, timing)) for _, config, timing in timed),
-        f"{cores()} cores, as {f.hardware}, {f.capability}",
+        f"{counted(cores(), 'core')}, as {f.hardware}, {f.capability}",
     )
 
 

@@ -12,6 +12,7 @@ from alexnet.data.manifest import Manifest, folder_of, in_words
 from alexnet.data.prepare.preparation import prepare
 from alexnet.data.prepare.request import Fetching, Found, Note, PrepareRequest, Progress
 from alexnet.data.stored import bytes_on_disk
+from alexnet.text import counted
 from reports.commands.console import LABEL, say
 from reports.commands.datasets import reasons, source, summary
 from reports.wording.formatting import clock
@@ -76,7 +77,8 @@ def _announce(console: Console, request: PrepareRequest, found: Found) -> None:
     say(
         console,
         "found",
-        f"{found.images:,} images of {len(found.classes):,} classes, {found.layout}",
+        f"{counted(found.images, 'image')} of {counted(len(found.classes), 'class')}, "
+        f"{found.layout}",
     )
     say(console, "classes", _some(found.classes))
     if found.set_aside:
@@ -91,7 +93,7 @@ def _announce(console: Console, request: PrepareRequest, found: Found) -> None:
         "disk",
         f"{at_most}{in_words(found.needed)} of {in_words(found.free)} free in {request.data_dir}",
     )
-    workers = "1 process" if found.workers == 1 else f"{found.workers} processes"
+    workers = counted(found.workers, "process")
     say(console, "with", f"{workers}; Ctrl-C loses nothing, the same command goes on")
 
 

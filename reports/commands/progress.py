@@ -18,6 +18,7 @@ from ablations.store import Store
 from ablations.tuning import Choice
 from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progressed
 from alexnet.learning_curve import Epoch, gave_up
+from alexnet.text import counted
 from reports.commands.console import LABEL, say
 from reports.wording.formatting import clock
 
@@ -28,10 +29,6 @@ PACE = 3600.0
 """Seconds over which the pace is taken by which the time left is told; runs take minutes."""
 STATE = 64
 """Columns of what is said of a run, before the time."""
-
-
-def _epochs(count: int) -> str:
-    return "1 epoch" if count == 1 else f"{count} epochs"
 
 
 def _how_chosen(choice: Choice, metric: Metric) -> str:
@@ -145,9 +142,8 @@ class StudyProgress:
         if not self._trained:
             return clock(elapsed)
         busy = self._trained / workers / elapsed
-        return (
-            f"{clock(elapsed)}, in which {workers} workers trained {100 * busy:.0f} % of the time"
-        )
+        who = counted(workers, "worker")
+        return f"{clock(elapsed)}, in which {who} trained {100 * busy:.0f} % of the time"
 
     def _count_runs(self) -> None:
         """Tell the bar how many runs are done, of how many, those that choose rates included.
@@ -171,7 +167,9 @@ class StudyProgress:
         if self._console.is_terminal or now - self._spoke < QUIET:
             return
         errors = [epoch.error for epoch in self._curves[run.id]]
-        state = f"{100 * errors[-1]:.1f} % after {_epochs(self._curves[run.id][-1].number)}"
+        state = (
+            f"{100 * errors[-1]:.1f} % after {counted(self._curves[run.id][-1].number, 'epoch')}"
+        )
         self._line(self._arm(run), f"{sparkline(errors):<14}  seed {run.seed}: {state}, goes on")
 
     def _finished(self, run: Run) -> None:
@@ -187,7 +185,11 @@ class StudyProgress:
         rate = run.config.training.optimizer.rate
         kind = f"seed {run.seed}" if run.sees_test else f"rate {rate:g}, tuning seed {run.seed}"
         errors = [epoch.error for epoch in record.curve]
-        end = f"{100 * errors[-1]:.1f} % after {_epochs(len(errors))}" if errors else "no epoch"
+        end = (
+            f"{100 * errors[-1]:.1f} % after {counted(len(errors), 'epoch')}"
+            if errors
+            else "no epoch"
+        )
         how = "" if record.status == "finished" else "  diverged"
         if gave_up(record.curve, run.config):
             how = ", still at chance: given up"
@@ -223,7 +225,7 @@ class StudyProgress:
 
     def _add_study(self, table: Table, plan: Plan) -> None:
         done, total = counts(plan, self._store, self._seeds[plan.name])
-        state = f"{len(plan.choices)} of {len(plan.definition.arms)} rates"
+        state = f"{len(plan.choices)} of {counted(len(plan.definition.arms), 'rate')}"
         table.add_row(f"{plan.definition.study:<{LABEL - 2}}", state, f"{done} of {total}")
 
     def _add_arm(self, table: Table, plan: Plan, arm: str) -> None:

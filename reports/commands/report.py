@@ -8,6 +8,7 @@ from rich.console import Console
 
 from ablations.merged import MergedResults, orphaned_runs
 from ablations.results import Results
+from alexnet.text import counted
 from reports.commands.console import as_typed, say
 from reports.commands.options import Refused
 from reports.page.report import write_report
@@ -31,7 +32,7 @@ def run(
     for problem in [*store.problems, *orphaned_runs(store, plans)]:
         say(console, "ignored", problem)
     say(console, "page", str(page))
-    say(console, "beside it", f"{len(others)} files: tables, figures, report.json")
+    say(console, "beside it", f"{counted(len(others), 'file')}: tables, figures, report.json")
     if show:
         webbrowser.open(page.resolve().as_uri())
     return 0

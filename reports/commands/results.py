@@ -15,6 +15,7 @@ from ablations.registration import RequestError
 from ablations.runner import counts
 from ablations.store import Store
 from alexnet.data.manifest import in_words
+from alexnet.text import counted
 from reports.commands.console import BETWEEN, LABEL, say, show
 
 
@@ -32,8 +33,8 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
     found = list(entries(store))
     plans = store.plans()
     total = in_words(sum(entry.size for entry in found))
-    say(console, "results", f"{results}: {_count(len(plans), 'plan')}, "
-        f"{_count(len(store.records()), 'run')}, {total}")  # fmt: skip
+    say(console, "results", f"{results}: {counted(len(plans), 'plan')}, "
+        f"{counted(len(store.records()), 'run')}, {total}")  # fmt: skip
     sizes: Counter[Path] = Counter()
     for entry in found:
         sizes[entry.path.parent] += entry.size
@@ -57,7 +58,7 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
         return 0
     size = in_words(sum(entry.size for entry in unneeded))
     how = "" if prune else "; delete them with --prune"
-    say(console, "unneeded", f"{_count(len(unneeded), 'file')}, {size}, marked * above{how}")
+    say(console, "unneeded", f"{counted(len(unneeded), 'file')}, {size}, marked * above{how}")
     if not prune:
         return 0
     if not yes and not click.confirm("delete them?", default=False):
@@ -65,9 +66,9 @@ def run(results: Path, console: Console, prune: bool, yes: bool) -> int:
         return 0
     deleted = delete(store, unneeded)
     freed = in_words(sum(entry.size for entry in deleted))
-    say(console, "deleted", f"{_count(len(deleted), 'file')}, {freed}" if deleted else "nothing")
+    say(console, "deleted", f"{counted(len(deleted), 'file')}, {freed}" if deleted else "nothing")
     if left := len(unneeded) - len(deleted):
-        say(console, "kept", f"{_count(left, 'file')} that a run needs by now, or that cannot go")
+        say(console, "kept", f"{counted(left, 'file')} that a run needs by now, or that cannot go")
     return 0
 
 
@@ -82,7 +83,7 @@ def _of_plan(plan: Plan, store: Store, sizes: Mapping[Path, int]) -> str:
     ]
     tuned = sum(not run.sees_test for run in runs)
     size = in_words(sum(sizes[store.folder(run)] for run in runs))
-    return f"{done} of {planned} runs, {tuned} to choose rates, {size}"
+    return f"{done} of {counted(planned, 'run')}, {tuned} to choose rates, {size}"
 
 
 def _row(kind: Kind, several: Sequence[Entry]) -> tuple[str, str, str]:
@@ -90,7 +91,3 @@ def _row(kind: Kind, several: Sequence[Entry]) -> tuple[str, str, str]:
     size = in_words(sum(entry.size for entry in several))
     mark = "* " if kind in UNNEEDED else "  "
     return f"{mark}{kind.value}", str(len(several)), size
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"

@@ -26,7 +26,7 @@ from alexnet.data.manifest import DatasetError
 from alexnet.data.stored import read_manifest
 from alexnet.durable import temporary_prefix
 from alexnet.locks import locked
-from reports.analysis.preconditions import runs_in_words
+from alexnet.text import counted
 from reports.commands.ablate.request import ready, refuse_device, worker_count
 from reports.commands.console import say
 from reports.commands.exit_codes import CHANGED, FAILED
@@ -77,11 +77,11 @@ def run(request: VerifyRequest, console: Console) -> int:
     chosen, how = _chosen(request, able, reasons)
     plans = store.plans()
     for reason, count in reasons.items():
-        say(console, "left out", f"{runs_in_words(count)}: {reason}")
+        say(console, "left out", f"{counted(count, 'run')}: {reason}")
     threads = max(record.fingerprint.threads for record in chosen)
     workers = min(worker_count(request.workers, console, threads), len(chosen))
     needed = sum(one.seconds.training + one.seconds.evaluation for one in chosen) / workers
-    here = f"{runs_in_words(len(chosen))} of {len(records):,} in {store.path}"
+    here = f"{counted(len(chosen), 'run')} of {len(records):,} in {store.path}"
     say(
         console,
         "verify",

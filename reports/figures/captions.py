@@ -3,6 +3,7 @@
 from ablations.metrics import TimeTo
 from alexnet.config import Drops, MomentumSGD
 from alexnet.data.catalogue import called
+from alexnet.text import counted
 from reports.analysis.effect import ON_THE_PAPERS_DATA
 from reports.findings.factorial import factorial_of
 from reports.findings.rate_map import rate_curves, rate_readings
@@ -36,8 +37,9 @@ def figure_1_caption(section: Section) -> str:
 def _about(section: Section) -> str:
     definition = section.plan.definition
     precisions = " and ".join(sorted(set(definition.precisions_of.values())))
-    dataset, seeds = called(section.comparison.dataset), len(definition.seeds)
-    return f"{dataset}, {seeds} planned seeds, {precisions}."
+    dataset = called(section.comparison.dataset)
+    seeds = counted(len(definition.seeds), "planned seed")
+    return f"{dataset}, {seeds}, {precisions}."
 
 
 def _of_figure(section: Section) -> str:

@@ -12,6 +12,7 @@ from ablations.contrast import Contrast
 from ablations.plan import Plan
 from alexnet.data.catalogue import called
 from alexnet.learning_curve import running_curve
+from alexnet.text import counted
 from reports.analysis.comparable import Records
 from reports.figures.pictures import LINES, styled
 from reports.findings.sections import Section
@@ -78,7 +79,7 @@ def draw_differences(section: Section) -> Figure | None:
         for number, (one, color) in enumerate(zip(found, palette, strict=True)):
             x, y = one.epochs[::EVERY], 100 * one.mean[::EVERY]
             style = LINES[number % len(LINES)]
-            label = f"{one.between}, {one.seeds} seeds"
+            label = f"{one.between}, {counted(one.seeds, 'seed')}"
             axes.plot(x, y, color=color, linestyle=style, linewidth=1.6, label=label)
             if one.half is not None:
                 half = 100 * one.half[::EVERY]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from alexnet.data.catalogue import called
+from alexnet.text import counted
 from reports.figures.pictures import short, styled
 
 PER_ROW, TOP = 4, 5
@@ -77,9 +78,10 @@ def draw_predictions(path: Path) -> Figure:
                 below.set_visible(False)
         right = int((kept.top_classes[:, 0] == kept.labels).sum())
         among = int((kept.top_classes == kept.labels[:, None]).any(1).sum())
+        have = counted(right, "has", "have")
         figure.suptitle(
-            f"{called(kept.dataset)}: of {len(kept.images)} test images, {right} have their class "
-            f"first and {among} among the likeliest {kept.top_classes.shape[1]}",
+            f"{called(kept.dataset)}: of {counted(len(kept.images), 'test image')}, {have} "
+            f"their class first and {among} among the likeliest {kept.top_classes.shape[1]}",
             fontsize=10, x=0.01, ha="left",
         )  # fmt: skip
     return figure

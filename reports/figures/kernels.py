@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from alexnet.text import counted
 from reports.figures.examples import read_examples
 from reports.figures.pictures import styled
 
@@ -81,7 +82,7 @@ def _title(block: Kernels, number: int, towers: int, size: tuple[int, ...]) -> s
     tower = f"tower {number + 1}: " if towers > 1 else ""
     height, width = size
     return (
-        f"{tower}{len(block)} kernels of {height} x {width}, "
+        f"{tower}{counted(len(block), 'kernel')} of {height} x {width}, "
         f"mean colour selectivity {selectivity(block).mean():.2f}"
     )
 

@@ -13,6 +13,7 @@ from matplotlib.patches import Polygon
 from alexnet.config import LRN, BatchNorm, Conv, Custom, Dropout, MapNorm, Network, Part, Pool
 from alexnet.cost import Cost, cost_of
 from alexnet.presets import preset
+from alexnet.text import counted
 from reports.figures.pictures import styled
 from reports.findings import counts
 from reports.wording.config_summary import part_in_words
@@ -129,7 +130,7 @@ def _in_short(part: Part) -> str:
         case Pool(kind=kind, size=size, stride=stride):
             return f"{kind.removesuffix('_pool')} pool {size}/{stride}"
         case LRN(size=size):
-            return f"norm, {size} maps"
+            return f"norm, {counted(size, 'map')}"
         case MapNorm(size=size):
             return f"norm, {size} x {size} px"
         case BatchNorm():

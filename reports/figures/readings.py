@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablations.plan import Plan
+from alexnet.text import counted
 from reports.analysis.effect import Effect
 from reports.figures.pictures import styled
 from reports.findings.rate_map import RateCurve, rate_curves
@@ -65,7 +66,7 @@ def _draw_ranked(axes: Axes, found: Sequence[Effect], plan: Plan) -> None:
     axes.set_xlim(0, None)
     axes.set_xlabel("times as fast; a triangle points to where a bound leaves it open")
     done, all_ = len(found), len(plan.definition.contrasts)
-    axes.set_title(f"{plan.about.title}  {done} of {all_} readings", loc="left")
+    axes.set_title(f"{plan.about.title}  {done} of {counted(all_, 'reading')}", loc="left")
     sns.despine(ax=axes)
 
 

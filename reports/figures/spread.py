@@ -4,6 +4,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from alexnet.data.catalogue import called
+from alexnet.text import counted
 from reports.figures.pictures import styled
 from reports.findings.sections import Section
 from reports.findings.spread import spreads
@@ -26,7 +27,7 @@ def draw_spread(section: Section) -> Figure | None:
                 [at], [row], xerr=[[at - low], [high - at]], fmt="o", capsize=3,
                 color=sns.color_palette("colorblind")[0],
             )  # fmt: skip
-        names = [f"{plan.label(one.arm)}, {one.seeds} seeds" for one in found]
+        names = [f"{plan.label(one.arm)}, {counted(one.seeds, 'seed')}" for one in found]
         axes.set_yticks(range(len(found)), names)
         axes.set_ylim(len(found) - 0.4, -0.6)
         axes.set_xlim(0, None)

@@ -13,6 +13,7 @@ from ablations.metrics import TimeTo
 from ablations.plan import Plan
 from alexnet.data import catalogue
 from alexnet.learning_curve import Curve, running_curve
+from alexnet.text import counted
 from reports.analysis.comparable import Records
 from reports.analysis.comparison import speed_ups
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
@@ -142,7 +143,7 @@ def draw_curves(
                 line.set_gid(f"curve-{len(arms) - 1 - number}-{seed}")
         if not curves:
             continue
-        seeds = f"{len(curves)} {'seed' if len(curves) == 1 else 'seeds'}"
+        seeds = counted(len(curves), "seed")
         kind = "tuning runs" if tuning else f"rate {plan.choices[arm].rate:g}, {seeds}"
         label = f"{short(called[arm], LONGEST)}, {kind}"
         if tuning:

@@ -27,6 +27,7 @@ from ablations.metrics import EnsembleError, Metric
 from ablations.planning import difference, in_short
 from ablations.study import ALPHA
 from alexnet.config import Frozen
+from alexnet.text import counted
 from reports.analysis import power, statistics
 from reports.analysis.effect import Effect, Verdict
 from reports.findings.ledger import COUNTED
@@ -153,7 +154,7 @@ def lines(rows: Sequence[Change]) -> list[tuple[str, str]]:
 
 
 def _counts(count: int, noun: str) -> str:
-    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+    return counted(count, noun) if count else f"no {noun}s"
 
 
 def _line(row: Change, width: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ablations.claims import CLAIMS
 from alexnet.config import Frozen
+from alexnet.text import counted
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
 from reports.findings.deviations import Deviation, deviations
 from reports.findings.ledger import Row, State, surprise
@@ -111,14 +112,14 @@ def counts(ledger: Sequence[Row]) -> str:
     rest = [f"{states[state]} {where}" for state, where in others if states[state]]
     if waiting := sum(row.needs_imagenet for row in testable):
         rest[-1] += f" ({waiting} for want of ImageNet)"
-    counted = [row for row in ledger if row.claim.kind == "count"]
-    as_printed = sum(row.word == "as printed" for row in counted)
-    untested = len(ledger) - len(testable) - len(counted)
+    of_counts = [row for row in ledger if row.claim.kind == "count"]
+    as_printed = sum(row.word == "as printed" for row in of_counts)
+    untested = len(ledger) - len(testable) - len(of_counts)
     return (
         f"Of {len(CLAIMS)} claims, {len(testable)} can be tested by training: "
-        f"{', '.join((own, *rest))}. {len(counted)} are counts of the built network: "
-        f"{as_printed} as printed, {len(counted) - as_printed} not. {untested} are procedures, or "
-        "need what nobody has any more."
+        f"{', '.join((own, *rest))}. {len(of_counts)} are counts of the built network: "
+        f"{as_printed} as printed, {len(of_counts) - as_printed} not. {untested} are procedures, "
+        "or need what nobody has any more."
     )
 
 
@@ -188,7 +189,8 @@ def _clock(studies: Sequence[Section]) -> str:
 
 def _registered(studies: Sequence[Section]) -> str:
     late = [s for s in studies if s.first_run and s.first_run < s.plan.registered.at]
-    before = f"{len(studies) - len(late)} of {len(studies)} plans before the first run they use"
+    plans = counted(len(studies), "plan")
+    before = f"{len(studies) - len(late)} of {plans} before the first run they use"
     changed = sum(bool(section.plan.amendments) for section in studies)
     words_since = f"words changed since in {changed}" if changed else "nothing changed since"
     return f"{before}; {words_since}"

@@ -16,6 +16,7 @@ from ablations.record import Record
 from alexnet.config import Frozen
 from alexnet.data.catalogue import called
 from alexnet.measures import Measure
+from alexnet.text import counted
 from reports.analysis import statistics
 from reports.findings.deviations import whole_network
 from reports.findings.sections import Section, real
@@ -71,7 +72,7 @@ def _result(section: Section, arm: str, records: Sequence[Record]) -> Result:
 def _of_seeds(section: Section, seen: int) -> str:
     """Return how many seeds a mean is over, where some diverged or are missing."""
     planned = len(section.plan.definition.seeds)
-    return "" if seen == planned else f", {seen} of {planned} seeds"
+    return "" if seen == planned else f", {seen} of {counted(planned, 'seed')}"
 
 
 def _errors(measures: Sequence[Measure]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from ablations.record import Record
 from ablations.results import Results
 from alexnet.config import Frozen
+from alexnet.text import counted
 from reports.analysis.caveats import made_by
 from reports.findings.sections import Section
 
@@ -38,7 +39,7 @@ def provenance(results: Results, found: Sequence[Section]) -> Provenance:
 
 def _counted(records: Sequence[Record], name: Callable[[Record], str]) -> tuple[str, ...]:
     counts = sorted(Counter(map(name, records)).items())
-    return tuple(f"{text}: {count} {'run' if count == 1 else 'runs'}" for text, count in counts)
+    return tuple(f"{text}: {counted(count, 'run')}" for text, count in counts)
 
 
 def _versions(record: Record) -> str:

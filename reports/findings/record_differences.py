@@ -7,6 +7,7 @@ from typing import Any
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
 from alexnet.config import Frozen
+from alexnet.text import counted
 
 
 def differences(recorded: Record, again: Record) -> list[str]:
@@ -22,7 +23,7 @@ def differences(recorded: Record, again: Record) -> list[str]:
             found.append(f"epoch {old.number}: {field}")
             break
     if len(recorded.curve) != len(again.curve):
-        found.append(f"{len(again.curve)} epochs, for {len(recorded.curve)}")
+        found.append(f"{counted(len(again.curve), 'epoch')}, for {len(recorded.curve)}")
     if (field := _first_apart(_told(recorded.measures), _told(again.measures))) is not None:
         found.append(f"measured afterwards: {field}")
     found += [

@@ -24,6 +24,7 @@ from alexnet.durable import write_atomically
 from alexnet.learning_curve import running_curve, time_to
 from alexnet.locks import locked
 from alexnet.sealed import SealError, read_sealed, sealed_text
+from alexnet.text import counted
 from reports.analysis.statistics import difference_limit
 from reports.findings.record_differences import differences, rounding_between, settings_apart
 
@@ -286,7 +287,7 @@ def summary(found: Sequence[Verified]) -> str:
         "not judged": "not judged, for want of other seeds",
     }
     told = ", ".join(f"{counts[kind]} {text}" for kind, text in how.items() if counts[kind])
-    return f"{holding} of {len(found)} runs came to the same when trained again: {told}"
+    return f"{holding} of {counted(len(found), 'run')} came to the same when trained again: {told}"
 
 
 def where_and_when(found: Sequence[Verified]) -> str:

@@ -13,6 +13,7 @@ from ablations.merged import orphaned_runs
 from ablations.results import Results
 from alexnet.data.catalogue import called
 from alexnet.durable import write_atomically
+from alexnet.text import counted
 from reports.figures import captions
 from reports.figures.differences import draw_differences
 from reports.figures.forest import ForestRow, draw_forest, draw_narrow_forest, forest, one_a_claim
@@ -170,6 +171,7 @@ def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str
         lstrip_blocks=True,
     )
     environment.globals |= {
+        "counted": counted,
         "formatting": formatting,
         "sentences": sentences,
         "called": called,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from alexnet.text import counted
 from reports.smoke.baseline import (
     Baseline,
     Expected,
@@ -112,7 +113,7 @@ def _outcome(
     found = losses_of(one.record)
     names, losses = tuple(found), tuple(found.values())
     if len(losses) != len(expected.losses):
-        counts = f"{len(losses)} losses, the baseline has {len(expected.losses)}"
+        counts = f"{counted(len(losses), 'loss')}, the baseline has {len(expected.losses)}"
         return Outcome(arm, run.short, "changed", counts)
     tolerance = tolerance_of(run.precision)
     place = furthest(losses, expected.losses, tolerance)
@@ -143,5 +144,5 @@ def in_short(group: Sequence[Outcome]) -> str:
     'a/b and 1 more arm'
     """
     more = len(group) - 1
-    others = f" and {more} more arm{'s' * (more > 1)}" if more else ""
+    others = f" and {counted(more, 'more arm')}" if more else ""
     return f"{group[0].arm}{others}"

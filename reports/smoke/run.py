@@ -10,6 +10,7 @@ from rich.console import Console
 from ablations.machine import Fingerprint, versions
 from ablations.registration import RequestError
 from ablations.run import Run
+from alexnet.text import counted
 from reports.commands.ablate.request import Request
 from reports.commands.console import say
 from reports.commands.exit_codes import CHANGED, FAILED, INTERRUPTED, TIME_LIMIT
@@ -104,7 +105,7 @@ def _introduction(request: Request, todo: Sequence[Training], baseline: Baseline
     """Return what will be trained and, if it is held against something, by which PyTorch each."""
     arms = sum(len(one.arms) for one in todo)
     images = "generated colour images" if request.dataset is None else request.dataset
-    parts = [f"{len(todo)} trainings of {arms} arms, {images}, {PRECISION}"]
+    parts = [f"{counted(len(todo), 'training')} of {counted(arms, 'arm')}, {images}, {PRECISION}"]
     if baseline is not None:
         made, here = (_release(torch) for torch in (baseline.made_with.torch, versions()["torch"]))
         parts.append(f"baseline made with torch {made}, edition {baseline.made_with.edition}")
@@ -122,7 +123,7 @@ def _release(version: str) -> str:
 
 def _here(fingerprint: Fingerprint) -> str:
     """Return what trains, in words."""
-    threads = "1 thread" if fingerprint.threads == 1 else f"{fingerprint.threads} threads"
+    threads = counted(fingerprint.threads, "thread")
     here = f"{fingerprint.hardware}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
     return ", ".join((here, *fingerprint.variables))
 
@@ -188,11 +189,8 @@ def _conclude(
 def _counted(outcomes: Sequence[Outcome]) -> str:
     """Return how many trainings some outcomes are of, and how many arms these stand for."""
     studies = len({one.arm.partition("/")[0] for one in outcomes})
-    count = count_trainings(outcomes)
-    return (
-        f"{count} training{'s' * (count != 1)} ({len(outcomes)} arm{'s' * (len(outcomes) != 1)} in "
-        f"{studies} {'study' if studies == 1 else 'studies'})"
-    )
+    trainings, arms = counted(count_trainings(outcomes), "training"), counted(len(outcomes), "arm")
+    return f"{trainings} ({arms} in {counted(studies, 'study')})"
 
 
 def _moved(outcomes: Sequence[Outcome]) -> str:
@@ -228,7 +226,7 @@ def _headline(outcomes: Sequence[Outcome]) -> str:
     counts = Counter(NAMES[kind] for kind in worst.values())
     order = [*FIRST, *(name for name in dict.fromkeys(NAMES.values()) if name not in FIRST)]
     (text, first), *others = [(name, counts[name]) for name in order if counts[name]]
-    parts = [f"{first} of {len(worst)} trainings {text}"]
+    parts = [f"{first} of {counted(len(worst), 'training')} {text}"]
     parts += [f"{count} {name}" for name, count in others if name != "new"]
     return ", ".join([*parts, *_come_and_gone(outcomes)])
 
@@ -270,6 +268,6 @@ def _write(
     say(
         console,
         "written",
-        f"{path}: {len(made.trainings)} trainings, "
+        f"{path}: {counted(len(made.trainings), 'training')}, "
         f"{'the first one' if against_old is None else differs}",
     )

@@ -40,6 +40,7 @@ from alexnet.config import (
     Steps,
     Tanh,
 )
+from alexnet.text import counted
 
 NONE = "-"
 _EXACTLY = ContextVar("_EXACTLY", default=False)
@@ -134,14 +135,17 @@ def schedule(one: Schedule) -> str:
         case Constant():
             return "constant"
         case Drops(after=after, factor=factor):
-            return f"x {number(factor)} after {_row(after)} epochs"
+            return (
+                f"x {number(factor)} after {_row(after)} {'epoch' if after == (1,) else 'epochs'}"
+            )
         case Plateau(drops=drops, factor=factor, patience=patience, improvement=least):
-            without = f"{patience} epochs without {number(100 * least)} points"
-            return f"x {number(factor)}, {drops} times, after {without}"
+            points = "1 point" if 100 * least == 1 else f"{number(100 * least)} points"
+            without = f"{counted(patience, 'epoch')} without {points}"
+            return f"x {number(factor)}, {counted(drops, 'time')}, after {without}"
         case Steps(updates=updates, factor=factor):
-            return f"x {number(factor)} every {updates:,} updates"
+            return f"x {number(factor)} every {counted(updates, 'update')}"
         case Exponential(fall=fall, steps=steps):
-            return f"down to 1/{number(fall)} in {steps} equal steps"
+            return f"down to 1/{number(fall)} in {counted(steps, 'equal step')}"
 
 
 def initial(init: Init) -> str:
@@ -189,7 +193,7 @@ def part_in_words(part: Part) -> str:
         case LRN(groups=groups):
             several = "per tower" if groups == 2 else f"in {groups} groups"
             towers = several if groups > 1 else "across all maps"
-            return f"{part.size} maps {towers}, {_powers(part)}"
+            return f"{counted(part.size, 'map')} {towers}, {_powers(part)}"
         case MapNorm():
             return f"{part.size} x {part.size} px, {_powers(part)}"
         case BatchNorm(momentum=momentum):

@@ -10,6 +10,7 @@ from ablations.metrics import (
 )
 from ablations.plan import Plan
 from alexnet.data.catalogue import called, copies_of
+from alexnet.text import counted
 from reports.analysis.caveats import ArmRow
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import UNDECIDED, Effect, Verdict
@@ -110,14 +111,15 @@ def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -
     if effect.estimate is None:
         return f"{where} {comparison.study} has no pair of finished runs yet."
     if shows == "spread":
-        arms = len(comparison.rows)
-        return f"{where} {arms} arms of {comparison.study} have {comparison.done} runs."
+        arms, runs = counted(len(comparison.rows), "arm"), counted(comparison.done, "run")
+        have = "has" if len(comparison.rows) == 1 else "have"
+        return f"{where} {arms} of {comparison.study} {have} {runs}."
     text = f"{where} {_finding(effect)}"
     if effect.low is not None and effect.bound == "none":
         apart = f", {step}" if (step := rates_apart(effect)) else ""
         text += f" (95 % interval {interval(effect)}, {effect.pairs} {counted_in(effect)}{apart})"
     if effect.verdict in UNDECIDED and comparison.done < comparison.planned:
-        return f"{text}; incomplete, {comparison.done} of {comparison.planned} runs."
+        return f"{text}; incomplete, {comparison.done} of {counted(comparison.planned, 'run')}."
     if effect.contrast.paper is None:
         return f"{text}."
     if comparison.setting == "stand-in":
@@ -261,16 +263,16 @@ def verdict_line(effect: Effect, comparison: Comparison) -> str:
         case "incomplete" if not (effect.contrast.judged and comparison.judged):
             return f"shown, not judged, incomplete: {which}, {effect_sentence(effect)}"
         case "incomplete":
+            planned = counted(comparison.planned, "run")
             return (
-                f"incomplete, {comparison.done} of {comparison.planned} runs: no verdict before "
-                "all planned seeds"
+                f"incomplete, {comparison.done} of {planned}: no verdict before all planned seeds"
             )
         case "not run":
             return f"{which}: not run" if len(comparison.effects) > 1 else f"{claim} not run"
         case "shown":
             return f"shown, not judged: {which}, {effect_sentence(effect)}"
         case "exploratory":
-            runs = "1 run is" if effect.known_before == 1 else f"{effect.known_before} runs are"
+            runs = counted(effect.known_before, "run is", "runs are")
             return (
                 f"exploratory: {which}, {effect_sentence(effect)}; {runs} older than the plan, "
                 "here or on a copy of the images, so that it may have been made knowing them; "
@@ -327,9 +329,10 @@ def what_would_decide(effect: Effect, test: str = "") -> str:
         if effect.decidable_margin is None:
             return f"{text}; more seeds would"
         shown = size(effect.decidable_margin, effect.metric)
-        return f"{text}; {effect.planned} seeds can decide equality within {shown}"
+        return f"{text}; {counted(effect.planned, 'seed')} can decide equality within {shown}"
     if effect.detectable is not None:
-        text += f"; {effect.planned} seeds could show {size(effect.detectable, effect.metric)}"
+        shown = size(effect.detectable, effect.metric)
+        text += f"; {counted(effect.planned, 'seed')} could show {shown}"
     if effect.seeds_for_paper is not None and effect.seeds_for_paper > effect.planned:
         return f"{text}; the paper's {paper_number(effect)} takes {effect.seeds_for_paper}"
     if effect.seeds_for_margin is not None and effect.seeds_for_margin > effect.planned:

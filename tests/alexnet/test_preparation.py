@@ -516,5 +516,5 @@ def test_what_is_strange_is_said(pets: Path, tmp_path: Path, capsys) -> None:
     assert code == 0
     assert "classes cat, dog" in said
     assert "two classes 2 images are exact copies of images of another class, such as" in said
-    assert "no contrast 1 images differ by less than 8 grey levels within, such as" in said
+    assert "no contrast 1 image differs by less than 8 grey levels within, such as" in said
     assert "train/cat/black.png" in said

@@ -18,6 +18,7 @@ from alexnet.data.prepare.sources import refuse_odd_classes
 from alexnet.data.prepare.worker_pool import WorkerPool
 from alexnet.data.statistics import GREY, Statistics, Sums
 from alexnet.sealed import SealError, parsed, sealed, unsealed
+from alexnet.text import counted
 
 CHUNK = 256  # files that are digested at a time
 ALLOWED = 0.01  # of the images may be left out without asking
@@ -73,8 +74,8 @@ def _refuse_losses(request: PrepareRequest, left_out: dict[str, str], images: in
         return
     some = "; ".join(f"{path}: {reason}" for path, reason in list(left_out.items())[:3])
     raise DatasetError(
-        f"at least {len(left_out):,} of {images:,} images cannot be read ({some}); more than 1 % "
-        "are missing: mend the source, or go on without them by --allow-missing"
+        f"at least {len(left_out):,} of {counted(images, 'image')} cannot be read ({some}); more "
+        "than 1 % are missing: mend the source, or go on without them by --allow-missing"
     )
 
 
@@ -216,7 +217,7 @@ def _manifest(
     about = request.description
     return Manifest(
         name=request.name,
-        title=about.title if about else f"{len(labels):,} images of your own",
+        title=about.title if about else f"{counted(len(labels), 'image')} of your own",
         licence=about.licence if about else "",
         classes=(),
         titles=found.titles or (about.titles if about else {}),

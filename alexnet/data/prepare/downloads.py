@@ -6,6 +6,7 @@ from pathlib import Path
 from alexnet.data.catalogue import Description, Download
 from alexnet.data.digests import file_digest
 from alexnet.data.manifest import DatasetError
+from alexnet.text import counted
 
 HUB_PACKAGES = ("huggingface_hub", "pyarrow")
 HUB = f"pip install {' '.join(HUB_PACKAGES)}"
@@ -40,7 +41,7 @@ def warning(description: Description, chosen: Download) -> str:
     if not chosen.is_slow:
         return ""
     hours = chosen.time / 60
-    time = f"{hours:.0f} hours" if hours > 1.5 else f"{chosen.time:.0f} minutes"
+    time = counted(round(hours), "hour") if hours > 1.5 else counted(round(chosen.time), "minute")
     why = f"; {chosen.why_slow}" if chosen.why_slow else " on a line of 100 Mbit/s"
     text = f"the download takes about {time}{why}."
     have = f"ive what you have:  --source PATH  ({description.layout})"

@@ -13,7 +13,7 @@ from typing import IO, BinaryIO, NamedTuple, cast
 
 from alexnet.data.manifest import DatasetError
 from alexnet.durable import replacing
-from alexnet.text import shown
+from alexnet.text import counted, shown
 
 DEEPEST = 8  # folders, within which a tar in a tar may lie
 LARGEST = 256 * 2**20
@@ -61,7 +61,7 @@ class File(NamedTuple):
                 file.seek(self.offset)
                 content = file.read(wanted)
         if len(content) < wanted:
-            raise OSError(f"ends after {len(content):,} of {wanted:,} bytes")
+            raise OSError(f"ends after {len(content):,} of {counted(wanted, 'byte')}")
         return content
 
 
@@ -269,7 +269,9 @@ def _read_tar(
         window.seek(tar.offset)
         if window.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             where = f"{shown(within.rstrip('/'))}.tar in it ends" if within else "it ends"
-            raise tarfile.ReadError(f"{where} early, or is damaged after {len(files):,} files")
+            raise tarfile.ReadError(
+                f"{where} early, or is damaged after {counted(len(files), 'file')}"
+            )
 
 
 def _in_zip(source: Path) -> list[File]:

@@ -22,6 +22,7 @@ from alexnet.data.prepare import parquet
 from alexnet.data.prepare.files import DAMAGE, LARGEST, File, listing
 from alexnet.data.prepare.published import NOT_AN_IMAGE, Inventory, Published, is_hidden
 from alexnet.data.prepare.spool import Found, Row, gathered
+from alexnet.text import counted
 
 FASHION_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -97,7 +98,8 @@ def _idx(files: list[File], name: str, source: str, work: Path) -> Inventory:
                 raise DatasetError(f"the {prefix} files in {source} are not images and labels")
             if len(pixels) != len(labels):
                 raise DatasetError(
-                    f"{source} has {len(pixels)} {prefix} images and {len(labels)} labels"
+                    f"{source} has {counted(len(pixels), f'{prefix} image')} and "
+                    f"{counted(len(labels), 'label')}"
                 )
             for number, (image, label) in enumerate(zip(pixels, labels.tolist(), strict=True)):
                 title = classes[label] if classes else str(label)
@@ -148,7 +150,7 @@ def idx_array(content: bytes) -> np.ndarray:
     shape = np.frombuffer(content, ">u4", dimensions, 4).astype(int)
     values = np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions)
     if len(values) != shape.prod():
-        raise ValueError(f"{len(values):,} values where {shape.prod():,} were announced")
+        raise ValueError(f"{counted(len(values), 'value')} where {shape.prod():,} were announced")
     return values.reshape(shape)
 
 
@@ -206,7 +208,8 @@ def _official_imagenet(files: list[File], work: Path) -> Inventory:
     ]
     ordered = sorted(listing(paths["val"], work).files, key=lambda file: file.parts[-1])
     if len(ordered) != len(validation):
-        raise DatasetError(f"{paths['val']} has {len(ordered)} images for {len(validation)} labels")
+        seen, labelled = counted(len(ordered), "image"), counted(len(validation), "label")
+        raise DatasetError(f"{paths['val']} has {seen} for {labelled}")
     images += [
         Published("test", code, file._replace(path=f"val/{file.path}"))
         for code, file in zip(validation, ordered, strict=True)

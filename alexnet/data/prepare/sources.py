@@ -12,7 +12,7 @@ from alexnet.data.prepare.files import File, Listing, copied, listing
 from alexnet.data.prepare.published import Inventory, is_hidden
 from alexnet.data.prepare.request import Event, Note, PrepareRequest
 from alexnet.names import suggestion
-from alexnet.text import shown
+from alexnet.text import counted, shown
 
 
 def chosen(request: PrepareRequest) -> Path | Download:
@@ -83,7 +83,8 @@ def refuse_wrong_counts(request: PrepareRequest, found: Inventory) -> None:
     classes = {image.name for image in found.images}
     published = dict(description.published) or dict(counts)
     if dict(counts) != published or len(classes) != description.classes:
-        having = f"{counts['train']:,} + {counts['test']:,} images of {len(classes)} classes"
+        of = counted(len(classes), "class")
+        having = f"{counts['train']:,} + {counts['test']:,} images of {of}"
         wanted = f"{published['train']:,} + {published.get('test', 0):,} of {description.classes}"
         raise DatasetError(
             f"{request.name} has {wanted}, and the source {having}; it may be cut short. As a "

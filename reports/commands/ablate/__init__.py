@@ -23,6 +23,7 @@ from ablations.workers.protocol import (
     WorkerSettings,
 )
 from alexnet.data.manifest import Manifest
+from alexnet.text import counted
 from reports.commands.ablate.announcement import (
     Announcement,
     announce,
@@ -102,7 +103,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
             done, total = counts(plan, store, seeds)
             if not request.dry_run:
                 plan = keep_plan(plan, store)
-            say(console, "nothing to do", f"{done} of {total} runs here")
+            say(console, "nothing to do", f"{done} of {counted(total, 'run')} here")
             if request.keep_weights not in (None, "none"):
                 say_without_weights(console, plan, store, seeds)
             say_other_releases(console, plan, store, seeds)

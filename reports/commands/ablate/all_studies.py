@@ -17,6 +17,7 @@ from ablations.workers.protocol import WorkerSettings
 from alexnet.cost import cost_of
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
+from alexnet.text import counted
 from reports.commands import estimate
 from reports.commands.ablate.disk import Runs, disk
 from reports.commands.ablate.folder import averaged, open_for_writing, train_again
@@ -146,10 +147,15 @@ def _announce(
         sum(column) for column in zip(*(_counts(plan, store) for plan in plans), strict=True)
     )
     one = estimate.shared(studies, manifest.name)
-    say(console, "plan", f"{len(studies)} studies on {manifest.name}, {total} runs to compare")
-    say(console, "", f"{one.arms} arms, {one.distinct} different trainings: shared ones run once")
+    say(
+        console,
+        "plan",
+        f"{counted(len(studies), 'study')} on {manifest.name}, {counted(total, 'run')} to compare",
+    )
+    different = counted(one.distinct, "different training")
+    say(console, "", f"{counted(one.arms, 'arm')}, {different}: shared ones run once")
     if here:
-        say(console, "", f"{here} runs are here")
+        say(console, "", f"{counted(here, 'run is', 'runs are')} here")
     pace = estimate.speed([store, Store(EVIDENCE)])
     if pace and (took := estimate.total_seconds(studies, manifest.name, pace)):
         about = formatting.duration(took)
@@ -190,7 +196,7 @@ def _counts(plan: Plan, store: Store) -> tuple[int, int]:
 
 def _say_answer(console: Console, plan: Plan, store: Store) -> None:
     comparison = comparison_of(plan, store)
-    done = f"{comparison.done} of {comparison.planned} runs"
+    done = f"{comparison.done} of {counted(comparison.planned, 'run')}"
     if comparison.done < comparison.planned:
         say(console, comparison.study, f"incomplete, {done}")
         if not comparison.has_verdicts:

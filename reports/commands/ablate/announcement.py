@@ -19,6 +19,7 @@ from ablations.tuning import STEP
 from ablations.workers.protocol import Probe, Timed
 from alexnet.data.catalogue import Description, describe
 from alexnet.data.manifest import Manifest
+from alexnet.text import counted
 from reports.analysis.caveats import made_by
 from reports.commands.ablate.disk import Runs, disk
 from reports.commands.console import say
@@ -103,17 +104,18 @@ def announce(console: Console, a: Announcement) -> None:
     """Say what will be done and how long it should take, before it is done."""
     definition, plan, store = a.plan.definition, a.plan, a.store
     total = len(definition.arms) * len(a.seeds)
-    horizon = max(config.training.epochs for config in definition.arms.values())
+    horizon = counted(max(one.training.epochs for one in definition.arms.values()), "epoch")
     until = (
-        f"until {formatting.percent(metric.training_error)} training error or {horizon} epochs"
+        f"until {formatting.percent(metric.training_error)} training error or {horizon}"
         if isinstance(metric := definition.metric, TimeTo)
-        else f"{horizon} epochs each"
+        else f"{horizon} each"
     )
     there = f", {a.here} of them here" if a.here else ""
     say(
         console,
         "plan",
-        f"{_arms(len(definition.arms))} x {len(a.seeds)} seeds = {total} runs{there}, {until}",
+        f"{counted(len(definition.arms), 'arm')} x {counted(len(a.seeds), 'seed')} = "
+        f"{counted(total, 'run')}{there}, {until}",
     )
     for contrast in plan.contrasts:
         metric = contrast.metric or definition.metric
@@ -128,7 +130,11 @@ def announce(console: Console, a: Announcement) -> None:
     if not (definition.judged or definition.smoke):
         say(console, "", "shown without a verdict")
     if len(a.seeds) < len(plan.seeds):
-        say(console, "", f"of {len(plan.seeds)} planned seeds; no verdict before all of them")
+        say(
+            console,
+            "",
+            f"of {counted(len(plan.seeds), 'planned seed')}; no verdict before all of them",
+        )
     say(console, *_tuning(a))
     new = (
         "new"
@@ -140,7 +146,7 @@ def announce(console: Console, a: Announcement) -> None:
     say(
         console,
         "machine",
-        f"{a.workers} {'worker' if a.workers == 1 else 'workers'} on {f.hardware}, {f.capability}, "
+        f"{counted(a.workers, 'worker')} on {f.hardware}, {f.capability}, "
         f"{definition.precision}, torch {f.torch.split('+')[0]}",
     )
     _say_what_is_reused(console, a)
@@ -148,10 +154,6 @@ def announce(console: Console, a: Announcement) -> None:
     for number, line in enumerate(_disk(a)):
         say(console, "" if number else "disk", line)
     console.print()
-
-
-def _arms(count: int) -> str:
-    return f"{count} {'arm' if count == 1 else 'arms'}"
 
 
 def _tuning(a: Announcement) -> tuple[str, str]:
@@ -165,18 +167,18 @@ def _tuning(a: Announcement) -> tuple[str, str]:
     there = f", {here} of them here" if here else ""
     tried = [count for arm in definition.arms if (count := definition.rates_tried(arm))]
     if len(set(tried)) == 1 and sum(tried) == a.work.rates:
-        grid = f"{_arms(len(tried))} x {tried[0]} rates"
+        grid = f"{counted(len(tried), 'arm')} x {counted(tried[0], 'rate')}"
     else:
-        grid = f"{_arms(len(tried))}, {a.work.rates} rates"
+        grid = f"{counted(len(tried), 'arm')}, {counted(a.work.rates, 'rate')}"
     steps = (above / below for below, above in itertools.pairwise(sorted(definition.rates)))
     apart = max(steps, default=1.0)
     known = f", to a factor of {math.sqrt(STEP) if definition.refine else apart:.2g}"
     finer = (
         "; two runs more for one that is best at the edge of its grid" if definition.refine else ""
     )
-    seeds = f"x {len(definition.tuning_seeds)} seeds"
+    seeds = f"x {counted(len(definition.tuning_seeds), 'seed')}"
     chosen = f"to choose each arm's rate{known if len(definition.rates) > 1 else ''}{finer}"
-    return "tuning", f"{grid} {seeds} = {total} runs{there}, {chosen}"
+    return "tuning", f"{grid} {seeds} = {counted(total, 'run')}{there}, {chosen}"
 
 
 def _say_what_is_reused(console: Console, a: Announcement) -> None:

@@ -11,7 +11,7 @@ from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data.manifest import in_words
 from alexnet.locks import LEASE, has_locks
-from reports.analysis.preconditions import runs_in_words
+from alexnet.text import counted
 from reports.commands.console import say
 from reports.findings.records import find_records
 
@@ -32,8 +32,7 @@ def open_for_writing(console: Console, store: Store) -> None:
         )
     if swept := sweep(store):
         freed = in_words(sum(entry.size for entry in swept))
-        several = "file" if len(swept) == 1 else "files"
-        say(console, "swept", f"{len(swept)} {several} that a kill had left, {freed}")
+        say(console, "swept", f"{counted(len(swept), 'file')} that a kill had left, {freed}")
 
 
 def train_again(console: Console, plan: Plan, store: Store, dry: bool) -> None:

@@ -17,6 +17,7 @@ from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
+from alexnet.text import counted
 from reports.commands.console import say
 
 ALL = "all"
@@ -50,7 +51,9 @@ class Request(StudyRequest):
             known = ", ".join(KEEP)
             raise RequestError(f"weights of {self.keep_weights!r} cannot be kept; use {known}")
         if self.workers is not None and self.workers < 0:
-            raise RequestError(f"{self.workers} workers cannot be; use 0 to train in this process")
+            raise RequestError(
+                f"{counted(self.workers, 'worker')} cannot be; use 0 to train in this process"
+            )
 
     @property
     def kept_weights(self) -> KeptWeights:
@@ -108,7 +111,8 @@ def worker_count(asked_for: int | None, console: Console, threads: int) -> int:
         say(
             console,
             "warning",
-            f"{asked_for} workers of {threads} threads on {cores()} cores slow each other",
+            f"{counted(asked_for, 'worker')} of {counted(threads, 'thread')} on "
+            f"{counted(cores(), 'core')} slow each other",
         )
     return asked_for
 

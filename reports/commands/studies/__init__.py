@@ -15,6 +15,7 @@ from ablations.store import Store
 from ablations.studies import GROUPS, STUDIES
 from ablations.study import NEEDED, Study
 from alexnet.data.catalogue import describe
+from alexnet.text import counted
 from reports.analysis import selection
 from reports.analysis.comparison import Comparison
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
@@ -182,7 +183,7 @@ def _ours(study: Study, found: Sequence[Found]) -> str:
     if found[0].plan.about.shows == "spread" and one.done == one.planned:
         return f"shown, {one.dataset}"
     if one.done < one.planned and not one.has_verdicts:
-        return f"{one.done} of {one.planned} runs, {one.dataset}"
+        return f"{one.done} of {counted(one.planned, 'run')}, {one.dataset}"
     judged = [effect for effect in one.effects if effect.contrast.judged]
     if not one.judged and study.claim is None:
         return f"shown, {one.dataset}"
@@ -210,7 +211,7 @@ def _readings(one: Comparison) -> str:
     done = sum(effect.is_complete for effect in one.effects)
     top = selection.largest(one)
     ours = f"{sentences.estimate(top)} {formatting.unit(top.metric)}"
-    return f"{done} of {len(one.effects)} readings: {ours}"
+    return f"{done} of {counted(len(one.effects), 'reading')}: {ours}"
 
 
 def _said(effect: Effect) -> str:

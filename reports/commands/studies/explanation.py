@@ -16,6 +16,7 @@ from ablations.study import NEEDED, Base, Study
 from alexnet.config import Config, Conv, Dense
 from alexnet.cost import cost_of
 from alexnet.data.catalogue import describe
+from alexnet.text import counted
 from reports.analysis.effect import Effect
 from reports.commands import estimate
 from reports.commands.console import LABEL, plain, say
@@ -124,7 +125,7 @@ def _held_fixed(study: Study, dataset: str) -> str:
         f"{', and then closer to the best' if finer else ''}"
     )
     if given := sum(len(arm.rates) == 1 for arm in study.arms.values()):
-        chosen = f"{chosen}; {given} arms have one that is given"
+        chosen = f"{chosen}; {counted(given, 'arm has', 'arms have')} one that is given"
     return f"{chosen}, but for those that take another's" if followers else chosen
 
 
@@ -255,4 +256,4 @@ def _images(study: Study, dataset: str, base: Base, pace: estimate.Speed | None)
     seeds = study.seeds_on(dataset)
     judged = "" if base.judged else ", shown without a verdict"
     time = f", {formatting.duration(took)} here" if took else ""
-    return f"{dataset}: {base.setting}, {seeds} seeds{judged}{time}"
+    return f"{dataset}: {base.setting}, {counted(seeds, 'seed')}{judged}{time}"
