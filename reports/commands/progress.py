@@ -20,7 +20,7 @@ from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progr
 from alexnet.learning_curve import Epoch, gave_up
 from alexnet.text import counted
 from reports.commands.console import LABEL, say
-from reports.wording.formatting import clock
+from reports.wording.formatting import clock, duration
 
 QUIET = 60
 """Seconds without a line after which a log is told how a run is doing."""
@@ -81,11 +81,12 @@ class StudyProgress:
         self._tried: dict[str, set[str]] = {}  # ids of finished tuning runs, by arm as it is named
         self._bar = Progress(
             TextColumn(f"{'runs':<{LABEL - 3}}"),
-            MofNCompleteColumn(),
+            MofNCompleteColumn(separator=" of "),
             BarColumn(bar_width=20),
             TimeRemainingColumn(elapsed_when_finished=False),
             TextColumn("left"),
             console=console,
+            get_time=lambda: time.monotonic(),
             speed_estimate_period=PACE,
         )
         self._task = self._bar.add_task("", total=None)
@@ -95,10 +96,14 @@ class StudyProgress:
         self.failures: list[Failed] = []
 
     def __enter__(self) -> Self:
-        """Start the live lines, in a terminal."""
+        """Count what is here; start the live lines, in a terminal."""
+        for record in self._store.records():
+            if not record.run.sees_test:
+                self._count_as_tried(record.run)
+        self._count_runs()
         if self._console.is_terminal:
-            self._count_runs()
             self._live.start()
+            self._live.update(self._lines(), refresh=True)
         return self
 
     def __exit__(
@@ -122,6 +127,7 @@ class StudyProgress:
                 self._finished(run)
             case Chosen(arm=arm, choice=choice, plan=plan):
                 self._plans[plan.name] = plan
+                self._count_runs()
                 how = _how_chosen(choice, plan.definition.metric)
                 self._line("learning rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
             case Elsewhere(run=run, holder=holder) if (run.id, holder) not in self._waited_for:
@@ -132,9 +138,7 @@ class StudyProgress:
                 name = run.short if run else "worker"
                 self._line("failed", f"run {name}: {reason.splitlines()[0]}")
         if self._console.is_terminal:
-            if isinstance(event, Finished | Chosen):
-                self._count_runs()
-            self._live.update(Group(self._arms(), self._bar.get_renderable()))
+            self._live.update(self._lines())
 
     def summary(self, workers: int) -> str:
         """Return how long it took and, if they told, how much of that the workers were training."""
@@ -155,11 +159,21 @@ class StudyProgress:
             here, planned = counts(plan, self._store, self._seeds[plan.name])
             done, total = done + here, total + planned
             for arm in plan.definition.arms:
-                tuning = plan.definition.rates_tried(arm) * len(plan.definition.tuning_seeds)
-                tried = len(self._tried.get(self._named(plan, arm), ()))
-                done += tuning if arm in plan.choices else min(tried, tuning)
-                total += tuning
+                tried, tuning = self._tuning(plan, arm)
+                done, total = done + tried, total + tuning
         self._bar.update(self._task, completed=done, total=total)
+
+    def _count_as_tried(self, run: Run) -> None:
+        """Remember a tuning run, in every arm and study that it is of."""
+        for plan in self._plans.values():
+            for arm in plan.arms_of(run):
+                self._tried.setdefault(self._named(plan, arm), set()).add(run.id)
+
+    def _tuning(self, plan: Plan, arm: str) -> tuple[int, int]:
+        """Return how many tuning runs of an arm are done, and how many there are."""
+        total = plan.definition.rates_tried(arm) * len(plan.definition.tuning_seeds)
+        tried = len(self._tried.get(self._named(plan, arm), ()))
+        return total if arm in plan.choices else min(tried, total), total
 
     def _heartbeat(self, run: Run) -> None:
         """Without live lines, say now and then how far a long run is."""
@@ -170,18 +184,20 @@ class StudyProgress:
         state = (
             f"{100 * errors[-1]:.1f} % after {counted(self._curves[run.id][-1].number, 'epoch')}"
         )
-        self._line(self._arm(run), f"{sparkline(errors):<14}  seed {run.seed}: {state}, goes on")
+        text = f"{sparkline(errors):<14}  seed {run.seed}: {state}, goes on"
+        self._line(self._arm(run), text, self._so_far())
 
     def _finished(self, run: Run) -> None:
         record = self._store.find(run)
         if record is None:
             return
         self._curves[run.id] = list(record.curve)
+        if not run.sees_test:
+            self._count_as_tried(run)
+        self._count_runs()
         if self._console.is_terminal and run.sees_test:
             return  # the live lines show it
         arm = self._arm(run)
-        if not run.sees_test:
-            self._tried.setdefault(arm, set()).add(run.id)
         rate = run.config.training.optimizer.rate
         kind = f"seed {run.seed}" if run.sees_test else f"rate {rate:g}, tuning seed {run.seed}"
         errors = [epoch.error for epoch in record.curve]
@@ -193,13 +209,25 @@ class StudyProgress:
         how = "" if record.status == "finished" else "  diverged"
         if gave_up(record.curve, run.config):
             how = ", still at chance: given up"
-        self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}")
+        self._line(arm, f"{sparkline(errors):<14}  {kind}: {end}{how}", self._so_far())
 
-    def _line(self, label: str, text: str) -> None:
+    def _so_far(self) -> str:
+        """Return how many runs are done and how long the others should take, for a log.
+
+        By the pace of this call; live lines have it in their last one.
+        """
+        if self._console.is_terminal:
+            return ""
+        (task,) = self._bar.tasks
+        left = task.time_remaining
+        about = f", about {duration(left)} left" if left else ""
+        return f"   {task.completed:.0f} of {task.total or 0:.0f} runs{about}"
+
+    def _line(self, label: str, text: str, so_far: str = "") -> None:
         self._spoke = time.monotonic()
         elapsed = clock(self._spoke - self._start)
         room = self._console.width - LABEL - 8 if self._console.is_terminal else STATE
-        say(self._console, label, f"{text:<{max(0, min(STATE, room))}} {elapsed:>7}")
+        say(self._console, label, f"{text:<{max(0, min(STATE, room))}} {elapsed:>7}{so_far}")
 
     def _arm(self, run: Run) -> str:
         if run.id not in self._arm_names:
@@ -212,6 +240,9 @@ class StudyProgress:
 
     def _named(self, plan: Plan, arm: str) -> str:
         return arm if len(self._plans) == 1 else f"{plan.definition.study}/{arm}"
+
+    def _lines(self) -> Group:
+        return Group(self._arms(), self._bar.get_renderable())
 
     def _arms(self) -> Table:
         table = Table.grid(padding=(0, 2))
@@ -230,7 +261,9 @@ class StudyProgress:
 
     def _add_arm(self, table: Table, plan: Plan, arm: str) -> None:
         if arm not in plan.choices:
-            table.add_row(f"{arm:<{LABEL - 2}}", "", "choosing its rate")
+            tried, tuning = self._tuning(plan, arm)
+            state = f"choosing its rate, {tried} of {counted(tuning, 'run')}" if tuning else "waits"
+            table.add_row(f"{arm:<{LABEL - 2}}", "", state)
             return
         runs = [plan.run(arm, seed) for seed in self._seeds[plan.name]]
         done = sum(self._store.find(run) is not None for run in runs)

@@ -4,11 +4,13 @@ import io
 import re
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from ablations.plan import Plan
 from ablations.runner import Chosen
 from ablations.store import Store
+from ablations.tuning import at_rate
 from ablations.workers.protocol import Event, Finished
 from reports.commands.progress import StudyProgress
 from tests.builders.plans import chosen, plan_of
@@ -29,8 +31,8 @@ def show(progress: StudyProgress, event: Event | Chosen) -> None:
 
 
 def told(file: io.StringIO) -> list[str]:
-    """Return every "done/total" that was printed, in order, each once."""
-    found = re.findall(r"runs\s+(\d+/\d+)", file.getvalue())
+    """Return every "done of total" that was printed, in order, each once."""
+    found = re.findall(r"runs\s+(\d+ of \d+)", file.getvalue())
     return list(dict.fromkeys(found))
 
 
@@ -53,7 +55,7 @@ def test_tuning_and_comparison_are_counted_together(tmp_path: Path) -> None:
         store.add(record_of(run, [0.5]))
         show(progress, Finished(run))
 
-    assert told(file) == ["1/40", "2/40", "10/40", "20/40", "21/40"]
+    assert told(file) == ["0 of 40", "1 of 40", "2 of 40", "10 of 40", "20 of 40", "21 of 40"]
 
 
 def test_what_is_here_counts_from_the_start(tmp_path: Path) -> None:
@@ -69,5 +71,48 @@ def test_what_is_here_counts_from_the_start(tmp_path: Path) -> None:
         store.add(record_of(run, [0.4]))
         show(progress, Finished(run))
 
-    assert told(file) == ["27/40"]
+    assert told(file) == ["26 of 40", "27 of 40"]
     assert "left" in file.getvalue()
+
+
+def test_tuning_runs_that_are_here_count_from_the_start(tmp_path: Path) -> None:
+    """Those of an earlier call, though no rate is chosen yet; the arm's own line says so too."""
+    plan, store = plan_of(), Store(tmp_path)
+    config = plan.definition.arms["relu"]
+    for seed in plan.definition.tuning_seeds:
+        store.add(record_of(plan.make_run("relu", config, seed), [0.5]))
+
+    progress, file = following(plan, store)
+    with progress:
+        pass
+
+    assert told(file) == ["2 of 40"]
+    assert re.search(r"relu +choosing its rate, 2 of 10 runs", file.getvalue())
+    assert re.search(r"tanh +choosing its rate, 0 of 10 runs", file.getvalue())
+
+
+def test_a_log_says_how_far_it_is_and_how_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run each ten seconds: from the third on, the others' time by that pace."""
+    now = [0.0]
+    monkeypatch.setattr("reports.commands.progress.time.monotonic", lambda: now[0])
+    plan, store = plan_of(), Store(tmp_path)
+    config = plan.definition.arms["tanh"]
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=False)
+    progress = StudyProgress(console, [plan], store, {plan.name: plan.definition.seeds})
+    rates = [rate for rate in plan.definition.rates[:2] for _ in plan.definition.tuning_seeds]
+
+    with progress:
+        for number, rate in enumerate(rates):
+            now[0] += 10
+            seed = plan.definition.tuning_seeds[number % 2]
+            run = plan.make_run("tanh", at_rate(config, rate), seed)
+            store.add(record_of(run, [0.5]))
+            progress.show(Finished(run))
+
+    lines = file.getvalue().splitlines()
+    assert len(lines) == 4
+    assert lines[0].endswith(" 0:10   1 of 40 runs")
+    assert lines[3].endswith(" 0:40   4 of 40 runs, about 6 min left")
