@@ -3,7 +3,7 @@
 import itertools
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -41,6 +41,8 @@ class StudyRequest:
     seeds: int | tuple[int, ...] | None  # how many, or which; None: those of the plan
     precision: Literal["auto"] | Precision
     smoke: bool
+    # Which of the planned seeds are trained now, and no others; none: rates alone are chosen.
+    only_seeds: tuple[int, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
@@ -49,15 +51,21 @@ class StudyRequest:
             known = ", ".join(precisions)
             raise RequestError(f"{self.precision!r} is not a precision; use one of {known}")
         _refuse_seeds(self.seeds)
+        _refuse_seeds(self.only_seeds)
+
+    def asked_of(self, planned: Sequence[int]) -> tuple[int, ...]:
+        """Return the seeds that are asked for: the planned ones, or so many from the first on."""
+        if self.seeds is None:
+            return tuple(planned)
+        if isinstance(self.seeds, int):
+            return tuple(range(planned[0], planned[0] + self.seeds))
+        return self.seeds
 
     def seeds_of(self, plan: Plan) -> tuple[int, ...]:
-        """Return the seeds that are to be trained now: the plan's, or so many from its first on."""
-        if self.seeds is None:
-            return plan.seeds
-        if isinstance(self.seeds, int):
-            first = plan.definition.seeds[0]
-            return tuple(range(first, first + self.seeds))
-        return self.seeds
+        """Return the seeds that are to be trained now."""
+        if self.only_seeds is not None:
+            return tuple(seed for seed in self.only_seeds if seed in plan.seeds)
+        return self.asked_of(plan.seeds)
 
     @property
     def command(self) -> str:
@@ -111,14 +119,7 @@ def shown_on(study: Study, manifest: Manifest) -> Study:
 
 def new_plan(request: StudyRequest, study: Study, manifest: Manifest, native: Precision) -> Plan:
     """Return the plan of a study, to be registered; in ``native`` precision if it is left open."""
-    # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
-    # Nor do single ones change it: else the folders of those who share them out would not agree.
-    count = request.seeds if isinstance(request.seeds, int) else None
-    seeds = (
-        (count or _smoke_seeds(study))
-        if request.smoke
-        else max(study.seeds_on(manifest.name), count or 0)
-    )
+    seeds = len(_planned_seeds(request, study, manifest.name))
     precision: Precision = native if request.precision == "auto" else request.precision
     plan = Plan(
         definition=define(study, manifest.name, manifest, seeds, precision, request.smoke),
@@ -127,6 +128,60 @@ def new_plan(request: StudyRequest, study: Study, manifest: Manifest, native: Pr
     )
     _refuse_seeds_of_others(plan)
     return _looked_at_again(request, plan)
+
+
+def all_seeds(
+    request: StudyRequest, study: Study, dataset: str, plan: Plan | None
+) -> tuple[int, ...]:
+    """Return the seeds that a plan has or, registered or not, would have after a request."""
+    planned = plan.seeds if plan else _planned_seeds(request, study, dataset)
+    return tuple(dict.fromkeys((*planned, *request.asked_of(planned))))
+
+
+def _planned_seeds(request: StudyRequest, study: Study, dataset: str) -> tuple[int, ...]:
+    # Fewer seeds than planned are a first part of the plan, not a plan that can decide nothing.
+    # Nor do single ones change it: else the folders of those who share them out would not agree.
+    asked = request.seeds if isinstance(request.seeds, int) else None
+    if request.smoke:
+        count = asked or _smoke_seeds(study)
+    else:
+        count = max(study.seeds_on(dataset), asked or 0)
+    first = study.bases[dataset].first_seed
+    return tuple(range(first, first + count))
+
+
+def refuse_unplanned(request: StudyRequest, planned: Sequence[int], where: str) -> None:
+    """Refuse to train only seeds that no plan has: they would be a second look, unasked.
+
+    Args:
+        request: What is asked for.
+        planned: All seeds that may be shared out.
+        where: Whose they are.
+
+    Raises:
+        RequestError: With the first that is not planned, and those that are.
+    """
+    for seed in request.only_seeds or ():
+        if seed not in planned:
+            raise RequestError(
+                f"{in_ranges(planned)} are the planned seeds of {where}, and {seed} is none of "
+                "them; --only-seeds shares out planned ones"
+            )
+
+
+def in_ranges(seeds: Sequence[int]) -> str:
+    """Return seeds as a person writes them.
+
+    >>> in_ranges((0, 1, 2, 5, 7, 8))
+    '0-2, 5, 7-8'
+    """
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    return ", ".join(f"{one[0]}-{one[-1]}" if len(one) > 1 else str(one[0]) for one in runs)
 
 
 def same_or_refused(
@@ -147,7 +202,7 @@ def same_or_refused(
 
 def _looked_at_again(request: StudyRequest, plan: Plan) -> Plan:
     """Return a plan with a second look of the seeds that were asked for and that it lacks."""
-    more = tuple(seed for seed in request.seeds_of(plan) if seed not in plan.seeds)
+    more = tuple(seed for seed in request.asked_of(plan.seeds) if seed not in plan.seeds)
     if not more:
         return plan
     look = SecondLook(at=provenance(request.command).at, seeds=more)

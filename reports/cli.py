@@ -13,6 +13,8 @@ from reports.commands.options import (
     STUDY,
     PathOption,
     Refused,
+    Seeds,
+    SomeSeeds,
     by_place,
     data_option,
     new_console,
@@ -37,7 +39,18 @@ def main() -> None:
 @by_place("--study", STUDY, "Which study: a name, a file defining STUDY, or all.")
 @click.option("--toggle", help="In its place, ideas to combine, such as relu,lrn,dropout.")
 @click.option("--dataset", type=DATASET, help="On which images; 'paper' for the paper's own.")
-@click.option("--seeds", type=click.IntRange(1, 1000), help="How many paired seeds (default 10).")
+@click.option(
+    "--seeds",
+    type=Seeds(),
+    help="How many paired seeds, from the first planned on (3), or which (4-6 or 4,7); the planned "
+    "ones, mostly ten, if left out. Others than the planned are a second look.",
+)
+@click.option(
+    "--only-seeds",
+    type=SomeSeeds(),
+    help="Train only these of the planned seeds (4, 4-6 or 4,7), as one of a class does; none: "
+    "choose the rates alone.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option(

@@ -4,6 +4,7 @@ What a command needs is imported where it runs: `--help` and a misprint answer a
 """
 
 import functools
+import re
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -54,6 +55,61 @@ class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
         """Return the names that begin as typed; of none, files if these may be named."""
         found = [CompletionItem(name) for name in self._known() if name.startswith(incomplete)]
         return found or [CompletionItem(incomplete, type="file")] * self._path
+
+
+class SomeSeeds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """Seeds by their numbers: 4, 4-6 or 4,7; or none."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the seeds in the order in which they were named."""
+        if isinstance(value, tuple):
+            return value
+        if value == "none":
+            return ()
+        seeds = _seeds_of(value)
+        if seeds is None:
+            self.fail(f"{value!a} names no seeds; write 4, 4-6 or 4,7, or none", param, ctx)
+        return seeds
+
+
+class Seeds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """How many seeds, a number; or which, as 4-6 or 4,7."""
+
+    name = "seeds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | tuple[int, ...]:
+        """Return a number of seeds, or the seeds."""
+        if isinstance(value, str) and re.search("[-,]", value.strip()[1:]):
+            seeds = _seeds_of(value)
+            if seeds is None:
+                self.fail(f"{value!a} names no seeds; write 4-6 or 4,7, or how many", param, ctx)
+            return seeds
+        try:
+            number = click.INT.convert(value, param, ctx)
+            return int(click.IntRange(1, 1000).convert(number, param, ctx))
+        except click.BadParameter as error:
+            self.fail(f"{error.message.rstrip('.')}; say how many, or which, as 4-6 or 4,7",
+                      param, ctx)  # fmt: skip
+
+
+def _seeds_of(text: str) -> tuple[int, ...] | None:
+    """Return the seeds that a text names, such as 4-6 or 4,7; None if it names none."""
+    found: list[int] = []
+    for part in text.split(","):
+        ends = re.fullmatch(r"\s*([0-9]{1,4})(?:-([0-9]{1,4}))?\s*", part)
+        if ends is None:
+            return None
+        seeds = range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+        if not seeds:  # 6-4
+            return None
+        found += seeds
+    return tuple(found)
 
 
 def _studies() -> Iterable[str]:

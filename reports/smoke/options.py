@@ -58,10 +58,10 @@ class Check:
         Raises:
             RequestError: With the option.
         """
-        if request.seeds is not None or request.precision != "auto":
+        if (request.seeds, request.only_seeds) != (None, None) or request.precision != "auto":
             raise RequestError(
-                f"a smoke of all studies trains each arm once, in {PRECISION}; leave out --seeds "
-                "and --precision"
+                f"a smoke of all studies trains each arm once, in {PRECISION}; leave out --seeds, "
+                "--only-seeds and --precision"
             )
         if self.baseline is not None and request.dataset not in (None, GENERATED):
             raise RequestError("a baseline is of the generated images; leave out --dataset")

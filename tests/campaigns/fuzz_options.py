@@ -23,6 +23,9 @@ from reports.smoke import trainings
 
 NUMBERS = ("0", "-1", "1", "2", "1000", "1001", "9" * 20, "1e3", "nan", "inf", "0x10", "٣", "1_0",
            " 5", "+3", "1.5", "²", "", "None", "1e400", "1,5")  # fmt: skip
+SEEDS = ("4-6", "6-4", "4,7", "4,", ",", "-", "0-999", "0-9999", "4-4", "4,4", "4--6", "-4",
+         "1-2-3", "none", "none,4", "٣-٤", "4 - 6", "4;7", "²-³", "9" * 9 + "-4",
+         "0," * 500)  # fmt: skip
 TIMES = ("5m", "0s", "-5m", "1e9h", "9" * 23 + "s", "nan", "infm", "5 m", "٣m", "5M", "5mm", "",
          "0.0000001s", "1e-300s", "m", "5m5s", "1" * 400 + "h")  # fmt: skip
 TEXTS = ("", " ", "-", "--", "..", ".", "/", "//", "../..", "/etc/passwd", "/dev/null", "/dev/zero",
@@ -113,13 +116,17 @@ def _call(place: Place, chance: random.Random) -> list[str]:
     def number() -> str:
         return chance.choice(NUMBERS)
 
+    def seeds() -> str:
+        return chance.choice((*NUMBERS, *SEEDS))
+
     studies = (*STUDIES, str(place.study), "all", *SCRIPTS, "latin.py")
     datasets = (*CATALOGUE, "noise", "generated")
     data, results = partial(text, str(place.data)), partial(text, "results", "folder")
     known: dict[str, dict[str, Callable[[], str] | None]] = {
         "ablate": {
             "--study": partial(text, *studies), "--dataset": partial(text, *datasets),
-            "--seeds": number, "--workers": number, "--device": partial(text, "auto", "cpu"),
+            "--seeds": seeds, "--only-seeds": seeds, "--workers": number,
+            "--device": partial(text, "auto", "cpu"),
             "--precision": partial(text, "auto", "float32"), "--reason": text, "--junit": text,
             "--baseline": partial(text, "shipped", "none.json"), "--results": results,
             "--time-limit": lambda: chance.choice(TIMES), "--data-dir": data, "--smoke": None,

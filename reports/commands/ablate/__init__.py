@@ -7,7 +7,14 @@ from rich.console import Console
 
 from ablations.plan import Plan, Timing
 from ablations.planning import threads_of
-from ablations.registration import keep_plan, new_plan, plans_that_share, same_or_refused
+from ablations.registration import (
+    all_seeds,
+    keep_plan,
+    new_plan,
+    plans_that_share,
+    refuse_unplanned,
+    same_or_refused,
+)
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.study import Study
@@ -95,6 +102,8 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
     plan = store.read_plan(study.name, manifest.name, request.smoke)
     for problem in store.problems:
         say(console, "ignored", problem)
+    there = all_seeds(request, study, manifest.name, plan)
+    refuse_unplanned(request, there, f"{study.name} on {manifest.name}")
     if plan is not None:
         plan = same_or_refused(request, study, manifest, plan, store)
         seeds = request.seeds_of(plan)

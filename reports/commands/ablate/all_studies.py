@@ -7,7 +7,14 @@ from rich.console import Console
 from ablations.kept import KeptWeights
 from ablations.plan import Plan
 from ablations.planning import threads_of
-from ablations.registration import keep_plan, new_plan, same_or_refused, shown_on
+from ablations.registration import (
+    all_seeds,
+    keep_plan,
+    new_plan,
+    refuse_unplanned,
+    same_or_refused,
+    shown_on,
+)
 from ablations.runner import Chosen, counts, remaining, run_studies
 from ablations.store import Store
 from ablations.studies import STUDIES
@@ -48,6 +55,12 @@ def run_all(request: Request, console: Console) -> int:
     threads = {study.bases[manifest.name].threads for study in studies}
     if len(threads) > 1:
         raise DatasetError(f"studies on {manifest.name} differ in threads; run them one by one")
+    there = {
+        seed
+        for study in studies
+        for seed in all_seeds(request, study, manifest.name, plans.get(study.name))
+    }
+    refuse_unplanned(request, sorted(there), f"the studies on {manifest.name}")
     if not request.dry_run:
         open_for_writing(console, store)
     place = _place(request, plans, studies, manifest)

@@ -12,6 +12,7 @@ from rich.console import Console
 from ablations.kept import UNASKED, KeptWeights
 from ablations.plan import Plan
 from ablations.record import Record
+from ablations.registration import in_ranges
 from ablations.runner import Work, counts, remaining
 from ablations.store import Store
 from ablations.study import Study, TimeTo
@@ -111,11 +112,13 @@ def announce(console: Console, a: Announcement) -> None:
         else f"{horizon} each"
     )
     there = f", {a.here} of them here" if a.here else ""
+    arms, planned = counted(len(definition.arms), "arm"), counted(len(plan.seeds), "planned seed")
     say(
         console,
         "plan",
-        f"{counted(len(definition.arms), 'arm')} x {counted(len(a.seeds), 'seed')} = "
-        f"{counted(total, 'run')}{there}, {until}",
+        f"{arms} x {counted(len(a.seeds), 'seed')} = {counted(total, 'run')}{there}, {until}"
+        if a.seeds
+        else f"{arms}, whose rates are chosen; none of {planned} is trained now",
     )
     for contrast in plan.contrasts:
         metric = contrast.metric or definition.metric
@@ -129,12 +132,9 @@ def announce(console: Console, a: Announcement) -> None:
         )
     if not (definition.judged or definition.smoke):
         say(console, "", "shown without a verdict")
-    if len(a.seeds) < len(plan.seeds):
-        say(
-            console,
-            "",
-            f"of {counted(len(plan.seeds), 'planned seed')}; no verdict before all of them",
-        )
+    if 0 < len(a.seeds) < len(plan.seeds):
+        these = f"seed{'s' * (len(a.seeds) > 1)} {in_ranges(a.seeds)}"
+        say(console, "", f"{these} of {planned}; no verdict before all of them")
     say(console, *_tuning(a))
     new = (
         "new"

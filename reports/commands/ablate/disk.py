@@ -9,7 +9,7 @@ from alexnet.config import Config, Precision
 from alexnet.data.manifest import Manifest, in_words
 from alexnet.measures import LARGEST_SCORES
 from alexnet.paths import free_bytes
-from reports.analysis.preconditions import runs_in_words
+from alexnet.text import counted
 
 RECORD = 20_000  # bytes
 
@@ -55,11 +55,11 @@ def disk(
     total = weights + others
     parts = [f"records and scores {in_words(others)}"]
     if count:
-        parts.insert(0, f"weights of {runs_in_words(round(count))} {in_words(weights)}")
+        parts.insert(0, f"weights of {counted(round(count), 'run')} {in_words(weights)}")
     yield f"about {in_words(total)}: {', '.join(parts)}; {in_words(checkpoints)} while it trains"
     if left:
         yield (
-            f"weights of {runs_in_words(round(left))} are not kept, of up to {in_words(largest)} "
+            f"weights of {counted(round(left), 'run')} are not kept, of up to {in_words(largest)} "
             f"each: --keep-weights {kept.of} keeps them, {in_words(not_kept)}"
         )
     if kept.of == "none":

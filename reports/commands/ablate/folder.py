@@ -50,7 +50,7 @@ def say_without_weights(console: Console, plan: Plan, store: Store, seeds: Seque
     records = [record for of_arm in found.values() for record in of_arm.values()]
     without = [one for one in records if not (store.folder(one.run) / WEIGHTS).exists()]
     if without:
-        say(console, "weights", f"{runs_in_words(len(without))} here left none, and have them not")
+        say(console, "weights", f"{counted(len(without), 'run')} here left none, and have them not")
         say(console, "", "to train again, beside them: the same command with --results NEW")
 
 
