@@ -1,7 +1,7 @@
-"""Project commands; `invoke --list` shows them, `invoke` alone checks everything.
+"""Project commands; `invoke` alone says what to type first, `invoke --list` shows all.
 
-All but `check`, `bench` and `docs` are made from the commands of the console script, which alone
-say what options there are.
+All but `start`, `check`, `bench` and `docs` are made from the commands of the console script, which
+alone say what options there are.
 """
 
 import inspect
@@ -68,6 +68,15 @@ def call(command: click.Command, options: dict[str, Any]) -> None:
             arguments += [option, value]
         elif value:  # given several times
             arguments += [part for one in value for part in (option, one)]
+    run(arguments)
+
+
+def run(arguments: list[str]) -> None:
+    """Run the console script as `invoke`.
+
+    Raises:
+        Exit: With its code, if it is not 0.
+    """
     try:
         code = main.main(arguments, prog_name="invoke", standalone_mode=False)
     except click.ClickException as error:
@@ -78,6 +87,12 @@ def call(command: click.Command, options: dict[str, Any]) -> None:
 
 
 @task(default=True)
+def start(c: Context) -> None:
+    """Say what to type first; so does `invoke` alone."""
+    run([])
+
+
+@task
 def check(c: Context) -> None:
     """Format, lint, types, tests: all that must pass before a commit."""
     for command in CHECKS:
@@ -116,4 +131,4 @@ def docs(c: Context) -> None:
     c.run("sphinx-build -W --keep-going -c docs -d build/doctrees -b html . build/site", echo=True)
 
 
-namespace = Collection(check, bench, docs, *map(task_of, main.commands.values()))
+namespace = Collection(start, check, bench, docs, *map(task_of, main.commands.values()))

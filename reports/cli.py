@@ -28,11 +28,16 @@ from reports.commands.options import (
 # What a command needs is imported where it runs: `--help` and a misprint answer at once.
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="alexnet-ablations")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """AlexNet 2012 taken apart: which claims of the paper hold, by how much, how sure."""
     plain_where_needed()
+    if context.invoked_subcommand is None:
+        from reports.commands.start import run
+
+        run(new_console())
 
 
 @main.command()

@@ -1,6 +1,8 @@
-"""The tasks of `invoke`: the commands of the console script, and three more."""
+"""The tasks of `invoke`: the commands of the console script, and four more."""
 
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,17 +11,19 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
+from rich.console import Console
 
 import tasks
 from ablations.studies import STUDIES
 from reports.cli import main
+from reports.commands import start
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_command_is_a_task_with_its_options() -> None:
     """By the same names and words; what is given several times, several times."""
-    assert set(tasks.namespace.tasks) == {*main.commands, "check", "bench", "docs"}
+    assert set(tasks.namespace.tasks) == {*main.commands, "start", "check", "bench", "docs"}
     for name, command in main.commands.items():
         given = {a.names[0]: a for a in tasks.namespace.tasks[name].get_arguments()}
         options = [p for p in command.params if isinstance(p, click.Option)]
@@ -53,6 +57,47 @@ def test_a_task_answers_as_its_command(
     assert done.returncode == code, done.stderr
     assert said in done.stdout + done.stderr
     assert "fashion_mini" not in done.stdout  # which `datasets` would list
+
+
+def test_invoke_alone_says_what_to_type(tmp_path: Path) -> None:
+    """It checks nothing and trains nothing; every command that it names is one."""
+    invoke = [sys.executable, "-m", "invoke", "--search-root", str(ROOT)]
+    done = subprocess.run(invoke, capture_output=True, text=True, cwd=tmp_path)
+    typed = re.findall(r"^invoke (\S+)(.*?)   ", done.stdout, re.MULTILINE)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{main.help}\n\ninvoke studies ")
+    assert {name for name, _ in typed} <= {*tasks.namespace.tasks, "--list"}
+    for name, rest in typed:
+        options = {
+            option for p in getattr(main.commands.get(name), "params", []) for option in p.opts
+        }
+        assert {word for word in rest.split() if word.startswith("--")} <= options
+    assert "invoke check" in done.stdout
+    assert "passed" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_console_script_alone_says_what_to_type_as_well() -> None:
+    """By its own name; what only a checkout has is not named."""
+    told = CliRunner().invoke(main, [], prog_name="alexnet-ablations")
+
+    assert told.exit_code == 0
+    assert "alexnet-ablations ablate --study relu_vs_tanh" in told.output
+    assert "alexnet-ablations --help" in told.output
+    assert "invoke" not in told.output
+
+
+def test_in_a_narrow_terminal_commands_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each is for is on a line of its own."""
+    file = io.StringIO()
+    console = Console(file=file, width=60, force_terminal=True, color_system=None)
+    with click.Context(main, info_name="invoke"):
+        start.run(console)
+    lines = file.getvalue().splitlines()
+
+    assert "invoke ablate --study relu_vs_tanh --dry-run" in lines
+    assert max(map(len, lines[2:])) <= 66
 
 
 @pytest.mark.parametrize(
