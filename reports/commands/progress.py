@@ -27,6 +27,8 @@ QUIET = 60
 BARS = "▁▂▃▄▅▆▇█"
 PACE = 3600.0
 """Seconds over which the pace is taken by which the time left is told; runs take minutes."""
+PACED = 4
+"""Runs from which on a log tells a time: the first may end at once, at a rate that is too large."""
 STATE = 64
 """Columns of what is said of a run, before the time."""
 
@@ -90,6 +92,7 @@ class StudyProgress:
             speed_estimate_period=PACE,
         )
         self._task = self._bar.add_task("", total=None)
+        self._ended = 0  # runs, in this call
         self._trained = 0.0
         self._spoke = self._start
         self._waited_for: set[tuple[str, str]] = set()
@@ -192,6 +195,7 @@ class StudyProgress:
         if record is None:
             return
         self._curves[run.id] = list(record.curve)
+        self._ended += 1
         if not run.sees_test:
             self._count_as_tried(run)
         self._count_runs()
@@ -219,7 +223,7 @@ class StudyProgress:
         if self._console.is_terminal:
             return ""
         (task,) = self._bar.tasks
-        left = task.time_remaining
+        left = task.time_remaining if self._ended >= PACED else None
         about = f", about {duration(left)} left" if left else ""
         return f"   {task.completed:.0f} of {task.total or 0:.0f} runs{about}"
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ from ablations.runner import remaining
 from ablations.store import Store, StoreError
 from ablations.workers.in_process import ThisProcess
 from alexnet.data.manifest import default_data_dir
+from alexnet.text import counted
+from docs.notebook import NOTEBOOK, TRAINED, executed, trains
 from reports import figure1
 from reports.commands.ablate.request import Request, asked
 from reports.evidence import EVIDENCE
@@ -30,7 +33,6 @@ from tests.builders.plans import filled
 from tests.builders.records import FINGERPRINT, record_of
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT / "examples" / "figure1.ipynb"
 LABELS = {"relu": "Rectifier", "tanh": "Tangent"}
 CURVES = {"tanh": [0.5, 0.1], "relu": [0.3, 0.05]}
 
@@ -229,18 +231,76 @@ def code_cells() -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_the_example_is_a_notebook_without_outputs() -> None:
-    """Valid by the format's own schema; nothing in it was run; five questions, each to be tried."""
+def test_the_example_is_a_notebook_with_outputs() -> None:
+    """Valid by the format's own schema; run once from top to bottom; five questions to be tried."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
 
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            assert (cell.outputs, cell.execution_count) == ([], None)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert [bool(cell.outputs) for cell in cells] == [False] + [True] * (len(cells) - 1)
+    assert {out.output_type for cell in cells for out in cell.outputs} == {
+        "stream", "execute_result",
+    }  # fmt: skip
+    assert {out.name for cell in cells for out in cell.outputs if "name" in out} == {"stdout"}
+    assert not re.search(r"/(home|root|tmp|Users|work)/", NOTEBOOK.read_text())
+    assert NOTEBOOK.stat().st_size < 500_000
     assert re.findall(r"^### (\d)\. .*\?$", prose, re.MULTILINE) == list("12345")
     assert prose.count("**Try:**") == 5
     assert "examples/figure1.ipynb" in (ROOT / ".ci" / "run").read_text()
+
+
+def told(output: nbformat.NotebookNode) -> dict[str, object]:
+    """Return what an output says; of a picture only that there is one."""
+    data = output.get("data", {"text/plain": output.get("text")})
+    return {kind: text if kind != "image/png" else len(text) > 1000 for kind, text in data.items()}
+
+
+def test_the_examples_outputs_are_those_of_its_cells(tmp_path: Path) -> None:
+    """If not: python -m docs.notebook --kept. The runs that it trained are kept.
+
+    The cell that trains has nothing to do here; what it says ships with a line for each run.
+    """
+    shutil.copytree(TRAINED, tmp_path / "results")
+    records = Store(tmp_path / "results").records()
+
+    again = executed(NOTEBOOK, tmp_path)
+
+    kept = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if "outputs" in cell]
+    here = [cell for cell in again.cells if "outputs" in cell]
+    (trained,) = [at for at, cell in enumerate(kept) if trains(cell)]
+    for at, (cell, other) in enumerate(zip(kept, here, strict=True)):
+        if at != trained:
+            assert list(map(told, cell.outputs)) == list(map(told, other.outputs)), cell.source
+    lines = "".join(output.text for output in kept[trained].outputs)
+    assert "nothing to do   6 of 6 runs here" in here[trained].outputs[0].text
+    assert len(records) == 26
+    for record in records:
+        errors = [epoch.error for epoch in record.curve]
+        last = f"{100 * errors[-1]:.1f} % after" if errors else ""
+        end = f"{last} {counted(len(errors), 'epoch')}" if errors else "no epoch"
+        kind = "" if record.run.sees_test else "tuning "
+        assert f"{kind}seed {record.run.seed}: {end}" in lines
+
+
+def test_the_examples_runs_are_those_that_ship() -> None:
+    """The three seeds of the comparison, trained again for the example: the same to the bit.
+
+    But for losses over ten views, whose last digits the shipped ones have from an older sum.
+    """
+    shipped = Store(EVIDENCE)
+    compared = [record for record in Store(TRAINED).records() if record.run.sees_test]
+
+    assert len(compared) == 6
+    for record in compared:
+        other = shipped.find(record.run)
+        assert other is not None
+        for part in ("train", "valid", "test"):
+            assert getattr(record.measures, part) == getattr(other.measures, part)
+        assert [(e.errors, e.loss) for e in record.curve] == [
+            (e.errors, e.loss) for e in other.curve
+        ]
 
 
 def test_the_examples_cells_run(untrained: Path, monkeypatch: pytest.MonkeyPatch) -> None:

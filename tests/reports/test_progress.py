@@ -94,7 +94,7 @@ def test_tuning_runs_that_are_here_count_from_the_start(tmp_path: Path) -> None:
 def test_a_log_says_how_far_it_is_and_how_long_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run each ten seconds: from the third on, the others' time by that pace."""
+    """A run each ten seconds: from the fourth on, the others' time by that pace."""
     now = [0.0]
     monkeypatch.setattr("reports.commands.progress.time.monotonic", lambda: now[0])
     plan, store = plan_of(), Store(tmp_path)
@@ -115,4 +115,5 @@ def test_a_log_says_how_far_it_is_and_how_long_it_takes(
     lines = file.getvalue().splitlines()
     assert len(lines) == 4
     assert lines[0].endswith(" 0:10   1 of 40 runs")
+    assert lines[2].endswith(" 0:30   3 of 40 runs")
     assert lines[3].endswith(" 0:40   4 of 40 runs, about 6 min left")
