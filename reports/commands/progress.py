@@ -225,7 +225,7 @@ class StudyProgress:
         (task,) = self._bar.tasks
         left = task.time_remaining if self._ended >= PACED else None
         about = f", about {duration(left)} left" if left else ""
-        return f"   {task.completed:.0f} of {task.total or 0:.0f} runs{about}"
+        return f"   {task.completed:.0f} of {counted(round(task.total or 0), 'run')}{about}"
 
     def _line(self, label: str, text: str, so_far: str = "") -> None:
         self._spoke = time.monotonic()

@@ -118,8 +118,8 @@ def test_a_study_of_ones_own_needs_no_claim() -> None:
         ),
         (
             {"seeds": 5},
-            "5 seeds cannot decide 1 contrasts: the smallest p-value of their exact test is "
-            "2/2^5 = 0.062, times 1 contrasts 0.062, which is not below 0.05; plan 6 seeds",
+            "5 seeds cannot decide 1 contrast: the smallest p-value of their exact test is "
+            "2/2^5 = 0.062, times 1 contrast 0.062, which is not below 0.05; plan 6 seeds",
         ),
     ],
 )  # fmt: skip

@@ -124,7 +124,7 @@ def test_what_a_network_says_of_an_image(tmp_path: Path) -> None:
     lengths = [bar.get_width() for bar in bars[0].patches if isinstance(bar, Rectangle)]
     assert lengths == [0.5, 0.25, 0.125, 0.0625, 0.03125]
     assert texts(figure)[-1] == (
-        "photographs: of 2 test images, 1 have their class first and 1 among the likeliest 5"
+        "photographs: of 2 test images, 1 has their class first and 1 among the likeliest 5"
     )
 
 
@@ -152,7 +152,7 @@ def test_fewer_classes_have_fewer_bars(tmp_path: Path) -> None:
 
     assert [len(axes.containers) for axes in figure.axes[2:]] == [3, 3]
     assert all(isinstance(one, BarContainer) for axes in figure.axes for one in axes.containers)
-    assert "1 have their class first and 2 among the likeliest 3" in texts(figure)[-1]
+    assert "1 has their class first and 2 among the likeliest 3" in texts(figure)[-1]
 
 
 # ---- Figure 4, right

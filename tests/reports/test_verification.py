@@ -314,7 +314,7 @@ def test_what_was_verified_is_kept_and_told(results: Path, config: Config) -> No
     (found,) = kept(results, config, 0.21, 0.3)
 
     assert found.outcome == "different"
-    assert summary([found]) == "0 of 1 runs came to the same when trained again: 1 different"
+    assert summary([found]) == "0 of 1 run came to the same when trained again: 1 different"
     assert where_and_when([found]) == "on abacus, PyTorch 2.9.9, 2026-01-02"
     (problem,) = read_verified(Store(results))[1]
     assert problem.startswith(f"run {found.run[:12]} came to something else when it was trained")
