@@ -242,7 +242,9 @@ def _refuse(channels: int, size: int, groups: int) -> None:
     if size < 1 or size % 2 == 0:
         raise ValueError(f"a window of {size} has no middle; make its size odd")
     if channels % groups:
-        raise ValueError(f"{counted(channels, 'channel')} cannot be divided into {groups} groups")
+        raise ValueError(
+            f"{counted(channels, 'channel does', 'channels do')} not divide into {groups} groups"
+        )
 
 
 def _like(images: Tensor) -> Tensor:

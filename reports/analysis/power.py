@@ -99,7 +99,8 @@ def detectable_effect(
         ValueError: With fewer pairs, which find nothing however large.
     """
     if pairs < fewest_pairs(alpha):
-        raise ValueError(f"{counted(pairs, 'pair')} can find nothing with p below {alpha:.2g}")
+        found = counted(pairs, "pair finds", "pairs find")
+        raise ValueError(f"{found} nothing with p below {alpha:.2g}")
     return deviation * _detectable_deviations(pairs, alpha, power)
 
 
@@ -165,9 +166,8 @@ def decidable_margin(
     1.005
     """
     if pairs < 2:
-        raise ValueError(
-            f"{counted(pairs, 'pair')} can decide no equivalence; at least 2 are needed"
-        )
+        decided = counted(pairs, "pair decides", "pairs decide")
+        raise ValueError(f"{decided} no equivalence; at least 2 are needed")
     return deviation * _decidable(pairs - 1, pairs, alpha, power)
 
 

@@ -289,7 +289,7 @@ def test_three_seeds_decide_nothing_and_are_enough_for_a_demonstration() -> None
 
     assert study_of(bases={"fashion_mini": shown}).seeds_on("fashion_mini") == 3
     refused(
-        "3 seeds cannot decide 1 contrasts: the smallest p-value of their exact test is "
+        "3 seeds cannot decide 1 contrast: the smallest p-value of their exact test is "
         "2/2^3 = 0.25",
         bases={"fashion_mini": shown.but(judged=True)},
     )
@@ -304,7 +304,7 @@ def test_contrasts_that_are_not_judged_need_no_seeds(seeds: int, enough: bool) -
     if enough:
         assert study_of(contrasts=contrasts, seeds=seeds).seeds == seeds
     else:
-        refused("5 seeds cannot decide 1 contrasts", contrasts=contrasts, seeds=seeds)
+        refused("5 seeds cannot decide 1 contrast", contrasts=contrasts, seeds=seeds)
     if seeds == 6:
         judged = (contrasts[0], contrasts[1].but(judged=True))
         refused("6 seeds cannot decide 2 contrasts", contrasts=judged, seeds=seeds)

@@ -58,8 +58,8 @@ def test_the_list_has_every_study_once_with_what_was_found() -> None:
 def test_a_study_of_readings_is_listed_by_how_many_are_complete(results: Path) -> None:
     """A reading counts with all its seeds; the largest ratio is said, of a bound as one."""
     for seeds, said in (
-        (2, "0 of 1 readings: at least 16.0 times"),
-        (3, "1 of 1 readings: at least 16.0 times"),
+        (2, "0 of 1 reading: at least 16.0 times"),
+        (3, "1 of 1 reading: at least 16.0 times"),
     ):
         plan, _ = filled(results, seeds, tanh=[0.6, 0.3, 0.3], relu=[0.4, 0.0])
         shown = plan.model_copy(update={"about": plan.about.but(shows="readings")})
