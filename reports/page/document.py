@@ -18,10 +18,11 @@ from reports.figures.forest import ForestRow
 from reports.findings.deviations import Deviation
 from reports.findings.headline import Answer, Fact
 from reports.findings.ledger import Row
+from reports.findings.paper_tables import Result
 from reports.findings.provenance import Provenance
 from reports.findings.sections import OneRun, Section
 
-SCHEMA = 3
+SCHEMA = 4
 APART = ("digest", "measured", SEAL)
 """What the digest of a report is not of: itself, what clocks and machines say, the file's seal."""
 
@@ -39,6 +40,7 @@ def document(
     in_force: Sequence[Deviation],
     made: Provenance,
     problems: Sequence[str],
+    errors: Sequence[Result],
 ) -> dict[str, Any]:
     """Return the content of a report, its digest, and what was measured on clocks."""
     content = {
@@ -48,6 +50,7 @@ def document(
         "ledger": [_claim(row) for row in claims],
         "forest": [row.model_dump(mode="json") for row in forest],
         "deviations": [row.model_dump(mode="json") for row in in_force],
+        "errors": [row.model_dump(mode="json") for row in errors],
     }
     measured = {
         "facts": {fact.name: fact.text for fact in facts},

@@ -72,7 +72,7 @@ class Report(NamedTuple):
         """The report as data."""
         return document.document(
             self.sections, self.claims, self.front, self.facts, self.forest, self.deviations,
-            self.provenance, self.problems,
+            self.provenance, self.problems, self.results,
         )  # fmt: skip
 
 

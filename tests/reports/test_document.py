@@ -125,7 +125,7 @@ def measured_otherwise(content: dict[str, Any]) -> str:
     [
         (changed, "was edited after it was written"),
         (measured_otherwise, "was edited after it was written"),
-        (lambda content: json.dumps(content | {"schema_version": 1}), "is of schema 1, not 3"),
+        (lambda content: json.dumps(content | {"schema_version": 1}), "is of schema 1, not 4"),
         (lambda content: json.dumps(content | {"forest": float("nan")}), "is not a report"),
         (lambda content: json.dumps(content)[:-9], "is not a report"),
         (lambda _: '"studies"', "is not a report"),
