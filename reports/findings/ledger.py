@@ -36,6 +36,7 @@ class Finding(Frozen):
     """What one contrast says of a claim on one dataset, or a count of the built network."""
 
     dataset: str  # or whose network
+    study: str  # study@dataset; empty for a count
     setting: str
     compared: str  # arm against arm, which gives the sign of what follows
     ours: str  # the effect with its interval and unit
@@ -152,6 +153,7 @@ def _counted(claim: Claim) -> list[Finding]:
     return [
         Finding(
             dataset=f"network {counts.PRESET}",
+            study="",
             setting=COUNTED,
             compared="",
             ours=counts.in_words(found),
@@ -176,6 +178,7 @@ def _finding(effect: Effect, plan: Plan, comparison: Comparison) -> Finding | No
     pairs = f"{effect.pairs} {counted_in(effect)}"
     return Finding(
         dataset=comparison.dataset,
+        study=plan.name,
         setting=comparison.setting,
         compared=named(effect, comparison.effects),
         ours=f"{estimate(effect)} {unit(effect.metric)}{bounds}, {pairs}",

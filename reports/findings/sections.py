@@ -256,3 +256,12 @@ def begun(found: Sequence[Section]) -> tuple[list[Section], list[Section]]:
 def real(found: Sequence[Section]) -> list[Section]:
     """Return the sections whose numbers mean something."""
     return [section for section in found if not section.comparison.smoke]
+
+
+def of_the_paper(found: Sequence[Section]) -> bool:
+    """Return whether any study asks of what the paper claims; so does a report of no study."""
+    asked = (
+        section.plan.definition.claim or any(one.claim for one in section.plan.contrasts)
+        for section in found
+    )
+    return not found or any(asked)

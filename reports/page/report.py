@@ -30,7 +30,7 @@ from reports.findings.ledger import Row, groups, ledger, ledger_table, numbers
 from reports.findings.provenance import Provenance, provenance
 from reports.findings.rate_map import rate_curves, rate_table
 from reports.findings.readings import readings_table
-from reports.findings.sections import Section, begun, sections
+from reports.findings.sections import Section, begun, of_the_paper, sections
 from reports.findings.spread import spread_table
 from reports.findings.verification import read_verified
 from reports.page import document
@@ -58,6 +58,7 @@ class Report(NamedTuple):
     sections: list[Section]  # that were asked for
     everything: list[Section]
     claims: list[Row]
+    of_the_paper: bool  # whether a study asks of the claims; otherwise nothing shows them
     front: Answer
     facts: tuple[Fact, ...]
     forest: list[ForestRow]
@@ -90,6 +91,7 @@ def gather(results: Results, study: str | None = None) -> Report:
         sections=asked_for,
         everything=everything,
         claims=claims,
+        of_the_paper=of_the_paper(everything),
         front=answer(everything, claims),
         facts=facts(everything, waiting, verified),
         forest=forest(everything),
@@ -136,7 +138,8 @@ def _figures(report: Report) -> Iterator[tuple[str, Figure]]:
     leader = None if report.forest or lead else _leader(report)
     if leader is not None and (figure := draw(leader)) is not None:
         yield "lead", figure
-    yield "figure2", draw_network("paper")
+    if report.of_the_paper:
+        yield "figure2", draw_network("paper")
     yield from inside_figures(report.inside)
     for section in report.sections:
         if (figure := draw(section)) is not None:
@@ -154,9 +157,10 @@ def _leader(report: Report) -> Section | None:
 
 
 def _tables(report: Report) -> Iterator[tuple[str, Any]]:
-    yield "ledger", ledger_table(report.claims)
-    yield "table1", paper_tables.table_1(report.results).frame
-    yield "table2", paper_tables.table_2(report.results).frame
+    if report.of_the_paper:
+        yield "ledger", ledger_table(report.claims)
+        yield "table1", paper_tables.table_1(report.results).frame
+        yield "table2", paper_tables.table_2(report.results).frame
     elsewhere = paper_tables.elsewhere_table(report.results)
     if len(elsewhere):
         yield "errors_elsewhere", elsewhere
@@ -193,11 +197,25 @@ def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str
         report=report,
         pictures=pictures,
         digest=content["digest"],
+        of_the_paper=report.of_the_paper,
+        contents=_contents(report, pictures),
+        anchors={section.name: section.anchor for section in report.sections},
         groups=groups(report.claims),
         lead=figure_1(report.everything),
         inside=report.inside,
         trees=TREES,
     )
+
+
+def _contents(report: Report, pictures: Mapping[str, Markup]) -> dict[str, str]:
+    """Return the titles of the parts that other pages are without, or have by another title."""
+    inside = any(name.startswith(("figure3@", "figure4-")) for name in pictures)
+    if report.of_the_paper:
+        return {"tables": "Tables 1 and 2", "inside": "Figures 2 to 4"}
+    return {
+        "tables": "Errors" if report.results else "",
+        "inside": "Inside the networks" if inside else "",
+    }
 
 
 def _inline(document: str, name: str) -> Markup:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -19,19 +20,22 @@ from pypdf import PdfReader
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from ablations.claims import CLAIMS
 from ablations.plan import Plan
 from ablations.planning import about, define
+from ablations.results import Results
 from ablations.run import DatasetRef
 from ablations.store import Store
 from ablations.study import Base, Contrast, FinalError, Study
 from alexnet.presets import tiny
+from reports.evidence import EVIDENCE
 from reports.page.report import write_report
 from tests.builders.kernels import CLASSES, written
 from tests.builders.plans import MANIFEST, chosen, plan_of
 from tests.builders.records import leaving, measures_of, record_of
 
 TEMPLATES = Path(__file__).parents[2] / "reports" / "page" / "templates"
-DESK, TABLET, PHONE = 1280, 768, 375  # CSS pixels across
+WIDE, DESK, TABLET, PHONE = 1920, 1280, 768, 375  # CSS pixels across
 PAPER = 688  # A4 without its margins: 182 mm
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 
@@ -105,16 +109,9 @@ def examples(folder: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a page: times on the paper's data, ten effects of errors, and a study half done."""
-    store = Store(tmp_path_factory.mktemp("browser") / "results")
-    for plan, seeds in ((times("cifar10", "closest reading"), 10), (times("half", "stand-in"), 3)):
-        store.write_plan(plan)
-        for seed in range(seeds):
-            store.add(record_of(plan.run("tanh", seed), [0.6, 0.3, 0.1]))
-            store.add(record_of(plan.run("relu", seed), [0.4 + seed / 100, 0.0]))
-    ideas = errors()
+def filled(results: Path) -> Store:
+    """Return a folder of a question of one's own: ten effects of errors, one run with examples."""
+    store, ideas = Store(results), errors()
     store.write_plan(ideas)
     for seed in range(10):
         for arm, more in ((REFERENCE, 0.0), *zip(NAMES, POINTS, strict=True)):
@@ -126,9 +123,37 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 store.folder(run).mkdir(parents=True)
                 record = leaving(record, examples(store.folder(run)))
             store.add(record)
-    store = Store(store.path)  # as it is read from disk
-    page, *_ = write_report(store, store.path / "report")
+    return store
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a page: times on the paper's data, ten effects of errors, and a study half done."""
+    store = filled(tmp_path_factory.mktemp("browser") / "results")
+    for plan, seeds in ((times("cifar10", "closest reading"), 10), (times("half", "stand-in"), 3)):
+        store.write_plan(plan)
+        for seed in range(seeds):
+            store.add(record_of(plan.run("tanh", seed), [0.6, 0.3, 0.1]))
+            store.add(record_of(plan.run("relu", seed), [0.4 + seed / 100, 0.0]))
+    return written_of(Store(store.path))  # as it is read from disk
+
+
+def written_of(results: Results, out: Path | None = None) -> Path:
+    """Write the page of a results folder, and return where it lies."""
+    page, *_ = write_report(results, out or results.path / "report")
     return page
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a page that holds a question of one's own, and none of the paper's."""
+    return written_of(filled(tmp_path_factory.mktemp("own") / "results"))
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page of the evidence that ships: real studies, as many as there are."""
+    return written_of(Results(EVIDENCE), tmp_path_factory.mktemp("shipped"))
 
 
 def chromium() -> str:
@@ -221,17 +246,21 @@ def test_without_scripts_everything_is_read(browser: Browser, report: Path) -> N
     page = context.new_page()
     page.goto(report.as_uri())
 
+    assert page.locator("nav.side a").first.is_visible()
     assert page.locator("h1").inner_text().startswith("AlexNet")
     figure_1 = page.locator("article.study", has_text="claim C09").first
+    for folded in page.locator("article.study > details > summary").all():
+        folded.click()
     assert figure_1.locator(".verdicts").inner_text().startswith("C09 weaker: 1.91 times")
     assert page.get_by_text("Incomplete: 6 of 20 comparison runs.").is_visible()
     for caption in ("Claims with results", "Result of each arm", "Contrasts"):
         assert table(page, caption).is_visible(), caption
     assert page.locator("table.ledger tbody tr").count() == 30
-    pictures = page.locator("figure .picture svg:visible")
+    pictures = page.locator("figure:not(.small) .picture svg:visible")
     assert pictures.count() == 9  # forest, Figures 1, 2, 3, both halves of 4, three studies
     assert all((one.bounding_box() or {"height": 0})["height"] > 100 for one in pictures.all())
     assert not page.locator(".filter").is_visible()
+    assert not page.locator(".unfold").is_visible()
     assert page.locator("th button").count() == 0
     context.close()
 
@@ -277,7 +306,7 @@ def test_names_from_a_results_folder_stay_text(browser: Browser, report: Path) -
 
 def test_a_link_to_a_study_leads_to_it(opened: Page) -> None:
     """Whatever it is called."""
-    opened.locator(".index a", has_text=TITLE).click()
+    opened.locator("nav a", has_text=TITLE).click()
 
     assert opened.locator("article.study h3:target").text_content() == f"{TITLE} {DATASET}"
 
@@ -484,6 +513,7 @@ def test_the_forest_plot_fits_its_screen(width: int, opened: Page) -> None:
 def test_verdicts_are_seen_without_scrolling(width: int, opened: Page) -> None:
     """Beside names of any length, in tables of which the rest goes on to the right."""
     opened.set_viewport_size({"width": width, "height": 800})
+    opened.evaluate(UNFOLD)
     tables = opened.locator("article.study .scroll", has=opened.locator("table.judged"))
 
     assert tables.count() == 4  # two of times, and of errors the arms and the contrasts
@@ -513,37 +543,235 @@ def test_nothing_keeps_anyone_from_reading_it(width: int, scheme: str, opened: P
 
     found = Axe().run(opened, {"exclude": [["svg"]]}).response  # named by what is around them
 
-    assert {"color-contrast", "scrollable-region-focusable"} <= {
-        one["id"] for one in found["passes"]
-    }
+    scrolls = {"scrollable-region-focusable"} if width == PHONE else set()  # on a desk nothing does
+    assert {"color-contrast", *scrolls} <= {one["id"] for one in found["passes"]}
     assert [(one["id"], one["impact"], len(one["nodes"])) for one in found["violations"]] == []
 
 
-def test_paper_has_what_is_folded_and_leaves_out_what_is_clicked(opened: Page) -> None:
-    """On the screen most is folded away; printed, nothing is."""
-    hidden = """() => [...document.querySelectorAll("details:not(.forest) > :not(summary)")]
-      .filter((one) => !one.checkVisibility() || one.offsetHeight === 0).length"""
+def test_paper_has_what_the_screen_has(opened: Page) -> None:
+    """What is folded stays so, and what was opened is printed; what is clicked is left out."""
+    of_study = opened.locator("article.study > details").first
+    legend = opened.locator("details.words dl")
+    numbers, heading = of_study.locator("table").first, opened.locator("article.study h3").first
 
-    assert opened.evaluate(hidden) > 10
     opened.emulate_media(media="print")
-    assert opened.evaluate(hidden) == 0
-    opened.set_viewport_size({"width": PAPER, "height": 1000})
-    assert opened.evaluate("document.scrollingElement.scrollWidth") <= PAPER  # or all is shrunk
+    assert heading.is_visible()
+    assert legend.is_visible()  # every word is explained, folded or not
+    assert not numbers.is_visible()
+    assert "is not printed" in opened.locator("footer").inner_text()
     assert not opened.locator("nav").is_visible()
     assert not opened.locator(".filter").is_visible()
+    opened.evaluate(UNFOLD)
+    assert numbers.is_visible()
+    opened.set_viewport_size({"width": PAPER, "height": 1000})
+    assert opened.evaluate("document.scrollingElement.scrollWidth") <= PAPER  # or all is shrunk
 
 
 def test_the_first_page_on_paper_is_the_answer(opened: Page) -> None:
-    """The sentence and both pictures on one A4 page; the ledger begins the second."""
+    """The sentence, both pictures and the facts on one A4 page; the ledger begins the second."""
     headline = opened.locator("h1").inner_text()
     captions = texts(opened.locator("header figcaption:visible"))
+    facts = texts(opened.locator(".facts dd"))
 
     document = PdfReader(BytesIO(opened.pdf(prefer_css_page_size=True)))
     first, second = (letters(document.pages[number].extract_text()) for number in (0, 1))
 
     assert [round(float(side)) for side in document.pages[0].mediabox[2:]] == [595, 842]
     assert letters(headline) in first
-    for caption in captions:
-        assert letters(caption) in first
+    assert len(facts) == 4
+    for said in (*captions, *facts):
+        assert letters(said) in first
     assert second.startswith(letters("What the paper claims, and what is known of it"))
     assert letters("corrected p below 0.05") in second  # what the words mean, folded on the screen
+
+
+# ---- Short, and found all the same
+
+CLIPPED = """() => [...document.querySelectorAll(".scroll")]
+  .filter((one) => one.scrollWidth > one.clientWidth)
+  .map((one) => `${one.getAttribute("aria-label")}: ${one.scrollWidth} in ${one.clientWidth}`)"""
+PER_STUDY, OTHERWISE = 1300, 6000
+"""Pixels: a headline and a figure; the front, the ledger, the paper's tables and figures."""
+
+
+@pytest.fixture
+def evidence(browser: Browser, shipped: Path) -> Iterator[Page]:
+    """Return the page of the evidence on a desk's screen."""
+    page = browser.new_page(viewport={"width": DESK, "height": 800})
+    page.goto(shipped.as_uri())
+    yield page
+    page.close()
+
+
+def test_a_study_is_a_headline_and_a_figure(evidence: Page) -> None:
+    """All else of it is folded, so that the page grows by a screen and a half a study."""
+    studies = evidence.locator("article.study")
+    height = evidence.evaluate("document.scrollingElement.scrollHeight")
+
+    assert height <= OTHERWISE + PER_STUDY * studies.count()
+    for study in studies.all():
+        shown = study.locator("figure:visible")
+        assert study.locator(".headline").is_visible()
+        assert shown.count() == (0 if "six_times" in (study.text_content() or "")[:200] else 1)
+        assert not study.locator("table:visible").count()
+        box = study.bounding_box()
+        pictures = sum((one.bounding_box() or {"height": 0})["height"] for one in shown.all())
+        assert box is not None
+        assert box["height"] - pictures <= 350, study.locator("h3").inner_text()
+    assert not evidence.locator("#deviations ~ details table").is_visible()
+
+
+def test_the_evidence_is_printed_on_a_page_for_two_studies(evidence: Page) -> None:
+    """And five for the front, the claims, the tables and figures; two more for what is uneven."""
+    document = PdfReader(BytesIO(evidence.pdf(prefer_css_page_size=True)))
+
+    assert len(document.pages) <= 7 + (evidence.locator("article.study").count() + 1) // 2
+
+
+@pytest.mark.parametrize("width", [DESK, WIDE])
+@pytest.mark.parametrize("name", ["report", "shipped", "own"])
+def test_no_table_is_clipped_on_a_desk(
+    name: str, width: int, browser: Browser, request: pytest.FixtureRequest
+) -> None:
+    """Unfolded, every column of every table is within its frame, the p-values last."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(request.getfixturevalue(name).as_uri())
+    page.evaluate(UNFOLD)
+
+    assert page.locator(".scroll").count() > 4
+    assert page.evaluate(CLIPPED) == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [DESK, PHONE])
+def test_every_link_opens_what_it_leads_to(width: int, evidence: Page) -> None:
+    """By click: its heading is on the screen, and what hides all of its part is unfolded."""
+    evidence.set_viewport_size({"width": width, "height": 800})
+    links = evidence.locator('a[href^="#"]:not(.skip)')
+    hashes = links.evaluate_all("(links) => [...new Set(links.map((one) => one.hash))]")
+
+    assert len(hashes) > evidence.locator("article.study").count()
+    for where in hashes:
+        evidence.evaluate(UNFOLD.replace("true", "one.matches('nav *')"))
+        evidence.locator(f'nav a[href="{where}"]').first.click()
+        target = evidence.locator(where)
+        bar = evidence.locator("nav.side").bounding_box()
+        box = target.bounding_box()
+        assert box is not None
+        assert bar is not None
+        assert target.evaluate("(one) => one.matches(':target')")
+        assert (0 if width == DESK else bar["height"] - 1) <= box["y"] <= 800, where
+        part = evidence.locator("article, main > section").filter(has=target).last
+        for whole in part.locator("> details.whole").all():
+            assert whole.get_attribute("open") is not None, where
+
+
+def test_a_deep_link_opens_a_study_that_is_folded(browser: Browser, shipped: Path) -> None:
+    """Its figure is seen, though on the page it is folded away."""
+    page = browser.new_page(viewport={"width": DESK, "height": 800})
+    page.goto(shipped.as_uri())
+    anchor = "study-six_times-on-cifar10_jpeg"
+    figure = page.locator(f"article[aria-labelledby='{anchor}'] figure").first
+    assert not figure.is_visible()
+
+    page.goto("about:blank")
+    page.goto(f"{shipped.as_uri()}#{anchor}")
+
+    assert figure.is_visible()
+    heading = page.locator(f"#{anchor}").bounding_box()
+    assert heading is not None
+    assert 0 <= heading["y"] <= 100
+    page.close()
+
+
+def test_words_are_found_in_what_is_folded(browser: Browser, shipped: Path) -> None:
+    """As the browser finds words of a page; the fold around them opens."""
+    page = browser.new_page(viewport={"width": DESK, "height": 800})
+    words = "error is counted while training"
+    page.goto(shipped.as_uri())
+    said = page.get_by_text(words).first
+    assert not said.is_visible()
+
+    page.goto("about:blank")
+    page.goto(f"{shipped.as_uri()}#:~:text={quote(words)}")
+    said.wait_for(state="visible", timeout=5000)
+
+    page.close()
+
+
+def test_the_contents_stay_beside_the_page_and_say_where_one_is(evidence: Page) -> None:
+    """On a desk: at the end of the page too."""
+    contents = evidence.locator("nav.side")
+
+    evidence.evaluate("scrollTo(0, document.scrollingElement.scrollHeight)")
+    current = evidence.locator("nav a[aria-current]")
+    current.wait_for()
+
+    box = contents.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["x"] + box["width"] < (evidence.locator("main").bounding_box() or box)["x"]
+    assert texts(current) == ["Provenance"]
+    assert current.is_visible()
+
+
+def test_the_contents_are_a_bar_on_a_phone(browser: Browser, shipped: Path) -> None:
+    """Folded until they are asked for, and again once they have led somewhere."""
+    page = browser.new_page(viewport={"width": PHONE, "height": 700})
+    page.goto(shipped.as_uri())
+    contents, link = page.locator("nav.side"), page.locator("nav a", has_text="Provenance")
+    assert not link.is_visible()
+
+    contents.locator("summary").click()
+    assert link.is_visible()
+    link.click()
+
+    assert not link.is_visible()
+    bar, heading = contents.bounding_box(), page.locator("#provenance").bounding_box()
+    assert bar is not None
+    assert heading is not None
+    assert (bar["y"], bar["height"] < 60) == (0, True)
+    assert bar["height"] <= heading["y"] < 700
+    page.close()
+
+
+def test_one_button_unfolds_everything_and_folds_it_again(opened: Page) -> None:
+    """For paper, and for browsers that do not look into folds."""
+    closed = "document.querySelectorAll('main details:not([open])').length"
+    before = opened.evaluate(closed)
+    assert before > 10
+
+    opened.locator(".unfold").click()
+    assert opened.evaluate(closed) == 0
+    opened.locator(".unfold").click()
+    assert opened.evaluate(closed) >= before
+
+
+# ---- Questions of one's own
+
+
+def test_a_page_of_own_questions_has_nothing_of_the_papers_claims(
+    browser: Browser, own: Path
+) -> None:
+    """No ledger, no count of claims, none of its tables; the study, its errors and pictures."""
+    page = browser.new_page(viewport={"width": DESK, "height": 800})
+    page.goto(own.as_uri())
+    said = page.locator("body").inner_text()
+    page.evaluate(UNFOLD)
+    unfolded = page.locator("body").inner_text()
+
+    assert page.locator("#ledger, .ledger, .filter").count() == 0
+    for words in ("claims", "Table 1", "Table 2", "Figure 2", "Krizhevsky"):
+        assert words not in unfolded, words
+    for claim in CLAIMS.values():
+        assert claim.says not in unfolded
+        assert not re.search(rf"\b{claim.id}\b", said), claim.id
+    assert texts(page.locator("nav summary ~ ul > li > a")) == [
+        "Errors", "Inside the networks", "The studies", "Deviations", "Provenance",
+    ]  # fmt: skip
+    assert page.locator("article.study").count() == 1
+    assert page.locator("figure.photo:visible").count() == 3
+    names = {path.stem for path in (own.parent / "tables").iterdir()}
+    assert names & {"ledger", "table1", "table2"} == set()
+    assert "errors_elsewhere" in names
+    page.close()

@@ -1,5 +1,6 @@
 "use strict";
-// The page reads completely without this: it only sorts, filters, and names a curve under the pointer.
+// The page reads completely without this: it sorts, filters, unfolds what a link leads to, says where
+// one is, and names a curve under the pointer.
 const key = (cell) => cell.dataset.sort ?? words(cell);
 // Spaces that hold a number to its unit are spaces to whoever looks for them.
 const words = (element) => element.textContent.replace(/\s+/g, " ").trim();
@@ -46,6 +47,58 @@ if (filter) {
     }
     for (const one of folded) one.open = wanted !== "";
     filter.parentElement.querySelector("output").textContent = wanted ? `${shown} of ${rows.length}` : "";
+  });
+}
+
+// ---- What is folded, and where one is
+
+const contents = document.querySelector("nav.side");
+const narrow = matchMedia("(max-width: 71.99rem)");
+
+// A link leads to what is read: folds around it open, and those that hold all that its heading is of.
+const reveal = (hash) => {
+  const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+  if (!target) return;
+  for (let one = target; (one = one.parentElement?.closest("details")); ) one.open = true;
+  const whole = target.closest("article, section")?.querySelector(":scope > details.whole");
+  if (whole) whole.open = true;
+  return target;
+};
+if (contents) {
+  const fold = contents.querySelector("details");
+  const fit = () => { fold.open = !narrow.matches; };
+  narrow.addEventListener("change", fit);
+  fit();
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (!link) return;
+    if (narrow.matches && contents.contains(link)) fold.open = false; // it would cover what it led to
+    reveal(link.hash);
+  });
+  addEventListener("hashchange", () => reveal(location.hash));
+  reveal(location.hash)?.scrollIntoView();
+
+  const links = [...contents.querySelectorAll("a")];
+  const heads = links.map((link) => document.getElementById(link.hash.slice(1)));
+  const mark = () => {
+    const passed = heads.filter((head) => head.getBoundingClientRect().top < innerHeight / 4);
+    const here = links[heads.indexOf(passed.at(-1))];
+    if (here?.hasAttribute("aria-current")) return;
+    for (const link of links) link.removeAttribute("aria-current");
+    if (!here) return;
+    here.setAttribute("aria-current", "true");
+    if (fold.scrollHeight > fold.clientHeight) fold.scrollTop = here.offsetTop - fold.clientHeight / 2;
+  };
+  addEventListener("scroll", mark, { passive: true });
+  mark();
+
+  const unfold = contents.querySelector(".unfold");
+  const rest = [...document.querySelectorAll("main details, header details")];
+  unfold.hidden = rest.length === 0;
+  unfold.addEventListener("click", () => {
+    const open = rest.some((one) => !one.open);
+    for (const one of rest) one.open = open;
+    unfold.textContent = open ? "Fold it again" : "Unfold everything";
   });
 }
 
