@@ -1,6 +1,6 @@
 """Several results folders read as one, such as those of a class that shares out the seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from ablations.ensembles import with_ensembles
@@ -18,9 +18,16 @@ class MergedResults(Results):
     Where two hold the same run, the first folder that was named is believed.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        """Read every record of every folder; damaged ones are named in ``problems``."""
+    def __init__(self, folders: Sequence[Path], yielding: Container[Path] = ()) -> None:
+        """Read every record of every folder; damaged ones are named in ``problems``.
+
+        Args:
+            folders: Results folders, the one that is believed first.
+            yielding: Those whose plan is left out, and named in ``problems``, where a folder
+                before it asks another question by the same name.
+        """
         super().__init__(folders[0])
+        self._yielding = yielding
         self._is_read = True  # here and now
         # A folder that is named twice is read once.
         self.members = [Results(one) for one in {one.resolve(): one for one in folders}.values()]
@@ -73,7 +80,13 @@ class MergedResults(Results):
         for member in self.members:
             for plan in member.plans():
                 one, here = found.get(plan.name, (plan, member.path))
-                joined = plan if one is plan else _joined(one, here, plan, member.path)
+                try:
+                    joined = plan if one is plan else _joined(one, here, plan, member.path)
+                except PlanError as error:
+                    if member.path not in self._yielding:
+                        raise PlanError(f"{error}; report them apart") from error
+                    self._problem(f"{error}; the first is shown")
+                    joined = one
                 found[plan.name] = joined, here
             for problem in member.problems:
                 self._problem(problem)
@@ -87,7 +100,6 @@ def _joined(one: Plan, here: Path, other: Plan, there: Path) -> Plan:
         PlanError: Naming what differs.
     """
     where = f"{one.name} is not the same question in {here} and in {there}"
-    advice = "report them apart"
     # Threads are the machine's: runs that differ in them have the same id.
     before, after = (
         plan.definition.model_dump(mode="json", exclude={"threads"}) for plan in (one, other)
@@ -98,13 +110,11 @@ def _joined(one: Plan, here: Path, other: Plan, there: Path) -> Plan:
         if len(asked) < 2:
             return (asked or [one])[0]
         field, mine, theirs = found
-        raise PlanError(f"{where}: {field} is {in_short(mine)} and {in_short(theirs)}; {advice}")
+        raise PlanError(f"{where}: {field} is {in_short(mine)} and {in_short(theirs)}")
     for arm in sorted(one.choices.keys() & other.choices.keys()):
         rates = one.choices[arm].rate, other.choices[arm].rate
         if rates[0] != rates[1]:
-            raise PlanError(
-                f"{where}: the rate of {arm} is {rates[0]:g} and {rates[1]:g}; {advice}"
-            )
+            raise PlanError(f"{where}: the rate of {arm} is {rates[0]:g} and {rates[1]:g}")
     first, second = sorted((one, other), key=lambda plan: plan.registered.at)
     looks = _each_once(first, (*first.second_looks, *second.second_looks))
     return first.merged(second).model_copy(update={"second_looks": looks})

@@ -13,6 +13,7 @@ from reports.commands.options import (
     STUDY,
     PathOption,
     Refused,
+    ResultsOption,
     Seeds,
     SomeSeeds,
     by_place,
@@ -23,6 +24,7 @@ from reports.commands.options import (
     several_results_option,
     to_seconds,
     to_source,
+    written_results_option,
 )
 
 # What a command needs is imported where it runs: `--help` and a misprint answer at once.
@@ -89,7 +91,7 @@ def main(context: click.Context) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--traceback", is_flag=True, help="Show where a study of your own went wrong.")
-@results_option
+@written_results_option
 @data_option
 @refusing
 def ablate(
@@ -128,7 +130,7 @@ def ablate(
 @click.option(
     "--out",
     type=PathOption(file_okay=False),
-    help="Folder to write to (default: report, in the results folder).",
+    help="Folder to write to (default: report, in the results folder; shipped-report of shipped).",
 )
 @click.option("--open", "show", is_flag=True, help="Show the page in a browser.")
 @several_results_option
@@ -148,7 +150,10 @@ def report(study: str | None, out: Path | None, show: bool, results: tuple[Path,
 def results(results: Path, prune: bool, yes: bool) -> int:
     """List what is in a results folder and what it weighs; delete what nothing needs."""
     from reports.commands.results import run
+    from reports.evidence import EVIDENCE
 
+    if prune and results == EVIDENCE:
+        raise Refused("'shipped' is only read; --prune deletes, in a folder of yours")
     if yes and not prune:
         raise Refused("--yes answers what --prune asks; use both")
     return run(results, new_console(), prune, yes)
@@ -157,8 +162,8 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 @main.command()
 @click.option(
     "--results",
-    type=PathOption(file_okay=False),
-    help="Folder of plans and records (default: results, else the evidence that ships).",
+    type=ResultsOption(file_okay=False),
+    help="Folder of plans and records, or 'shipped' (default: results, else shipped).",
 )
 @click.option("--run", "runs", multiple=True, help="First digits of a run's id; several times.")
 @click.option("--sample", type=click.IntRange(1), help="So many runs, drawn at random.")
@@ -185,13 +190,13 @@ def verify(**options: Any) -> int:
 )
 @click.option(
     "--before",
-    type=PathOption(),
+    type=ResultsOption(),
     multiple=True,
-    help="A results folder or report.json; given several times, folders are read as one.",
+    help="A results folder, report.json or 'shipped'; given several times, folders are one.",
 )
 @click.option(
     "--after",
-    type=PathOption(),
+    type=ResultsOption(),
     multiple=True,
     help="The same, of what may have changed.",
 )
@@ -201,7 +206,8 @@ def compare(before: tuple[Path, ...], after: tuple[Path, ...], fail_on_change: b
     """Say which verdicts changed between two reports, and which numbers did by more than noise."""
     from reports.commands.compare import run
 
-    given = [Path(place) for place in click.get_current_context().args]
+    context = click.get_current_context()
+    given = [ResultsOption().convert(place, None, context) for place in context.args]
     if len(given) == 2 and not before and not after:
         before, after, given = (given[0],), (given[1],), []
     if given or not before or not after:
@@ -249,7 +255,8 @@ def studies(name: str | None, results: Path) -> int:
     from ablations.store import Store
     from reports.evidence import EVIDENCE
 
-    console, stores = new_console(), [Store(results), Store(EVIDENCE)]
+    console = new_console()
+    stores = [Store(folder) for folder in dict.fromkeys((results, EVIDENCE))]
     if name is None:
         from reports.commands.studies import catalogue
 

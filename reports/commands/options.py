@@ -41,6 +41,31 @@ class PathOption(click.Path):
             self.fail(f"{str(value)!a} is no path", param, ctx)
 
 
+SHIPPED = "shipped"
+"""In place of a results folder: the evidence that ships; a folder of that name is ./shipped."""
+
+
+class ResultsOption(PathOption):
+    """A path to plans and records, or the word for those that ship."""
+
+    def __init__(self, writes: bool = False, **options: Any) -> None:
+        """Take whether the command writes there, which it cannot where the evidence lies."""
+        super().__init__(**options)
+        self._writes = writes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        from reports.evidence import EVIDENCE
+
+        if value != SHIPPED:
+            return super().convert(value, param, ctx)
+        if self._writes:
+            self.fail(
+                f"{value!r} is only read; name a folder to write to, or ./{value}", param, ctx
+            )
+        return EVIDENCE
+
+
 class Name(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
     """A name of one of several things; a shell completes it. Whether it is one is seen later."""
 
@@ -226,16 +251,22 @@ def _default_data_dir() -> Path:
 
 results_option = click.option(
     "--results",
-    type=PathOption(file_okay=False),
+    type=ResultsOption(file_okay=False),
+    default=Path("results"),
+    help="Folder of plans and records, or 'shipped'.",
+)
+written_results_option = click.option(
+    "--results",
+    type=ResultsOption(writes=True, file_okay=False),
     default=Path("results"),
     help="Folder of plans and records.",
 )
 several_results_option = click.option(
     "--results",
-    type=PathOption(file_okay=False),
+    type=ResultsOption(file_okay=False),
     multiple=True,
     default=(Path("results"),),
-    help="Folder of plans and records; given several times, all are read as one.",
+    help="Folder of plans and records, or 'shipped'; given several times, all are read as one.",
 )
 data_option = click.option(
     "--data-dir",

@@ -11,6 +11,7 @@ from ablations.results import Results
 from alexnet.text import counted
 from reports.commands.console import as_typed, say
 from reports.commands.options import Refused
+from reports.evidence import EVIDENCE
 from reports.page.report import write_report
 
 
@@ -28,7 +29,7 @@ def run(
     if study is not None and study not in names:
         where = " and ".join(map(str, results))
         raise Refused(f"{study} has not been run in {where}; there is {', '.join(names)}")
-    page, *others = write_report(store, out or results[0] / "report", study)
+    page, *others = write_report(store, out or _default_out(results), study)
     for problem in [*store.problems, *orphaned_runs(store, plans)]:
         say(console, "ignored", problem)
     say(console, "page", str(page))
@@ -38,13 +39,20 @@ def run(
     return 0
 
 
+def _default_out(folders: Sequence[Path]) -> Path:
+    """Return where a report goes: beside what it is of, but never beside the evidence."""
+    first = next((folder for folder in folders if folder != EVIDENCE), None)
+    return Path("shipped-report") if first is None else first / "report"
+
+
 def opened(folders: Sequence[Path]) -> Results:
-    """Return what results folders hold, several of them as one.
+    """Return what results folders hold, several of them as one; the evidence gives way to others.
 
     Raises:
         Refused: If one of them holds nothing, or all together no plan.
     """
-    store = Results(folders[0]) if len(folders) == 1 else MergedResults(folders)
+    ordered = sorted(folders, key=lambda folder: folder == EVIDENCE)
+    store = MergedResults(ordered, {EVIDENCE}) if len(ordered) > 1 else Results(ordered[0])
     held = ("plans/*.json", "runs/*/record.json")
     empty = [folder for folder in folders if not any(any(folder.glob(one)) for one in held)]
     if empty or not store.plans():
