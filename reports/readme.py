@@ -1,6 +1,6 @@
 """What the README and the page of the evidence say of results, written from what ships.
 
-``python -m reports.readme`` rewrites both, and the two figures beside the evidence; a test fails
+``python -m reports.readme`` rewrites both, and the figures beside the evidence; a test fails
 when they are not current.
 """
 
@@ -19,12 +19,15 @@ from reports.analysis.comparison import Comparison
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, UNDECIDED, Effect
 from reports.analysis.selection import speaks
 from reports.evidence import EVIDENCE
-from reports.figures.forest import ForestRow, draw_forest, forest, one_a_claim
+from reports.figures.forest import draw_forest
 from reports.figures.front import draw_front_figure, figure_1
 from reports.figures.pictures import save
+from reports.figures.shares import draw_shares
+from reports.findings.forest import ForestRow, forest, one_a_claim
 from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger, surprise
 from reports.findings.sections import Section, real, sections
+from reports.findings.shares import FrontRows, alternative, front_rows
 from reports.page.tables import markdown
 from reports.wording.formatting import amount, measured, percent, times, value
 from reports.wording.sentences import BRIEFLY, effect_sentence, named, said, word
@@ -40,8 +43,8 @@ FIRST = 5
 def overview_text(found: Sequence[Section]) -> str:
     """Return one result, one picture, and a row for each of the most surprising claims."""
     blocks = [f"**{_front(found).headline}**"]
-    if figure_1(found) is not None:
-        blocks.append("![Figure 1: training error against epochs](reports/evidence/figure1.svg)")
+    if (picture := _picture(front_rows(found), "reports/evidence/")) is not None:
+        blocks.append(picture)
     if chosen := _most_surprising(found):
         blocks.append(markdown(_in_words(chosen)).rstrip())
         kept = dict.fromkeys(effect.verdict for _, effect in chosen)
@@ -96,6 +99,8 @@ def evidence_text(found: Sequence[Section]) -> str:
     front, rows = _front(found), forest(found)
     lead = figure_1(found)
     blocks = ["## What was found", f"**{front.headline}**", front.counts]
+    if (picture := _picture(front_rows(found), "")) is not None:
+        blocks.append(picture)
     if rows:
         blocks.append("![Every effect beside the paper's numbers](forest.svg)")
         for dataset, of_dataset in groupby(rows, key=lambda row: row.dataset):
@@ -108,6 +113,17 @@ def evidence_text(found: Sequence[Section]) -> str:
         blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
     blocks += [_beside_verdict(one) for one in found if one is not lead and _is_judged(one)]
     return "\n\n".join([*blocks, *_unjudged(found)])
+
+
+def _picture(rows: FrontRows, folder: str) -> str | None:
+    """Return the front picture as Markdown; None if there is nothing to show.
+
+    Where it has shares, those are what it is called; the pages have the rest as tables.
+    """
+    if not (rows.shares or rows.directions):
+        return None
+    told = rows._replace(directions=()) if rows.shares else rows
+    return f"![How much of the paper's effect was found: {alternative(told)}]({folder}shares.svg)"
 
 
 def _front(found: Sequence[Section]) -> Answer:
@@ -131,8 +147,7 @@ def _arithmetic(found: Sequence[Section]) -> str:
 
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
     columns = [
-        "compared", "claim", "points or \u00d7 [95 %]", "one more pair", "the paper",
-        "verdict",
+        "claimed, or compared", "claim", "ours [95 %]", "one more pair", "the paper", "verdict",
     ]  # fmt: skip
     cells = [
         (
@@ -243,6 +258,8 @@ def with_evidence(page: str, text: str) -> str:
 def main() -> None:
     """Rewrite what both pages say of results, and the figures of the evidence."""
     found = sections(Results(EVIDENCE))
+    if (shares := draw_shares(front_rows(found))) is not None:
+        save(shares, EVIDENCE, "shares")
     if (trees := draw_forest(one_a_claim(forest(found), ROWS))) is not None:
         save(trees, EVIDENCE, "forest")
     if (lead := figure_1(found)) is not None:

@@ -1,13 +1,17 @@
 """What stands below the pictures of studies: of what is drawn in them, and of nothing else."""
 
+from collections.abc import Sequence
+
 from ablations.metrics import TimeTo
 from alexnet.config import Drops, MomentumSGD
 from alexnet.data.catalogue import called
 from alexnet.text import counted
 from reports.analysis.effect import ON_THE_PAPERS_DATA
 from reports.findings.factorial import factorial_of
+from reports.findings.forest import ForestRow
 from reports.findings.rate_map import rate_curves, rate_readings
 from reports.findings.sections import THIN, Section
+from reports.findings.shares import FrontRows
 from reports.findings.spread import spreads
 from reports.wording import formatting
 
@@ -31,6 +35,39 @@ def figure_1_caption(section: Section) -> str:
     return (
         f"After the paper's Figure 1. {section.headline}{on_the_clock} "
         f"{lines[0].upper()}{lines[1:]}. {_about(section)}"
+    )
+
+
+def of_shares(rows: FrontRows) -> str:
+    """Return the sentences below the front picture, of what is drawn in it."""
+    said = []
+    if rows.shares:
+        logs = ", ratios by their logarithms" if any(row.ratios for row in rows.shares) else ""
+        said.append(
+            f"Above: the share of the paper's effect (the diamond) that was found, with its "
+            f"{INTERVAL}{logs}. Full colour: a size that is judged; pale: a direction alone; "
+            "empty: neither."
+        )
+    if rows.directions:
+        said.append(
+            f"{'Below: each' if rows.shares else 'Each'} effect in its own margin of what counts "
+            f"as nothing (grey), with its {INTERVAL}, as predicted to the right; hollow: "
+            "undecided; an arrow: it goes on."
+        )
+    if rows.left_out:
+        more = "1 more is" if rows.left_out == 1 else f"{rows.left_out} more are"
+        said.append(f"{more} in the forest plot.")
+    return " ".join(said)
+
+
+def of_forest(rows: Sequence[ForestRow], most: int) -> str:
+    """Return the sentences below the forest plot, of which rows beyond ``most`` are left out."""
+    more = f" {len(rows) - most} more are in the table." if len(rows) > most else ""
+    return (
+        f"Every effect that has a word, in the paper's order: ours with its {INTERVAL}, the "
+        "paper's number as a diamond. Each is in margins of what counts as nothing (grey), turned "
+        "so that right is as predicted; an arrow: it lies beyond the axis. Hollow: a stand-in for "
+        f"the paper's comparison; exploratory: a run is older than its plan.{more}"
     )
 
 

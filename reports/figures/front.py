@@ -11,16 +11,18 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ablations.metrics import TimeTo
-from reports.figures.forest import ForestRow, draw_forest, one_a_claim
 from reports.figures.pictures import styled
+from reports.figures.shares import PREVIEW, draw_shares
 from reports.figures.study import comparison_curves, draw_curves, draw_speed_ups
 from reports.findings.headline import Answer
 from reports.findings.sections import Section, real
+from reports.findings.shares import FrontRows, few
 
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # pixels, as previews of pages are shown
 MARGIN = 40  # pixels
-SHARES = (0.58, 0.42)  # of the width, for the forest plot and Figure 1
-ROWS = 14  # of the forest plot, in the picture to send around
+LETTERS = 27  # pixels, of the headline in the picture to send around
+ACROSS, MOST_LINES = 76, 5  # letters in a line of it at most, and lines
+SMALLEST = 0.9  # of their full size, letters in the picture below it
 
 
 def figure_1(found: Sequence[Section]) -> Section | None:
@@ -53,36 +55,54 @@ def draw_front_figure(section: Section) -> Figure:
     return figure
 
 
-def draw_share(front: Answer, rows: Sequence[ForestRow], lead: Section | None) -> bytes | None:
-    """Return a PNG of 1200 x 630 pixels: sentence, forest plot, Figure 1; None without both."""
-    few = one_a_claim(rows, ROWS)
-    trees = draw_forest(few, width=8.6)
-    pictures = [trees, draw_front_figure(lead) if lead else None]
-    drawn = [picture for picture in pictures if picture is not None]
-    if not drawn:
-        return None
+def draw_share(front: Answer, rows: FrontRows) -> bytes | None:
+    """Return a PNG of 1200 x 630 pixels: the headline and the front picture; None without that.
+
+    It is seen at half its size, so what does not fit in letters that can be read there is left out.
+    """
     with styled():
         page = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
-        top = float(HEIGHT - MARGIN)
-        headline = textwrap.fill(front.headline, 78)
-        for text, size, weight, color in (
-            (headline, 17, "bold", "0.1"),
-            (textwrap.fill(front.counts, 150), 9.5, "normal", "0.35"),
-        ):
-            page.text(MARGIN / WIDTH, top / HEIGHT, text, fontsize=size, fontweight=weight,
-                      color=color, va="top", linespacing=1.25)  # fmt: skip
-            top -= (text.count("\n") + 1) * size * 1.9 + 10
-        across = WIDTH - MARGIN * (len(drawn) + 1)
-        left = float(MARGIN)
-        for picture, share in zip(drawn, SHARES if len(drawn) == 2 else (1.0,), strict=True):
-            pixels = _fitted(picture, share * across, top - MARGIN)
-            page.figimage(pixels, round(left), round(top) - pixels.shape[0])
-            left += share * across + MARGIN
-        page.text(1 - MARGIN / WIDTH, 14 / HEIGHT, "AlexNet 2012 taken apart", ha="right",
-                  fontsize=9, color="0.35")  # fmt: skip
+        bottom = _write_headline(page, front.headline)
+        page.text(1 - MARGIN / WIDTH, 0.5 * MARGIN / HEIGHT, "AlexNet 2012 taken apart",
+                  ha="right", fontsize=_points(0.7 * LETTERS), color="0.35")  # fmt: skip
+        across, down = WIDTH - 2 * MARGIN, bottom - round(1.2 * MARGIN) - 14
+        if (figure := _shown_large(rows, across, down)) is None:
+            return None
+        pixels = _fitted(figure, across, down)
+        page.figimage(pixels, (WIDTH - pixels.shape[1]) // 2, bottom - 14 - pixels.shape[0])
         content = io.BytesIO()
         page.savefig(content, format="png", dpi=DPI, metadata={})
     return content.getvalue()
+
+
+def _write_headline(page: Figure, headline: str) -> int:
+    """Write a headline in lines as long as there is room for; return pixels below it."""
+    text = page.text(
+        MARGIN / WIDTH, 1 - MARGIN / HEIGHT, "", va="top", fontsize=_points(LETTERS),
+        fontweight="bold", color="0.1", linespacing=1.2,
+    )  # fmt: skip
+    for letters in range(ACROSS, 0, -2):
+        text.set_text(textwrap.fill(headline, letters, max_lines=MOST_LINES, placeholder=" \u2026"))
+        box = text.get_window_extent()
+        if box.width <= WIDTH - 2 * MARGIN:
+            break
+    return int(box.y0)
+
+
+def _points(pixels: float) -> float:
+    return pixels * 72 / DPI
+
+
+def _shown_large(rows: FrontRows, across: int, down: int) -> Figure | None:
+    """Return the front picture of as many rows as there is room for; of one, if not even that."""
+    figure = None
+    for most in range(len(rows.shares) + len(rows.directions), 0, -1):
+        figure = draw_shares(few(rows, most), PREVIEW)
+        if figure is not None:
+            width, height = figure.get_size_inches()
+            if SMALLEST * height * across / width <= down:
+                break
+    return figure
 
 
 def _fitted(figure: Figure, width: float, height: float) -> NDArray[np.uint8]:

@@ -14,13 +14,14 @@ from typing import Any
 from alexnet.config.base import canonical
 from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed, unsealed
 from reports.analysis.comparison import Comparison
-from reports.figures.forest import ForestRow
 from reports.findings.deviations import Deviation
+from reports.findings.forest import ForestRow
 from reports.findings.headline import Answer, Fact
 from reports.findings.ledger import Row
 from reports.findings.paper_tables import Result
 from reports.findings.provenance import Provenance
 from reports.findings.sections import OneRun, Section
+from reports.findings.shares import FrontRows
 
 SCHEMA = 4
 APART = ("digest", "measured", SEAL)
@@ -36,6 +37,7 @@ def document(
     claims: Sequence[Row],
     front: Answer,
     facts: Sequence[Fact],
+    shares: FrontRows,
     forest: Sequence[ForestRow],
     in_force: Sequence[Deviation],
     made: Provenance,
@@ -48,6 +50,7 @@ def document(
         "answer": front.model_dump(mode="json"),
         "studies": {section.name: _study(section) for section in found},
         "ledger": [_claim(row) for row in claims],
+        "shares": [row.model_dump(mode="json") for row in shares.shares],
         "forest": [row.model_dump(mode="json") for row in forest],
         "deviations": [row.model_dump(mode="json") for row in in_force],
         "errors": [row.model_dump(mode="json") for row in errors],

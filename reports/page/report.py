@@ -16,21 +16,24 @@ from alexnet.durable import write_atomically
 from alexnet.text import counted
 from reports.figures import captions
 from reports.figures.differences import draw_differences
-from reports.figures.forest import ForestRow, draw_forest, draw_narrow_forest, forest, one_a_claim
+from reports.figures.forest import draw_forest, draw_narrow_forest
 from reports.figures.front import draw_front_figure, draw_share, figure_1
 from reports.figures.inside import Inside, inside_figures, shown_runs
 from reports.figures.network import draw_network
 from reports.figures.pictures import save
+from reports.figures.shares import PAGE, PHONE, draw_shares
 from reports.figures.study import draw
 from reports.figures.tuning import draw_tuning
 from reports.findings import paper_tables
 from reports.findings.deviations import Deviation, deviations
+from reports.findings.forest import ForestRow, forest, one_a_claim
 from reports.findings.headline import Answer, Fact, answer, facts
 from reports.findings.ledger import Row, groups, ledger, ledger_table, numbers
 from reports.findings.provenance import Provenance, provenance
 from reports.findings.rate_map import rate_curves, rate_table
 from reports.findings.readings import readings_table
 from reports.findings.sections import Section, begun, of_the_paper, sections
+from reports.findings.shares import FrontRows, alternative, front_rows
 from reports.findings.spread import spread_table
 from reports.findings.verification import read_verified
 from reports.page import document
@@ -61,6 +64,7 @@ class Report(NamedTuple):
     of_the_paper: bool  # whether a study asks of the claims; otherwise nothing shows them
     front: Answer
     facts: tuple[Fact, ...]
+    shares: FrontRows
     forest: list[ForestRow]
     deviations: list[Deviation]
     provenance: Provenance
@@ -72,8 +76,8 @@ class Report(NamedTuple):
     def document(self) -> dict[str, Any]:
         """The report as data."""
         return document.document(
-            self.sections, self.claims, self.front, self.facts, self.forest, self.deviations,
-            self.provenance, self.problems, self.results,
+            self.sections, self.claims, self.front, self.facts, self.shares, self.forest,
+            self.deviations, self.provenance, self.problems, self.results,
         )  # fmt: skip
 
 
@@ -94,6 +98,7 @@ def gather(results: Results, study: str | None = None) -> Report:
         of_the_paper=of_the_paper(everything),
         front=answer(everything, claims),
         facts=facts(everything, waiting, verified),
+        shares=front_rows(everything),
         forest=forest(everything),
         deviations=deviations(everything),
         provenance=provenance(results, everything),
@@ -116,7 +121,7 @@ def write_report(results: Results, out: Path, study: str | None = None) -> list[
         written += write_table(table, out / "tables", name)
     for section in report.sections:
         written += write_tables(section.plan, section.comparison, out / "tables", section.name)
-    if share := draw_share(report.front, report.forest, figure_1(report.everything)):
+    if share := draw_share(report.front, report.shares):
         share_path = out / "share.png"
         write_atomically(share_path, share)
         written.append(share_path)
@@ -129,6 +134,9 @@ def write_report(results: Results, out: Path, study: str | None = None) -> list[
 
 def _figures(report: Report) -> Iterator[tuple[str, Figure]]:
     """Yield every figure with the name of its files, one at a time."""
+    for name, layout in (("shares", PAGE), ("shares-narrow", PHONE)):
+        if (figure := draw_shares(report.shares, layout)) is not None:
+            yield name, figure
     trees = one_a_claim(report.forest, TREES)
     for name, draw_trees in (("forest", draw_forest), ("forest-narrow", draw_narrow_forest)):
         if (figure := draw_trees(trees)) is not None:
@@ -180,6 +188,7 @@ def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str
         "sentences": sentences,
         "called": called,
         "captions": captions,
+        "alternative": alternative,
         "arms_table": arms_table,
         "certainty_table": certainty_table,
         "contrasts_table": contrasts_table,

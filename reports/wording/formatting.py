@@ -28,6 +28,18 @@ def times(value: float | None) -> str:
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+def two_figures(value: float) -> str:
+    """Return a number to two figures, as a picture has it; whole where it is above ten.
+
+    >>> [two_figures(one) for one in (3.5425, 0.244, 6.0, 12.6, 104.2, -0.003, 0.0)]
+    ['3.5', '0.24', '6', '13', '104', '\u22120.003', '0']
+    """
+    if abs(value) < 0.0001:
+        return "0"
+    shown = f"{value:.0f}" if abs(value) >= 9.95 else f"{value:.2g}"
+    return shown.replace("-", "\u2212")
+
+
 def percent(fraction: float) -> str:
     """Return a fraction in percent, as short as it can be.
 

@@ -78,20 +78,37 @@ def said(effect: Effect) -> str:
 
     Where an arm lacks an idea, and so is expected to err more, what is said is of having it.
     """
-    contrast, metric = effect.contrast, effect.metric
-    what = contrast.label or contrast.label_of(contrast.arm)
-    lacks = contrast.is_simple and isinstance(metric, FinalError) and effect.predicted == "higher"
-    what, turn = ("with it", -1) if lacks else (what, 1)
+    contrast, lacks = effect.contrast, lacks_the_idea(effect)
+    what = "with it" if lacks else contrast.label or contrast.label_of(contrast.arm)
+    return f"{what}: {sized(effect, turned=lacks)}"
+
+
+def lacks_the_idea(effect: Effect) -> bool:
+    """Return whether an arm is without what its sentence is about, and so should err more."""
+    is_error = effect.contrast.is_simple and isinstance(effect.metric, FinalError)
+    return is_error and effect.predicted == "higher"
+
+
+def sized(effect: Effect, turned: bool = False) -> str:
+    """Return an effect and its interval, the way it goes as a word in place of a sign.
+
+    Args:
+        effect: Of errors or times.
+        turned: Of the other arm against this one, for differences.
+    """
+    metric = effect.metric
     known = effect.low is not None and effect.high is not None and effect.bound == "none"
     if effect.estimate is None or metric.is_ratio:
         between = f" [{times(effect.low)}, {times(effect.high)}]" if known else ""
-        return f"{what}: {estimate(effect)} times as fast{between}"
+        return f"{estimate(effect)} times as fast{between}"
     sign = -1 if effect.estimate < 0 else 1
-    way = "lower" if turn * sign < 0 else "higher"
-    ends = sorted(sign * end for end in (effect.low, effect.high) if end is not None)
-    far, *bounds = (change(end, metric).lstrip("+") for end in (abs(effect.estimate), *ends))
-    between = f" [{', '.join(bounds)}]" if known else ""
-    return f"{what}: {far} {unit(metric)} {way}{between}"
+    way = "lower" if (sign < 0) != turned else "higher"
+    far = change(abs(effect.estimate), metric).lstrip("+")
+    between = ""
+    if known:
+        ends = sorted(sign * end for end in (effect.low, effect.high) if end is not None)
+        between = f" [{', '.join(change(end, metric).lstrip('+') for end in ends)}]"
+    return f"{far} {unit(metric)} {way}{between}"
 
 
 def headline(plan: Plan, comparison: Comparison, effect: Effect | None = None) -> str:

@@ -9,16 +9,12 @@ from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import Setting
 from reports.evidence import EVIDENCE
-from reports.figures.forest import (
-    draw_forest,
-    draw_narrow_forest,
-    forest,
-    in_margins,
-    one_a_claim,
-)
+from reports.figures.forest import draw_forest, draw_narrow_forest
+from reports.findings.forest import forest, in_margins, one_a_claim
 from reports.findings.headline import answer, counts, facts, in_words
 from reports.findings.ledger import groups, ledger
 from reports.findings.sections import Section, sections
+from tests.builders.figure_texts import collisions
 from tests.builders.plans import filled, in_setting
 from tests.builders.records import measures_of, record_of
 from tests.proofs import simulation
@@ -269,11 +265,11 @@ def test_the_narrow_picture_says_what_the_wide_one_does(results, tmp_path) -> No
     assert marks[0] == marks[1]
     assert len(marks[0]) == 3
     said = [text.get_text() for text in narrow.axes[0].texts]
-    assert said[:4] == [
-        "made_up: the paper's own data", "C09 ReLU against tanh", "weaker",
-        f"{rows[0].shown}; the paper: 6\u00d7",
+    assert said[:5] == [
+        "made_up: the paper's own data", "C09 ReLU against tanh", rows[0].shown, "weaker",
+        "the paper: 6\u00d7",
     ]  # fmt: skip
-    assert said[-1] == rows[1].shown
+    assert said[-2:] == [rows[1].shown, "same way"]
     narrow.draw_without_rendering()
     for text in narrow.axes[0].texts:
         box = text.get_window_extent()
@@ -302,10 +298,66 @@ def test_the_setting_is_the_plans(results) -> None:
     assert sections(store)[0].comparison.setting == "closest reading"
 
 
-def test_numbers_are_said_to_be_of_something() -> None:
-    """Names such as "1" and "0" do not say of what; labels do."""
+def test_names_can_be_read_alone() -> None:
+    """As sentences; where an older plan has none, with what was compared and of which study."""
     rows = {row.claim: row.label for row in forest(sections(Store(EVIDENCE)))}
 
-    assert rows["C22"] == "weight decay of 0.0005"
-    assert rows["C23"] == "biases of 1 against biases of 0"
-    assert rows["C13"] == "no LRN"
+    assert rows["C22"] == "Weight decay lowers the training error"
+    assert rows["C23"] == "Biases that start at 1 speed up the start"
+    assert rows["C13"] == "no LRN against the whole network"
+    assert rows["C28"] == "One tower for colour, one for grey"
+
+
+def test_sizes_go_the_way_that_their_sentences_and_places_go() -> None:
+    """Of sentences that say "lowers": lower is to the right of nothing, higher to the left."""
+    rows = [row for row in forest(sections(Store(EVIDENCE))) if " lower" in row.says]
+    ways = {row.at > 0: set() for row in rows}
+    for row in rows:
+        ways[row.at > 0].add(row.shown.split(" [")[0].split()[-1])
+
+    assert len(rows) > 10
+    assert ways == {True: {"lower"}, False: {"higher"}}
+
+
+def test_the_axis_keeps_distances(results) -> None:
+    """As far from 4 times to 6 as from nothing to 1.5: a ratio of logs, 0.29 of what is between."""
+    (row,) = forest(sections(simulated(results, "closest reading", times=4.0)))
+    exact = row.model_copy(update={"at": math.log(4) / math.log(1.25)})
+    figure = draw_forest([exact])
+    assert figure is not None
+    nothing, ours, paper = (
+        figure.axes[0].transData.transform((x, 0))[0] for x in (0.0, exact.at, exact.paper)
+    )
+
+    assert (paper - ours) / (ours - nothing) == pytest.approx(math.log(1.5) / math.log(4))
+
+
+def test_what_lies_beyond_the_axis_is_an_arrow_at_its_end(results) -> None:
+    """Thirty margins, with an interval that begins on the axis; the paper's number is there too."""
+    (row,) = forest(sections(simulated(results, "closest reading", times=4.0)))
+    far = row.model_copy(update={"at": 30.0, "low": 9.0, "high": 50.0, "paper": 40.0})
+    for figure in (draw_forest([far]), draw_narrow_forest([far])):
+        assert figure is not None
+        most = figure.axes[0].get_xlim()[1]
+        marks = [(line.get_marker(), line.get_xdata()[0]) for line in figure.axes[0].lines
+                 if len(line.get_xdata()) == 1]  # fmt: skip
+
+        assert marks == [(">", most)] * 3
+        assert collisions(figure) == []
+
+
+def test_equality_has_every_difference_on_its_left(results) -> None:
+    """Two margins lower or higher are two against; an interval around nothing ends there."""
+    (section,) = sections(simulated(results, "closest reading", times=4.0))
+    (effect,) = section.comparison.effects
+    contrast = effect.contrast.but(paper=None, direction="equal", margin=1.25)
+    update = {"contrast": contrast, "estimate": 1.25**0.5, "low": 1.25**-1, "high": 1.25**2}
+    comparison = section.comparison.model_copy(
+        update={"effects": (effect.model_copy(update=update),)}
+    )
+
+    (row,) = forest([section.model_copy(update={"comparison": comparison})])
+
+    assert row.label.endswith(", predicted equal")
+    assert (row.at, row.low, row.high) == pytest.approx((-0.5, -2.0, 0.0))
+    assert in_margins(1.25**-2, effect.model_copy(update=update)) == pytest.approx(-2.0)
