@@ -10,10 +10,11 @@ from reports.analysis.effect import ON_THE_PAPERS_DATA
 from reports.findings.factorial import factorial_of
 from reports.findings.forest import ForestRow
 from reports.findings.rate_map import rate_curves, rate_readings
-from reports.findings.sections import THIN, Section
+from reports.findings.sections import THIN, Section, baseline_of_many
 from reports.findings.shares import FrontRows
+from reports.findings.slopes import is_of_slopes, slopes
 from reports.findings.spread import spreads
-from reports.wording import formatting
+from reports.wording import formatting, sentences
 
 INTERVAL = "95\u00a0% interval"
 
@@ -82,9 +83,11 @@ def _about(section: Section) -> str:
 def _of_figure(section: Section) -> str:
     plan = section.plan
     if plan.about.shows == "readings" and plan.choices:
+        if not any(effect.pairs for effect in section.comparison.effects):
+            return of_rates(section)
         return (
-            "Above: every reading with its seeds as small points and their geometric mean, the "
-            f"largest first.{_of_rates(section)}"
+            "Every reading with its seeds as small points and their geometric mean, the largest "
+            "first."
         )
     if plan.about.shows == "spread" and spreads(section):
         return f"Standard deviation over seeds, with its {INTERVAL}."
@@ -95,6 +98,8 @@ def _of_figure(section: Section) -> str:
             f"both, with the {INTERVAL} from all runs; grey is within the margin, an arrow points "
             "to an effect beyond the axis."
         )
+    if is_of_slopes(section):
+        return _of_slopes(section)
     if not _curves(section):
         return (
             "The runs that choose the rates, a line each: error counted while training over a "
@@ -109,15 +114,26 @@ def _of_figure(section: Section) -> str:
     )
 
 
-def _of_rates(section: Section) -> str:
-    """Return what is drawn of a network at several rates, and what it comes to."""
-    curves = rate_curves(section)
-    if not curves:
-        return ""
-    said = "; ".join(rate_readings(curves))
+def _of_slopes(section: Section) -> str:
+    found = slopes(section)
+    own = section.comparison.setting in ON_THE_PAPERS_DATA
+    paper = own and any(one.effect.contrast.paper is not None for one in found)
+    diamond = ", the paper's number as a diamond" if paper else ""
+    unit = sentences.counted_in(found[0].effect)
+    interval = any(one.effect.low is not None for one in found)
     return (
-        " Below: epochs against the rate, seeds as small points, a ring around the best, a hollow "
-        f"triangle where not every seed arrived{f': {said}' if said else ''}."
+        f"The same runs by two metrics: {unit} as grey lines, their mean in colour. At the right "
+        f"the mean difference{f' with its {INTERVAL}' if interval else ''}, from the dotted "
+        f"line{diamond}; grey is what counts as nothing."
+    )
+
+
+def of_rates(section: Section) -> str:
+    """Return what is drawn of a network at several rates, and what it comes to."""
+    said = "; ".join(rate_readings(rate_curves(section)))
+    return (
+        "Epochs against the rate, seeds as small points, a ring around the best, a hollow triangle "
+        f"where not every seed arrived{f': {said}' if said else ''}."
     )
 
 
@@ -148,6 +164,9 @@ def _curves(section: Section) -> int:
 
 
 def _lines(section: Section) -> str:
+    if (baseline := baseline_of_many(section)) is not None:
+        name = section.plan.label(baseline)
+        return f"means over seeds, as far as all seeds go, {name} in black"
     if _curves(section) > THIN:
         return "lines are means over seeds, as far as all seeds go; there are too many to draw each"
     return "thin lines are seeds, thick their mean as far as all seeds go"
@@ -166,4 +185,6 @@ def _of_contrasts(section: Section) -> str:
     own = section.comparison.setting in ON_THE_PAPERS_DATA
     if own and any(effect.contrast.paper is not None for effect in effects):
         parts.append("the paper's number as a diamond")
+    if baseline_of_many(section) is not None:
+        parts.append("the largest rise on top")
     return ", ".join((*parts, "what counts as nothing in grey"))

@@ -30,13 +30,19 @@ def keep_figure(section: Section, folder: Path) -> Path | None:
 
 
 def draw_anew(section: Section, folder: Path) -> Path | None:
-    """Draw the figure of a study into a folder; return its PNG, or None if there is nothing yet."""
+    """Draw the figure of a study into a folder; return its PNG, or None if there is nothing yet.
+
+    Beside it, of a network at several rates, lies ``<study>@<dataset>.rates.png``.
+    """
     from reports.figures.pictures import save
+    from reports.figures.readings import draw_rate_map
     from reports.figures.study import draw
 
     figure = draw(section)
     if figure is None:
         return None
+    if (rates := draw_rate_map(section)) is not None:
+        save(rates, folder, f"{section.name}.rates")
     shown = _what_is_shown(section)
     about = {} if shown is None else {SHOWN: shown}
     return save(figure, folder, section.name, about)[1]

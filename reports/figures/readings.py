@@ -1,4 +1,4 @@
-"""Readings, ranked, and what each network comes to at every rate, as one figure."""
+"""Readings, ranked; and what each network comes to at every rate."""
 
 import math
 from collections.abc import Sequence
@@ -9,33 +9,46 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ablations.plan import Plan
+from alexnet.data.catalogue import called
 from alexnet.text import counted
 from reports.analysis.effect import Effect
 from reports.figures.pictures import styled
 from reports.findings.rate_map import RateCurve, rate_curves
 from reports.findings.readings import ranked
 from reports.findings.sections import Section
-from reports.wording.formatting import metric_name
+from reports.wording.formatting import metric_name, times
 
 MARKERS = "os^D"
+EPOCHS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200)
+"""What is written beside the axis of epochs."""
 
 
 def draw_readings(section: Section) -> Figure | None:
-    """Draw the ranked readings and, beneath, epochs against the rate; None without any of both."""
-    plan, found, curves = section.plan, ranked(section.comparison), rate_curves(section)
-    if not found and not curves:
-        return None
-    top = 1.2 + 0.28 * max(3, len(found))
+    """Draw the ranked readings; while there are none, epochs against the rate; None without both.
+
+    See `draw_rate_map` for that as a figure of its own.
+    """
+    plan, found = section.plan, ranked(section.comparison)
+    if not found:
+        return draw_rate_map(section)
     with styled("ticks"):
-        figure = Figure(figsize=(10, top + (4.0 if curves else 0)), layout="constrained")
-        above, *below = figure.subfigures(
-            1 + bool(curves), 1, height_ratios=(top, 4.0) if curves else None, squeeze=False
-        ).ravel()
-        _draw_ranked(above.subplots(), found, plan)
-        if curves:
-            axes = below[0].subplots()
-            draw_rate_curves(axes, curves, metric_name(plan.definition.metric))
-            sns.despine(ax=axes)
+        figure = Figure(figsize=(9, 1.2 + 0.3 * max(3, len(found))), layout="constrained")
+        _draw_ranked(figure.subplots(), found, plan)
+    return figure
+
+
+def draw_rate_map(section: Section) -> Figure | None:
+    """Draw epochs against the rate, a line a network; None without arms of one rate each."""
+    if not (curves := rate_curves(section)):
+        return None
+    plan = section.plan
+    with styled("ticks"):
+        figure = Figure(figsize=(9, 4.2), layout="constrained")
+        axes = figure.subplots()
+        draw_rate_curves(axes, curves, metric_name(plan.definition.metric))
+        where = called(plan.definition.dataset.name)
+        axes.set_title(f"{where}: epochs at every rate", loc="left")
+        sns.despine(ax=axes)
     return figure
 
 
@@ -96,11 +109,19 @@ def draw_rate_curves(axes: Axes, curves: Sequence[RateCurve], what: str) -> None
                 )
         if (best := curve.best) is not None:
             axes.plot([best.rate], [best.mean], "o", markersize=12, markerfacecolor="none", **look)
+            axes.annotate(
+                f"{curve.name}: {times(best.mean)} at {best.rate:g}", (best.rate, best.mean),
+                xytext=(0, -14), textcoords="offset points", ha="center", va="top", **look,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            )  # fmt: skip
     rates = sorted({point.rate for curve in curves for point in curve.points})
     axes.set(xscale="log", yscale="log", xlabel="learning rate", ylabel=what)
     axes.set_xticks(rates, [f"{rate:g}" for rate in rates], rotation=45, fontsize=7)
     axes.minorticks_off()
+    axes.margins(y=0.14)  # for what is written below the lowest
     low, high = axes.get_ylim()
-    ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 30, 50, 70, 100, 200) if low <= tick <= high]
+    ticks = [
+        tick for tick in (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200) if low <= tick <= high
+    ]
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
     axes.legend(frameon=False)

@@ -1,6 +1,5 @@
 """The paper's figures, redrawn from plans and records."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,25 +16,23 @@ from alexnet.text import counted
 from reports.analysis.comparable import Records
 from reports.analysis.comparison import speed_ups
 from reports.analysis.effect import ON_THE_PAPERS_DATA, Effect
+from reports.figures.contrasts import draw_contrasts, in_lines, row_name
 from reports.figures.factorial import draw_factorial
+from reports.figures.many_arms import draw_many
 from reports.figures.pictures import LINES, short, styled
 from reports.figures.readings import draw_readings
+from reports.figures.slopes import draw_slopes
 from reports.figures.spread import draw_spread
 from reports.findings.factorial import factorial_of
-from reports.findings.sections import THIN, Section
+from reports.findings.sections import MANY, THIN, Section, baseline_of_many
+from reports.findings.slopes import is_of_slopes
 from reports.findings.spread import spreads
-from reports.wording.formatting import metric_name, unit
-from reports.wording.sentences import effect_sentence, named
+from reports.wording.sentences import effect_sentence
 
 Curves = dict[str, dict[int, Curve]]
 """Running curves, by arm and seed."""
 
-MANY = 5
-"""Arms up to which the legend fits beside their curves."""
 LONGEST = 34  # letters of a name in a legend
-ACROSS = 40  # of a line below them
-WIDEST = 26  # letters of a line beside the axes
-LINES_OF_A_NAME = 7
 POINTS = 40
 """Thresholds at which the speed-up curve is drawn."""
 
@@ -44,7 +41,8 @@ def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | 
     """Draw running training error against epochs and, beside it, what the study compares.
 
     After the paper's Figure 1: for times, the speed-up at every threshold; for all else, every
-    contrast with its seeds, its interval and the paper's number.
+    contrast with its seeds, its interval and the paper's number. Where one arm is compared by two
+    metrics, whose curve would say nothing of it, the two values of each seed are joined.
 
     Until the first comparison runs exist, the runs that choose the rates are drawn, and said to
     be that. None if there are no runs at all. A study of readings or of spread has its own figure.
@@ -60,6 +58,8 @@ def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | 
         return draw_readings(section)
     if (factorial := factorial_of(section)) is not None:
         return draw_factorial(section, factorial)
+    if is_of_slopes(section):
+        return draw_slopes(section)
     drawn = comparison_curves(section.records)
     tuning = not any(drawn.values())
     if tuning:
@@ -73,24 +73,34 @@ def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | 
     comparison = section.comparison
     effects = [_labelled(effect, labels or {}) for effect in comparison.effects]
     with styled("ticks"):
-        figure = Figure(figsize=(9, _height(effects)), layout="constrained")
+        baseline = baseline_of_many(section)
+        figure = Figure(figsize=(9, _height(effects, baseline)), layout="constrained")
         if tuning:
             draw_curves(figure.subplots(), plan, drawn, tuning, called)
         else:
             left, right = figure.subplots(1, 2, width_ratios=(1.75, 1))
-            draw_curves(left, plan, drawn, tuning, called)
+            if baseline is None:
+                draw_curves(left, plan, drawn, tuning, called)
+            else:
+                effects.sort(key=lambda effect: -(effect.estimate or 0.0))
+                means = {arm: mean_curve(list(d.values())) for arm, d in drawn.items() if d}
+                draw_many(left, means, baseline, called)
+                _finish_curves(left, plan, drawn, plan.about.title)
             if isinstance(effects[0].metric, TimeTo):
                 draw_speed_ups(right, section.records, effects, called)
             else:
-                _draw_contrasts(right, effects, comparison.setting in ON_THE_PAPERS_DATA)
+                own = comparison.setting in ON_THE_PAPERS_DATA
+                draw_contrasts(right, effects, own, baseline)
         sns.despine(figure)
     return figure
 
 
-def _height(effects: Sequence[Effect]) -> float:
+def _height(effects: Sequence[Effect], baseline: str | None) -> float:
     """Return inches in which every contrast has room for the lines of its name."""
-    lines = max(_in_lines(named(effect, effects)).count("\n") for effect in effects) + 1
-    return max(4.2, 1.2 + len(effects) * max(0.6, 0.1 + 0.17 * lines))
+    names = [in_lines(row_name(effect, effects, baseline)) for effect in effects]
+    lines = max(name.count("\n") for name in names) + 1
+    least = 0.6 if baseline is None else 0.45
+    return max(4.2, 1.2 + len(effects) * max(least, 0.1 + 0.17 * lines))
 
 
 def _labelled(effect: Effect, labels: Mapping[str, str]) -> Effect:
@@ -151,21 +161,23 @@ def draw_curves(
         else:
             mean = mean_curve(curves)
             axes.plot(mean.epochs, 100 * mean.errors, linewidth=2.2, label=label, **look)
-    threshold = getattr(definition.metric, "training_error", None)
+    _finish_curves(axes, plan, drawn, "choosing the rates" if tuning else plan.about.title)
+    if len(arms) <= MANY:
+        axes.legend(frameon=False, loc="best")
+    else:  # a long one would lie over the curves
+        axes.figure.legend(frameon=False, loc="outside lower left", ncols=2, fontsize=8)
+
+
+def _finish_curves(axes: Axes, plan: Plan, drawn: Curves, title: str) -> None:
+    """Draw what curves of training errors have around them, whatever they are of."""
+    threshold = getattr(plan.definition.metric, "training_error", None)
     if threshold is not None:
         _mark(axes, 100 * threshold, f"{100 * threshold:g} %", dashes=(1, 2))
     axes.set(xlabel="epochs", ylabel="training error, running, %", xlim=(0, None))
     starts = [curve.errors[0] for of_arm in drawn.values() for curve in of_arm.values()]
     highest = 100 * max([threshold or 0.0, *starts])
     axes.set_ylim(None, min(100, highest + 3))
-    axes.set_title(
-        f"{catalogue.called(definition.dataset.name)}: "
-        + ("choosing the rates" if tuning else plan.about.title)
-    )
-    if len(arms) <= MANY:
-        axes.legend(frameon=False, loc="best")
-    else:  # a long one would lie over the curves
-        axes.figure.legend(frameon=False, loc="outside lower left", ncols=2, fontsize=8)
+    axes.set_title(f"{catalogue.called(plan.definition.dataset.name)}: {title}")
 
 
 def mean_curve(curves: Sequence[Curve]) -> Curve:
@@ -239,58 +251,3 @@ def _draw_speed_up(axes: Axes, records: Records, effect: Effect, color: Any) -> 
         axes.plot(at * len(effect.by_seed), effect.by_seed, "o", color="0.6", markersize=2.5)
         axes.errorbar(at, [effect.estimate], spread, fmt="o", color=color, capsize=3)
     return max((point.estimate for point in found), default=1.0)
-
-
-def _draw_contrasts(axes: Axes, effects: Sequence[Effect], own: bool) -> None:
-    """Draw a row for each contrast: seeds as points, mean and interval, paper, margin.
-
-    Contrasts in another unit than the first are left to the table.
-
-    Args:
-        axes: Where to.
-        effects: Of each contrast.
-        own: On the paper's data; its number has no place among those of others.
-    """
-    measured_in = unit(effects[0].metric)
-    drawn = [effect for effect in effects if unit(effect.metric) == measured_in]
-    scale = 100 if measured_in == "points" else 1
-    color = sns.color_palette("colorblind")[0]
-    for row, effect in enumerate(drawn):
-        contrast = effect.contrast
-        axes.fill_betweenx(
-            [row - 0.4, row + 0.4],
-            -scale * effect.margin,
-            scale * effect.margin,
-            color="0.9",
-            linewidth=0,
-        )
-        differences = [scale * difference for difference in effect.by_seed]
-        axes.plot(differences, [row + 0.18] * len(differences), "o", color="0.6", markersize=3)
-        if own and contrast.paper is not None:
-            axes.plot([scale * contrast.paper], [row], "D", color="0.2", markersize=5)
-        if effect.estimate is not None:
-            spread = None
-            if effect.low is not None and effect.high is not None:
-                ends = (effect.estimate - effect.low, effect.high - effect.estimate)
-                spread = [[scale * end] for end in ends]
-            axes.errorbar(
-                [scale * effect.estimate], [row], xerr=spread, fmt="o", color=color, capsize=3
-            )
-    axes.axvline(0, color="0.75", linewidth=0.8, zorder=0)
-    axes.set_yticks(range(len(drawn)), [_in_lines(named(effect, drawn)) for effect in drawn])
-    axes.set_ylim(len(drawn) - 0.4, -0.6)
-    # Rows of two metrics have both in their names.
-    same = {(e.metric, e.contrast.against_metric) for e in drawn} == {(drawn[0].metric, None)}
-    label = f"{metric_name(drawn[0].metric) if same else 'change'}, {measured_in}"
-    # The layout keeps no room for what is wider than its axes; to the left there is some.
-    axes.set_xlabel(textwrap.fill(label, ACROSS), loc="right")
-    axes.set_title(effect_sentence(drawn[0]) if len(drawn) == 1 else "", wrap=True)
-
-
-def _in_lines(name: str) -> str:
-    """Return a contrast's name broken where it reads well, and never wider than its axes."""
-    for place in (", ", " against", " over ", " minus "):
-        name = name.replace(place, f"\n{place.lstrip(', ')}")
-    lines = [line for part in name.split("\n") for line in textwrap.wrap(part, WIDEST)]
-    cut = len(lines) > LINES_OF_A_NAME
-    return "\n".join([*lines[: LINES_OF_A_NAME - 1], "…"] if cut else lines)

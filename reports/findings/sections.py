@@ -2,6 +2,7 @@
 
 import enum
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -240,6 +241,19 @@ def _order(section: Section) -> tuple[bool, bool, int, bool, int, str]:
         -compared,
         section.name,
     )
+
+
+MANY = 5
+"""Arms up to which each has a colour and a place in a legend."""
+
+
+def baseline_of_many(section: Section) -> str | None:
+    """Return the arm that most of many are compared with, in one metric; None without such."""
+    if len(section.plan.definition.arms) <= MANY:
+        return None
+    against = Counter(c.against for c in section.plan.contrasts if c.is_simple)
+    (baseline, times), *_ = against.most_common(1) or [("", 0)]
+    return baseline if 2 * times > len(section.plan.contrasts) else None
 
 
 def begun(found: Sequence[Section]) -> tuple[list[Section], list[Section]]:

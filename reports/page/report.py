@@ -21,6 +21,7 @@ from reports.figures.front import draw_front_figure, draw_share, figure_1
 from reports.figures.inside import Inside, inside_figures, shown_runs
 from reports.figures.network import draw_network
 from reports.figures.pictures import save
+from reports.figures.readings import draw_rate_map
 from reports.figures.shares import PAGE, PHONE, draw_shares
 from reports.figures.study import draw
 from reports.figures.tuning import draw_tuning
@@ -34,6 +35,7 @@ from reports.findings.rate_map import rate_curves, rate_table
 from reports.findings.readings import readings_table
 from reports.findings.sections import Section, begun, of_the_paper, sections
 from reports.findings.shares import FrontRows, alternative, front_rows
+from reports.findings.slopes import is_of_slopes, slopes
 from reports.findings.spread import spread_table
 from reports.findings.verification import read_verified
 from reports.page import document
@@ -152,6 +154,8 @@ def _figures(report: Report) -> Iterator[tuple[str, Figure]]:
     for section in report.sections:
         if (figure := draw(section)) is not None:
             yield section.name, figure
+        if (rates := draw_rate_map(section)) is not None:
+            yield f"{section.name}.rates", rates
         few = len(report.sections) <= MANY
         if few and (moving := draw_differences(section)) is not None:
             yield f"{section.name}.differences", moving
@@ -198,6 +202,8 @@ def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str
         "rate_curves": rate_curves,
         "rate_table": rate_table,
         "readings_table": readings_table,
+        "is_of_slopes": is_of_slopes,
+        "slopes": slopes,
         "spread_table": spread_table,
         "thresholds_table": thresholds_table,
         "tuning_table": tuning_table,

@@ -1,5 +1,7 @@
 """Numbers, times, metrics and effects as people read them."""
 
+from typing import NamedTuple
+
 from ablations.contrast import Contrast
 from ablations.metrics import (
     EarlyLoss,
@@ -115,6 +117,43 @@ def measured(contrast: Contrast, metric: Metric) -> str:
     """Return by what a contrast is measured, both metrics where the same runs are seen twice."""
     other = contrast.against_metric
     return metric_name(metric) + (f", minus {metric_name(other)}" if other else "")
+
+
+class ToldApart(NamedTuple):
+    """Two metrics of one kind: what both measure, and what each is called beside the other."""
+
+    both: str
+    one: str
+    other: str
+
+
+def told_apart(one: Metric, other: Metric) -> ToldApart:
+    """Return what two metrics have in common and what is each one's own.
+
+    >>> told_apart(FinalError(views="ten"), FinalError())
+    ToldApart(both='top-1 test error', one='ten views', other='one view')
+    >>> told_apart(SameClass(by="hidden"), SameClass(by="pixels")).one
+    'by the last hidden layer'
+    """
+    match one, other:
+        case FinalError(), FinalError() if one.but(views=other.views) == other:
+            shown = {"one": "one view", "ten": "ten views"}
+            both = metric_name(one.but(views="one"))
+            return ToldApart(both, shown[one.views], shown[other.views])
+        case EnsembleError(), EnsembleError():
+            names = (f"{n} network{'s' * (n > 1)}" for n in (one.networks, other.networks))
+            return ToldApart("top-1 test error over ten views", *names)
+        case SameClass(), SameClass():
+            last = "by the last hidden layer"
+            by = {"hidden": last, "untrained": f"{last} before training", "pixels": "by pixels"}
+            return ToldApart("nearest images of the same class", by[one.by], by[other.by])
+        case TowerDifference(), TowerDifference():
+            return ToldApart(metric_name(TowerDifference()), one.kernels, other.kernels)
+        case TowerRank(), TowerRank():
+            return ToldApart(metric_name(TowerRank()), one.kernels, other.kernels)
+        case _:
+            unit_of_both = "mean loss" if isinstance(one, EarlyLoss) else "error"
+            return ToldApart(unit_of_both, metric_name(one), metric_name(other))
 
 
 def value(number: float | None, metric: Metric) -> str:

@@ -12,9 +12,14 @@ from ablations.study import Arm, Base, Contrast, Study, TimeTo
 from ablations.tuning import Choice
 from alexnet.config import Relu, Tanh
 from alexnet.presets import tiny
-from reports.figures.readings import draw_rate_curves
+from reports.figures.captions import caption, of_rates
+from reports.figures.kept import draw_anew
+from reports.figures.readings import draw_rate_curves, draw_rate_map
+from reports.figures.study import draw
 from reports.findings.rate_map import RateCurve, rate_curves, rate_readings, rate_table
 from reports.findings.sections import section_of
+from reports.page.report import write_report
+from tests.builders.figure_texts import texts
 from tests.builders.plans import planned
 from tests.builders.records import epochs_of, record_of
 
@@ -70,6 +75,13 @@ def mapped(results: Path, seeds: int = 2) -> tuple[Plan, Store]:
     return plan, store
 
 
+def at_another_rate(plan: Plan, store: Store) -> tuple[Plan, Store]:
+    """Return the plan with a rate for what is read that is none of the map's, so without runs."""
+    other = Choice(rate=0.02, trials=(), none_reached=False, edge=False)
+    read = {"best: relu": other, "best: tanh": other}
+    return plan.model_copy(update={"choices": plan.choices | read}), store
+
+
 def of(act: Relu | Tanh) -> dict[str, object]:
     """Return the change to an activation."""
     return {"network": {"parts": {"act": act.model_dump()}}}
@@ -120,6 +132,45 @@ def test_a_picture_has_a_line_a_curve_and_a_triangle_where_one_did_not_arrive(re
     hollow = [line for line in lines if line.get_markerfacecolor() == "none"]
     assert labelled == ["ReLU", "tanh"]
     assert sorted(str(line.get_marker()) for line in hollow) == ["^", "^", "^", "o", "o"]
+
+
+def test_the_map_is_a_figure_of_its_own(results: Path) -> None:
+    """Beside the ranked readings, in the results folder and on the page, below its own heading."""
+    plan, store = at_another_rate(*mapped(results))
+    for arm in ("best: relu", "best: tanh"):
+        for seed in range(2):
+            run = plan.run(arm, seed)
+            store.add(record_of(run, []).but(curve=epochs_of(errors_until(3.0))))
+    store.write_plan(plan)
+    section = section_of(plan, store)
+    ranked, rates = draw(section), draw_rate_map(section)
+    assert ranked is not None
+    assert rates is not None
+
+    assert len(ranked.axes) == len(rates.axes) == 1
+    assert "learning rate" in texts(rates)
+    assert "learning rate" not in texts(ranked)
+    assert {"ReLU: 2.00 at 0.003", "tanh: 6.00 at 0.01"} <= set(texts(rates))
+    assert "rate" not in caption(section)
+    assert of_rates(section).startswith("Epochs against the rate")
+
+    draw_anew(section, results)
+    assert (results / "map@fashion_mini.rates.png").is_file()
+    write_report(store, results / "report")
+    page = (results / "report" / "index.html").read_text()
+    assert page.count("Epochs against the rate, seeds as small points") == 2  # in words, and below
+    assert (results / "report" / "figures" / "map@fashion_mini.rates.svg").is_file()
+
+
+def test_while_no_reading_has_a_pair_the_map_is_the_studys_figure(results: Path) -> None:
+    """And its caption is of the map; without both there is none."""
+    section = section_of(*at_another_rate(*mapped(results)))
+    figure = draw(section)
+    assert figure is not None
+
+    assert "learning rate" in texts(figure)
+    assert caption(section).startswith("Epochs against the rate")
+    assert draw_rate_map(section_of(*mapped(results / "none", seeds=0))) is None
 
 
 def test_nothing_is_said_of_one_curve_or_of_none_that_arrives(results: Path) -> None:
