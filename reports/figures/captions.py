@@ -32,7 +32,7 @@ def figure_1_caption(section: Section) -> str:
         on_the_clock = (
             f" In seconds: {formatting.times(effect.seconds_ratio)} times (steps timed alone)."
         )
-    lines = _lines(section)
+    lines = _of_lines(section)
     return (
         f"After the paper's Figure 1. {section.headline}{on_the_clock} "
         f"{lines[0].upper()}{lines[1:]}. {_about(section)}"
@@ -166,7 +166,11 @@ def _curves(section: Section) -> int:
 def _lines(section: Section) -> str:
     if (baseline := baseline_of_many(section)) is not None:
         name = section.plan.label(baseline)
-        return f"means over seeds, as far as all seeds go, {name} in black"
+        return f"means over seeds, as far as all seeds go, {name} as the thick line"
+    return _of_lines(section)
+
+
+def _of_lines(section: Section) -> str:
     if _curves(section) > THIN:
         return "lines are means over seeds, as far as all seeds go; there are too many to draw each"
     return "thin lines are seeds, thick their mean as far as all seeds go"

@@ -8,7 +8,7 @@ What leaves the axis ends at its side with an arrow; its size is beside it in wo
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib.patheffects as effects
@@ -31,9 +31,9 @@ BASELINE = 1.0 / 72  # inches from the top of a line to where letters stand, lik
 LINE = 1.32 / 72  # inches of a line's height for a point of its letters' size
 TEXT, SMALL = 10.0, 8.8  # points
 BAR = 0.17  # inches
-LEAST, FURTHEST = (-0.09, 1.18), (-1.15, 2.15)  # ends of the axis of shares, as few and as many
+LEAST, FURTHEST = (-0.09, 1.18), (-0.85, 1.85)  # ends of the axis of shares, as few and as many
 MARGINS = 6.0  # in the lower part, to both sides
-TICKS = {0.0: "no effect", 1.0: "the paper", -1.0: "opposite", 2.0: "twice", 0.5: "half"}
+TICKS = {0.0: "no effect", 1.0: "the paper", 0.5: "half"}
 """What shares are called, the most telling first."""
 QUIET, INK = "0.35", "0.1"
 DOT = "\u00b7"
@@ -57,8 +57,8 @@ class Layout(NamedTuple):
         return not self.left
 
 
-PAGE = Layout(width=7.9, left=2.95, right=2.6, verdict=1.4)
-PREVIEW = Layout(width=7.0, left=3.5, right=1.6, verdict=0.0, is_brief=True)
+PAGE = Layout(width=8.0, left=2.95, right=2.65, verdict=1.48)
+PREVIEW = Layout(width=7.1, left=3.5, right=1.55, verdict=0.0, is_brief=True)
 PHONE = Layout(width=4.2, left=0.0, right=0.0, verdict=0.0)
 EDGE = 0.14  # inches beside the axes on a phone
 
@@ -131,7 +131,7 @@ def _source(row: ShareRow, layout: Layout) -> str:
     """Return the claim, where it stands and the images; in brief, also what is to be noted."""
     parts = [row.claim, f"section {row.section}" if row.section else "", row.images]
     if layout.is_brief:
-        parts = [row.claim, row.images, row.note]
+        parts = [row.images, row.note]
     held = (part.replace(" ", "\u00a0") for part in parts if part)
     return _lines(f" {DOT} ".join(held), _across(layout, layout.left, SMALL), 2)
 
@@ -166,11 +166,21 @@ def _foot(rows: FrontRows) -> float:
 
 
 def _title(rows: FrontRows, layout: Layout) -> str:
-    other = dict.fromkeys(called(row.dataset) for row in rows.directions if not row.own)
-    kinds = [f"on other images than the paper's, {', '.join(other)}"] if other else []
-    kinds += ["claims without a number"] if any(row.own for row in rows.directions) else []
-    inches = layout.width - 2 * EDGE
-    return _lines(f"Direction only: {'; '.join(kinds)}", int(inches / (LETTER * SMALL)), 3)
+    """Return what the directions are of: why they have no share."""
+    own = any(row.own for row in rows.directions)
+    beside = _images(row for row in rows.directions if row.is_beside and not row.own)
+    other = _images(row for row in rows.directions if not row.is_beside and not row.own)
+    kinds = [f"on other images than the paper's, {other}"] if other else []
+    kinds += ["claims without a number"] if own else []
+    kinds += [f"questions beside the paper, {beside}"] if beside else []
+    text = f"Direction only: {'; '.join(kinds)}"
+    if beside and not (own or other):
+        text = f"Each effect in its own margin, {beside}"
+    return _lines(text, int((layout.width - 2 * EDGE) / (LETTER * SMALL)), 3)
+
+
+def _images(rows: Iterable[ForestRow]) -> str:
+    return ", ".join(dict.fromkeys(called(row.dataset) for row in rows))
 
 
 def _head(rows: FrontRows, layout: Layout) -> float:
@@ -190,7 +200,7 @@ def _draw_share_axis(axes: Axes, rows: Sequence[ShareRow], layout: Layout) -> No
     ticks = _named_ticks(low, high, layout)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(
-        FixedLocator([q / 4 for q in range(-4, 9) if low <= q / 4 <= high])
+        FixedLocator([q / 4 for q in range(-3, 8) if low <= q / 4 <= high])
     )
     axes.set_xticklabels([TICKS[tick] for tick in ticks], fontsize=SMALL)
     axes.set_yticks([])
@@ -218,13 +228,13 @@ def _named_ticks(low: float, high: float, layout: Layout) -> list[float]:
 
 
 def _scale(rows: Sequence[ShareRow]) -> str:
-    """Return what is said of ratios under the axis, from the first there is; empty without any."""
-    for row in rows:
-        if row.ratios is not None and row.at is not None:
-            ours, paper = (f"{two_figures(one)}\u00d7" for one in row.ratios)
-            share = percent(round(row.at, 2))
-            return f"ratios on the log scale: {ours} is {share} of the way to {paper}"
-    return ""
+    """Return what is said of ratios under the axis, of one on its way; empty without ratios."""
+    ratios = [(row.at, row.ratios) for row in rows if row.at is not None and row.ratios is not None]
+    if not ratios:
+        return ""
+    at, numbers = min(ratios, key=lambda ratio: not 0 < ratio[0] < 1)  # the first of those
+    ours, paper = (f"{two_figures(one)}\u00d7" for one in numbers)
+    return f"ratios on the log scale: {ours} is {percent(round(at, 2))} of the way to {paper}"
 
 
 def _draw_share(axes: Axes, top: float, row: ShareRow, layout: Layout) -> None:
@@ -260,7 +270,7 @@ def _draw_bar(axes: Axes, place: float, row: ShareRow) -> None:
     axes.add_patch(
         Rectangle((0, place - BAR / 2), 1, BAR, facecolor="0.89", edgecolor="none", zorder=2)
     )
-    axes.plot([0, 0], [place - BAR, place + BAR], color="0.4", linewidth=0.9, zorder=4)
+    axes.plot([0, 0], [place - 0.7 * BAR, place + 0.7 * BAR], color="0.4", linewidth=0.9, zorder=4)
     axes.plot([1], [place], "D", color=orange, markersize=8.5, zorder=6, clip_on=False)
     low, high = axes.get_xlim()
     if row.at is not None:

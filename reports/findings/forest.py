@@ -28,6 +28,7 @@ class ForestRow(Frozen):
     says: str  # the claim alone, which several rows may be about; empty without a sentence
     label: str
     own: bool  # on the paper's data
+    is_beside: bool  # no question of the paper
     at: float
     low: float | None
     high: float | None
@@ -80,6 +81,7 @@ def _row(section: Section, effect: Effect) -> ForestRow:
         says=effect.contrast.says,
         label=label(section, effect),
         own=own,
+        is_beside=effect.contrast.claim is None and not section.plan.about.paper_dataset,
         at=in_margins(_relied_on(effect), effect),
         low=low,
         high=high,

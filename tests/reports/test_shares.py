@@ -26,6 +26,7 @@ from reports.findings.ledger import ledger
 from reports.findings.sections import Section, sections
 from reports.findings.shares import FrontRows, ShareRow, alternative, few, front_rows, share
 from tests.builders.figure_texts import collisions, texts
+from tests.builders.plans import HELPS
 from tests.proofs import simulation
 
 FOUND = sections(Store(EVIDENCE))
@@ -227,6 +228,25 @@ def test_a_small_picture_keeps_shares_then_what_goes_against_a_sentence() -> Non
     assert small.left_out == total - 4
 
 
+def test_questions_of_ones_own_are_not_held_against_a_paper(judged: Judged) -> None:
+    """No claim and no images of the paper: nothing is said of either."""
+    section = judged(effect(HELPS.but(says="It helps"), ERROR, -0.01, verdict="same way"),
+                     setting="stand-in")  # fmt: skip
+    about = section.plan.about.model_copy(update={"paper_dataset": None})
+    own = section.model_copy(update={"plan": section.plan.model_copy(update={"about": about})})
+    figure = draw_shares(front_rows([own]))
+    assert figure is not None
+
+    assert texts(figure)[0] == "Each effect in its own margin, made_up"
+    assert not any("paper" in text for text in texts(figure))
+    both = draw_shares(front_rows([own, judged(effect(LOWER, ERROR, -0.01, verdict="same way"),
+                                               setting="stand-in")]))  # fmt: skip
+    assert both is not None
+    assert " ".join(texts(both)[:2]).startswith(
+        "Direction only: on other images than the paper's, made_up; questions beside the paper"
+    )
+
+
 # ---- The picture
 
 
@@ -285,7 +305,7 @@ def test_an_interval_is_drawn_to_its_ends() -> None:
 
 
 def test_what_leaves_the_axis_ends_there_with_an_arrow() -> None:
-    """Nine times the paper's effect, from as much against it; the axis ends at about twice."""
+    """Nine times the effect of the paper, on an axis that ends before twice."""
     axes = drawn(row_of(9.0, low=-7.0, high=25.0)).axes[0]
     least, most = axes.get_xlim()
 
