@@ -118,12 +118,13 @@ def evidence_text(found: Sequence[Section]) -> str:
 def _picture(rows: FrontRows, folder: str) -> str | None:
     """Return the front picture as Markdown; None if there is nothing to show.
 
-    Where it has shares, those are what it is called; the pages have the rest as tables.
+    Shares are what it is called; the directions below them are in tables on the same page.
     """
     if not (rows.shares or rows.directions):
         return None
-    told = rows._replace(directions=()) if rows.shares else rows
-    return f"![How much of the paper's effect was found: {alternative(told)}]({folder}shares.svg)"
+    shares = alternative(rows._replace(directions=()))
+    text = f"How much of the paper's effect was found: {shares}" if shares else "Directions alone"
+    return f"![{text}]({folder}shares.svg)"
 
 
 def _front(found: Sequence[Section]) -> Answer:
