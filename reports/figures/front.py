@@ -55,10 +55,15 @@ def draw_front_figure(section: Section) -> Figure:
     return figure
 
 
-def draw_share(front: Answer, rows: FrontRows) -> bytes | None:
+def draw_share(front: Answer, rows: FrontRows, lead: Section | None = None) -> bytes | None:
     """Return a PNG of 1200 x 630 pixels: the headline and the front picture; None without that.
 
     It is seen at half its size, so what does not fit in letters that can be read there is left out.
+
+    Args:
+        front: Whose headline it has.
+        rows: Of the front picture.
+        lead: The study that redraws Figure 1, which is shown where nothing has a share.
     """
     with styled():
         page = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
@@ -66,7 +71,11 @@ def draw_share(front: Answer, rows: FrontRows) -> bytes | None:
         page.text(1 - MARGIN / WIDTH, 0.5 * MARGIN / HEIGHT, "AlexNet 2012 taken apart",
                   ha="right", fontsize=_points(0.7 * LETTERS), color="0.35")  # fmt: skip
         across, down = WIDTH - 2 * MARGIN, bottom - round(1.2 * MARGIN) - 14
-        if (figure := _shown_large(rows, across, down)) is None:
+        if lead is not None and not rows.shares:
+            figure: Figure | None = _draw_wide_figure_1(lead, down / across)
+        else:
+            figure = _shown_large(rows, across, down)
+        if figure is None:
             return None
         pixels = _fitted(figure, across, down)
         page.figimage(pixels, (WIDTH - pixels.shape[1]) // 2, bottom - 14 - pixels.shape[0])
@@ -91,6 +100,20 @@ def _write_headline(page: Figure, headline: str) -> int:
 
 def _points(pixels: float) -> float:
     return pixels * 72 / DPI
+
+
+def _draw_wide_figure_1(section: Section, ratio: float) -> Figure:
+    """Draw Figure 1 with the speed-up beside it, as large as the front picture has its letters."""
+    plan = section.plan
+    called = {arm: plan.label(arm) for arm in plan.definition.arms}
+    with styled("ticks"):
+        figure = Figure(figsize=(PREVIEW.width, PREVIEW.width * ratio), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+        draw_curves(left, plan, comparison_curves(section.records), False, called)
+        draw_speed_ups(right, section.records, section.comparison.effects, called)
+        right.set_title("")  # the headline says it
+        sns.despine(figure)
+    return figure
 
 
 def _shown_large(rows: FrontRows, across: int, down: int) -> Figure | None:

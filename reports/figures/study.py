@@ -27,6 +27,7 @@ from reports.findings.factorial import factorial_of
 from reports.findings.sections import MANY, THIN, Section, baseline_of_many
 from reports.findings.slopes import is_of_slopes
 from reports.findings.spread import spreads
+from reports.wording.formatting import unit
 from reports.wording.sentences import effect_sentence
 
 Curves = dict[str, dict[int, Curve]]
@@ -82,7 +83,6 @@ def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | 
             if baseline is None:
                 draw_curves(left, plan, drawn, tuning, called)
             else:
-                effects.sort(key=lambda effect: -(effect.estimate or 0.0))
                 means = {arm: mean_curve(list(d.values())) for arm, d in drawn.items() if d}
                 draw_many(left, means, baseline, called)
                 _finish_curves(left, plan, drawn, plan.about.title)
@@ -90,7 +90,8 @@ def draw(section: Section, labels: Mapping[str, str] | None = None) -> Figure | 
                 draw_speed_ups(right, section.records, effects, called)
             else:
                 own = comparison.setting in ON_THE_PAPERS_DATA
-                draw_contrasts(right, effects, own, baseline)
+                rows = effects if baseline is None else _sorted_by_size(effects)
+                draw_contrasts(right, rows, own, baseline)
         sns.despine(figure)
     return figure
 
@@ -101,6 +102,12 @@ def _height(effects: Sequence[Effect], baseline: str | None) -> float:
     lines = max(name.count("\n") for name in names) + 1
     least = 0.6 if baseline is None else 0.45
     return max(4.2, 1.2 + len(effects) * max(least, 0.1 + 0.17 * lines))
+
+
+def _sorted_by_size(effects: Sequence[Effect]) -> list[Effect]:
+    """Return the largest rise first; what is in another unit than the first contrast, last."""
+    first = unit(effects[0].metric)
+    return sorted(effects, key=lambda e: (unit(e.metric) != first, -(e.estimate or 0.0)))
 
 
 def _labelled(effect: Effect, labels: Mapping[str, str]) -> Effect:

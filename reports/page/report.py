@@ -123,7 +123,7 @@ def write_report(results: Results, out: Path, study: str | None = None) -> list[
         written += write_table(table, out / "tables", name)
     for section in report.sections:
         written += write_tables(section.plan, section.comparison, out / "tables", section.name)
-    if share := draw_share(report.front, report.shares):
+    if share := draw_share(report.front, report.shares, figure_1(report.everything)):
         share_path = out / "share.png"
         write_atomically(share_path, share)
         written.append(share_path)

@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,14 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from ablations.store import Store
+from ablations.study import Base, Contrast, EarlyLoss, FinalError, Study
+from alexnet.presets import tiny
 from reports.evidence import EVIDENCE
 from reports.figures.many_arms import apart
 from reports.figures.study import draw
-from reports.findings.sections import Section, section_of, sections
+from reports.findings.sections import Section, baseline_of_many, section_of, sections
+from tests.builders.plans import planned
+from tests.builders.records import measures_of, record_of
 
 STORE = Store(EVIDENCE)
 SECTIONS = {section.name: section for section in sections(STORE)}
@@ -168,6 +173,30 @@ def test_rows_of_many_arms_are_sorted_by_their_size() -> None:
     assert len(names) == 10
     assert names[1:] == [by_size[size].label_of(by_size[size].arm) for size in sizes[1:]]
     assert rows.xaxis.label.get_text().endswith("against the whole network")
+
+
+def test_another_unit_stays_with_the_table_however_large(results: Path) -> None:
+    """A loss that rises most of all is no row among differences of points."""
+    arms = {"whole": {}} | {f"{n} epochs": {"training": {"epochs": n}} for n in range(3, 8)}
+    less = {"against": "whole", "direction": "lower", "margin": 0.005, "margin_reason": "small"}
+    contrasts = [Contrast(arm=arm, **less) for arm in list(arms)[1:]]
+    early = Contrast(arm="7 epochs", **less | {"metric": EarlyLoss(share=0.5)})
+    base = Base(config=tiny(), metric=FinalError(), rates=(0.001,), judged=False)
+    plan = planned(Study(name="lengths", question="How long?", arms=arms, seeds=2,
+                         contrasts=(*contrasts, early), bases={"fashion_mini": base}))  # fmt: skip
+    store = Store(results)
+    for number, arm in enumerate(arms):
+        for seed in range(2):
+            measures = measures_of(0.1, 0.2, 0.3 - number / 100)
+            store.add(record_of(plan.run(arm, seed), [0.5, 0.4], measures=measures))
+    section = section_of(plan, store)
+    assert baseline_of_many(section) == "whole"
+    figure = draw(section)
+    assert figure is not None
+
+    names = [text.get_text() for text in figure.axes[1].get_yticklabels()]
+    assert names == [f"{number} epochs" for number in range(3, 8)]  # the more, the lower here
+    assert "points" in figure.axes[1].xaxis.label.get_text()
 
 
 def test_a_row_that_would_squeeze_all_others_is_an_arrow_with_its_size() -> None:

@@ -443,3 +443,20 @@ def test_the_preview_has_its_size_whatever_the_headline() -> None:
         edges = [pixels[:8], pixels[-8:], pixels[:, :8], pixels[:, -8:]]
         assert all((edge == 255).all() for edge in edges)
         assert (pixels < 128).sum() > 5000
+
+
+def test_where_nothing_has_a_share_the_preview_is_figure_1(judged: Judged) -> None:
+    """One practice study, say: its curves fill the picture below the headline."""
+    section = judged(effect(FASTER, TIME, 2.0, verdict="same way"), setting="stand-in")
+    front = Answer(headline="Short.", counts="", lead=None, minds=())
+    rows = front_rows([section])
+    dark = []
+    for lead in (section, None):
+        content = draw_share(front, rows, lead)
+        assert content is not None
+        with Image.open(io.BytesIO(content)) as image:
+            dark.append((np.asarray(image.convert("L")) < 200).any(axis=1))
+
+    assert rows.shares == ()
+    assert dark[0][300:500].all()  # an axis and curves in every row
+    assert not dark[1][300:500].any()
