@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from reports.analysis.comparison import outcomes_of
+from reports.analysis.outcomes import outcomes_of
 from reports.analysis.effect import Effect
 from reports.findings.sections import Section
 from reports.wording.formatting import ToldApart, told_apart
