@@ -28,6 +28,7 @@ from reports.figures.tuning import draw_tuning
 from reports.findings import paper_tables
 from reports.findings.deviations import Deviation, deviations
 from reports.findings.forest import ForestRow, forest, one_a_claim
+from reports.findings.frames import every_run, runs_table
 from reports.findings.headline import Answer, Fact, answer, facts
 from reports.findings.ledger import Row, groups, ledger, ledger_table, numbers
 from reports.findings.provenance import Provenance, provenance
@@ -43,9 +44,11 @@ from reports.page.tables import (
     arms_table,
     certainty_table,
     contrasts_table,
+    effects_table,
     needs_contrasts,
     thresholds_table,
     tuning_table,
+    write_csv,
     write_table,
     write_tables,
 )
@@ -123,6 +126,9 @@ def write_report(results: Results, out: Path, study: str | None = None) -> list[
         written += write_table(table, out / "tables", name)
     for section in report.sections:
         written += write_tables(section.plan, section.comparison, out / "tables", section.name)
+    runs = runs_table(every_run(results, study))
+    written.append(write_csv(runs, out / "tables", "runs"))
+    written.append(write_csv(effects_table(report.sections), out / "tables", "effects"))
     if share := draw_share(report.front, report.shares, figure_1(report.everything)):
         share_path = out / "share.png"
         write_atomically(share_path, share)

@@ -1,6 +1,7 @@
 """A comparison as a table: Markdown, CSV, LaTeX, and rows for the page."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,8 @@ from ablations.tuning import Trial, held_out
 from alexnet.durable import write_atomically
 from alexnet.learning_curve import gave_up
 from reports.analysis.comparison import Comparison
-from reports.analysis.effect import Effect
+from reports.analysis.effect import Bound, Effect
+from reports.findings.frames import unit_of
 from reports.findings.sections import Section
 from reports.wording.formatting import measured, metric_name, percent, size, unit, value
 from reports.wording.sentences import (
@@ -35,9 +37,8 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     changes by nothing. The verdict comes first, where a narrow screen shows it.
     """
     metric = plan.definition.metric
-    primary = [e for e in comparison.effects if e.metric == metric and e.contrast.is_simple]
-    references = {effect.contrast.against for effect in primary}
-    shown = {e.contrast.arm: e for e in primary} if len(references) == 1 else {}
+    shown = _shown(plan, comparison)
+    references = {effect.contrast.against for effect in _primary(plan, comparison)}
     nothing = "1" if metric.is_ratio else "0"
     rows = []
     for row in comparison.rows:
@@ -59,6 +60,18 @@ def arms_table(plan: Plan, comparison: Comparison) -> pd.DataFrame:
     words = [word(shown[row.arm].verdict) if row.arm in shown else "-" for row in comparison.rows]
     table.insert(1, "verdict", words)
     return table
+
+
+def _primary(plan: Plan, comparison: Comparison) -> list[Effect]:
+    metric = plan.definition.metric
+    return [e for e in comparison.effects if e.metric == metric and e.contrast.is_simple]
+
+
+def _shown(plan: Plan, comparison: Comparison) -> dict[str, Effect]:
+    """Return the effect of each arm by the primary metric, where all are against one arm."""
+    primary = _primary(plan, comparison)
+    one = len({effect.contrast.against for effect in primary}) == 1
+    return {effect.contrast.arm: effect for effect in primary} if one else {}
 
 
 def needs_contrasts(plan: Plan, comparison: Comparison) -> bool:
@@ -185,25 +198,111 @@ def _got(record: Record | None, outcome: float, trial: Trial, metric: Metric) ->
     return value(outcome, metric)
 
 
+NUMBERS = ("estimate", "low", "high", "unit", "n", "p", "p_corrected")
+"""Columns of a CSV file that no person reads: an effect in full, errors as fractions."""
+
+
+def effect_numbers(effect: Effect | None) -> list[object]:
+    """Return `NUMBERS` of an effect, None where there are none.
+
+    Of a bound what can be relied on: the end of the interval on its side, and no estimate.
+    """
+    if effect is None:
+        return [None] * len(NUMBERS)
+    at_least = effect.estimate if effect.low is None else effect.low
+    at_most = effect.estimate if effect.high is None else effect.high
+    known: dict[Bound, tuple[float | None, float | None, float | None]] = {
+        "none": (effect.estimate, effect.low, effect.high),
+        "lower": (None, at_least, None),
+        "upper": (None, None, at_most),
+        "both": (None, None, None),
+    }
+    units = unit(effect.metric)
+    named = "fraction" if units == "points" else units
+    return [*known[effect.bound], named, effect.pairs, effect.p, effect.p_adjusted]
+
+
+def arms_numbers(plan: Plan, comparison: Comparison) -> pd.DataFrame:
+    """Return the numbers of `arms_table`: each arm's mean, and its effect where it has one."""
+    metric = plan.definition.metric
+    shown = _shown(plan, comparison)
+    rows = [[row.mean, unit_of(metric), *effect_numbers(shown.get(row.arm))]
+            for row in comparison.rows]  # fmt: skip
+    # Counts stay whole numbers where some arms have none.
+    return pd.DataFrame(rows, columns=["mean", "mean_unit", *NUMBERS], dtype=object)
+
+
+def contrasts_numbers(comparison: Comparison) -> pd.DataFrame:
+    """Return the numbers of `contrasts_table`."""
+    rows = [effect_numbers(effect) for effect in comparison.effects]
+    return pd.DataFrame(rows, columns=list(NUMBERS), dtype=object)
+
+
+def effects_table(found: Sequence[Section]) -> pd.DataFrame:
+    """Return one row per contrast of every study, in numbers: what was found, all in one table."""
+    rows = [
+        [
+            section.plan.definition.study,
+            section.comparison.dataset,
+            section.comparison.setting,
+            section.comparison.smoke,
+            effect.contrast.between,
+            effect.contrast.claim,
+            measured(effect.contrast, effect.metric),
+            *effect_numbers(effect),
+            effect.contrast.paper,
+            effect.margin,
+            word(effect.verdict),
+        ]
+        for section in found
+        for effect in section.comparison.effects
+    ]
+    return pd.DataFrame(
+        rows,
+        columns=["study", "dataset", "setting", "smoke", "contrast", "claim", "metric", *NUMBERS,
+                 "paper", "margin", "verdict"],
+        dtype=object,
+    )  # fmt: skip
+
+
 def write_tables(plan: Plan, comparison: Comparison, folder: Path, name: str) -> list[Path]:
     """Write arms and contrasts as Markdown, CSV and LaTeX; return the paths."""
-    tables = {name: arms_table(plan, comparison), f"{name}.contrasts": contrasts_table(comparison)}
-    return [path for stem, table in tables.items() for path in write_table(table, folder, stem)]
+    arms = arms_table(plan, comparison), arms_numbers(plan, comparison)
+    contrasts = contrasts_table(comparison), contrasts_numbers(comparison)
+    return [
+        *write_table(arms[0], folder, name, arms[1]),
+        *write_table(contrasts[0], folder, f"{name}.contrasts", contrasts[1]),
+    ]
 
 
-def write_table(table: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write a table as Markdown, CSV and LaTeX; return the paths."""
+def write_csv(table: pd.DataFrame, folder: Path, name: str) -> Path:
+    """Write a table as CSV, its numbers in full; return the path."""
+    path = folder / f"{name}.csv"
+    cells = [[_no_formula(cell) for cell in row] for row in table.astype(object).to_numpy()]
+    safe = pd.DataFrame(cells, columns=[_no_formula(name) for name in table], dtype=object)
+    write_atomically(path, safe.to_csv(index=False, lineterminator="\n").encode())
+    return path
+
+
+def write_table(
+    table: pd.DataFrame, folder: Path, name: str, numbers: pd.DataFrame | None = None
+) -> list[Path]:
+    """Write a table as Markdown, CSV and LaTeX; return the paths.
+
+    Args:
+        table: Every cell as it is read.
+        folder: Where to.
+        name: Of the files, without an ending.
+        numbers: Further columns for the CSV file alone, row by row.
+    """
     flat = table.map(_in_a_line).rename(columns=_in_a_line)
     contents = {
         "md": markdown(table),
-        "csv": table.map(_no_formula).rename(columns=_no_formula).to_csv(
-            index=False, lineterminator="\n"
-        ),
         "tex": flat.style.hide(axis="index").format(escape="latex").format_index(
             escape="latex", axis="columns"
         ).to_latex(hrules=True),
     }  # fmt: skip
-    paths = []
+    paths = [write_csv(table if numbers is None else table.join(numbers), folder, name)]
     for ending, content in contents.items():
         path = folder / f"{name}.{ending}"
         write_atomically(path, content.encode())

@@ -172,6 +172,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(smoked: tuple[Path, str]
         "index.html", "report.json",
         *(f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")),
         *(f"tables/{name}.{kind}" for name in tables for kind in ("md", "csv", "tex")),
+        "tables/runs.csv", "tables/effects.csv",
     }  # fmt: skip
     content = json.loads((out / "report.json").read_text())
     assert content["studies"][stem]["comparison"]["smoke"]

@@ -336,7 +336,7 @@ def test_the_pages_lines_for_notebooks_run(untrained: Path) -> None:
     """On runs that are there already: nothing to do, then a figure with its labels."""
     populated(untrained / "results", smoke=False)
     page = (ROOT / "docs" / "python.md").read_text()
-    (lines,) = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
+    lines, *_ = re.findall(r"```py\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
 
     exec(lines, names)
