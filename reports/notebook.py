@@ -30,7 +30,9 @@ from reports.commands.console import say
 from reports.figures.kept import keep_figure
 from reports.figures.pictures import as_png
 from reports.figures.study import draw
+from reports.findings.frames import curves_table, runs_of, runs_table
 from reports.findings.sections import Section, section_of
+from reports.findings.thresholds import at_threshold
 from reports.page.tables import arms_table, tuning_table
 from reports.wording import sentences
 
@@ -67,6 +69,16 @@ class Found(Comparison):
     def rates(self) -> pd.DataFrame:
         """A row per rate that was tried: what each tuning seed got, and which was chosen."""
         return tuning_table(self._section)
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row for each finished run of this study, as `reports.runs_frame` has them."""
+        return runs_table(runs_of(self._section))
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """A row for each of these runs, epoch and metric, as `reports.curves_frame` has them."""
+        return curves_table(runs_of(self._section))
 
     @property
     def verdicts(self) -> list[str]:
@@ -179,6 +191,7 @@ def figure1(
     study: str = "relu_vs_tanh",
     dataset: str | None = None,
     labels: Mapping[str, str] | None = None,
+    threshold: float | None = None,
 ) -> Figure:
     """Return the paper's Figure 1, drawn from a study's records.
 
@@ -190,9 +203,12 @@ def figure1(
         study: Any study by name; each is drawn after the same figure.
         dataset: On which images; None for those of which most is done.
         labels: What arms are called, where not by their names.
+        threshold: Training error, a fraction, to which times are read in place of the registered
+            one; every run has to pass it. The figure says so, and shows no number of the paper.
 
     Raises:
         StoreError: If there is nothing to draw; it names what to run.
+        ThresholdError: If times cannot be read there, or the study compares none.
         RequestError: If a label is of no arm, or two arms would be called the same.
     """
     if isinstance(results, Found):
@@ -201,6 +217,8 @@ def figure1(
         store = results if isinstance(results, Results) else Results(Path(results))
         section, where = section_of(_most_done(store, study, dataset), store), str(store.path)
     _refuse_labels(section.plan, labels or {})
+    if threshold is not None:
+        section = at_threshold(section, threshold)
     figure = draw(section, labels)
     if figure is None:
         one = section.plan.definition

@@ -16,6 +16,7 @@ from ablations.run import SHORT, Run
 from ablations.tuning import held_out
 from alexnet.learning_curve import running_curve
 from alexnet.measures import Measure
+from reports.findings.sections import Section
 from reports.wording.formatting import metric_name
 
 PARTS = ("train", "valid", "valid_ten", "test", "test_ten")
@@ -87,6 +88,13 @@ def every_run(results: Results, study: str | None = None) -> list[StudyRun]:
     plans = sorted(results.plans(), key=lambda plan: plan.name)
     asked_for = [plan for plan in plans if study in (None, plan.definition.study)]
     return [run for plan in asked_for for run in study_runs(plan, records)]
+
+
+def runs_of(section: Section) -> list[StudyRun]:
+    """Return the finished runs of one study on one dataset, as far as its section holds them."""
+    compared = [*section.records.values(), *section.later_records.values()]
+    records = {record.run.id: record for of_arm in compared for record in of_arm.values()}
+    return list(study_runs(section.plan, records | section.tuning_records))
 
 
 def study_runs(plan: Plan, records: Mapping[str, Record]) -> Iterator[StudyRun]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from matplotlib.figure import Figure
@@ -22,12 +23,13 @@ from ablations.workers.in_process import ThisProcess
 from alexnet.data.manifest import default_data_dir
 from alexnet.text import counted
 from docs.notebook import NOTEBOOK, TRAINED, executed, trains
-from reports import figure1
+from reports import curves_frame, figure1, runs_frame
 from reports.commands.ablate.request import Request, asked
 from reports.evidence import EVIDENCE
 from reports.figures.pictures import as_png
 from reports.figures.study import draw
 from reports.findings.sections import section_of
+from reports.findings.thresholds import ThresholdError
 from reports.notebook import Found
 from tests.builders.plans import filled
 from tests.builders.records import FINGERPRINT, record_of
@@ -222,6 +224,71 @@ def test_drawing_needs_no_backend_and_changes_none(
     assert "<svg" in (tmp_path / "figure.svg").read_text()
 
 
+# ---- figure1 at another threshold
+
+
+def test_times_are_read_at_another_threshold_from_the_same_runs() -> None:
+    """The speed-up is that of the registered study's table at 40 %; no number of the paper."""
+    store = Store(EVIDENCE)
+    plan = store.read_plan("relu_vs_tanh", "cifar10_jpeg", smoke=False)
+    assert plan is not None
+    (effect,) = section_of(plan, store).comparison.effects
+    (at,) = (one for one in effect.at_thresholds if one.training_error == 0.4)
+
+    plain, read = (
+        figure1(store, dataset="cifar10_jpeg", threshold=threshold) for threshold in (0.25, 0.4)
+    )
+
+    title = read.axes[1].get_title(loc="left")
+    assert title == f"{at.estimate:.2f} times [{at.low:.2f}, {at.high:.2f}]"
+    said = texts(read)
+    assert "40 %" in said
+    assert not [text for text in said if "the paper" in text]
+    assert "the paper: 6" in texts(plain)
+    assert read.axes[0].get_title(loc="left").endswith("read at 40 %, registered at 25 %")
+    assert as_png(plain) == as_png(figure1(store, dataset="cifar10_jpeg"))
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "message"),
+    [
+        ({"threshold": 0.2}, "not every run came to 20 % .* use a threshold of 0.25 or more"),
+        ({"threshold": 0.9}, r"a run begins at 59\.65 % .* use one below 0.596"),
+        ({"threshold": 25}, "25 is no error between 0 and 1; 25 % is 0.25"),
+        ({"threshold": 0.3, "study": "one_removed"}, "one_removed shows no times"),
+        ({"threshold": 0.3, "study": "six_times"}, "six_times shows no times"),
+    ],
+)
+def test_a_threshold_that_no_time_can_be_read_at_is_refused(
+    asked_for: dict[str, object], message: str
+) -> None:
+    """With one that can; the one that is named can be drawn."""
+    with pytest.raises(ThresholdError, match=message):
+        figure1(EVIDENCE, dataset="cifar10_jpeg", **asked_for)  # type: ignore[arg-type]
+
+
+def test_the_thresholds_that_a_refusal_names_can_be_drawn() -> None:
+    """The lowest and the highest."""
+    for threshold in (0.25, 0.595):
+        figure1(EVIDENCE, dataset="cifar10_jpeg", threshold=threshold)
+
+
+# ---- numbers of one study
+
+
+def test_what_was_found_has_the_rows_of_its_study_in_the_tables() -> None:
+    """Of a folder that holds many: runs that were compared, and those that chose its rates."""
+    store = Store(EVIDENCE)
+    plan = store.read_plan("one_removed", "cifar10", smoke=False)
+    assert plan is not None
+    found = Found.of(section_of(plan, store))
+
+    for mine, every in ((found.runs, runs_frame(store)), (found.curves, curves_frame(store))):
+        own = every[(every.study == "one_removed") & (every.dataset == "cifar10")]
+        pd.testing.assert_frame_equal(mine, own.reset_index(drop=True))
+    assert set(found.runs.phase) == {"comparison", "tuning"}
+
+
 # ---- the example
 
 
@@ -346,3 +413,7 @@ def test_the_pages_lines_for_notebooks_run(untrained: Path) -> None:
     assert found.done == 6
     assert isinstance(figure, Figure)
     assert "max(0, x)'s speed-up, times" in texts(figure)
+    told = re.findall(r"`(figure1\(found, .*?\))`", page)
+    assert told
+    for call in told:
+        assert isinstance(eval(call, names), Figure)
