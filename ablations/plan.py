@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from ablations.machine import Fingerprint, Provenance
 from ablations.record import Record
@@ -50,6 +50,8 @@ class Definition(Frozen):
     one_by_one: bool = False  # contrast after contrast, not all arms together
     edition: int = EDITION
     smoke: bool = False
+    # of trainings that are shorter or longer than those of the study that it is named after:
+    epochs: PositiveInt | None = added_field(None)
 
     @model_validator(mode="after")
     def _is_of_its_arms(self) -> Self:

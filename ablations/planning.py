@@ -98,6 +98,7 @@ def define(
         judged=base.judged,
         one_by_one=study.one_by_one,
         smoke=smoke,
+        epochs=study.epochs,
     )
     return definition.but()  # every field written out: what is registered depends on no default
 

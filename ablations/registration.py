@@ -20,6 +20,7 @@ from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.names import suggestion
 from alexnet.text import counted, shown
 
+MOST_EPOCHS = 10_000
 MOST_SEEDS = 1000
 """Seeds from there on are for choosing rates."""
 
@@ -43,6 +44,7 @@ class StudyRequest:
     smoke: bool
     # Which of the planned seeds are trained now, and no others; none: rates alone are chosen.
     only_seeds: tuple[int, ...] | None = field(default=None, kw_only=True)
+    epochs: int | None = field(default=None, kw_only=True)  # None: as long as the study says
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
@@ -52,6 +54,7 @@ class StudyRequest:
             raise RequestError(f"{self.precision!r} is not a precision; use one of {known}")
         _refuse_seeds(self.seeds)
         _refuse_seeds(self.only_seeds)
+        _refuse_epochs(self.epochs, self.smoke)
 
     def asked_of(self, planned: Sequence[int]) -> tuple[int, ...]:
         """Return the seeds that are asked for: the planned ones, or so many from the first on."""
@@ -75,7 +78,8 @@ class StudyRequest:
         """
         study = shown(Path(self.study).name if self.study.endswith(".py") else self.study)
         seeds = self.seeds if isinstance(self.seeds, int) else None
-        given = {"dataset": self.dataset, "seeds": seeds, "precision": self.precision}
+        given = {"dataset": self.dataset, "epochs": self.epochs, "seeds": seeds,
+                 "precision": self.precision}  # fmt: skip
         options = {name: str(value) for name, value in given.items() if value not in (None, "auto")}
         words = [part for name, value in options.items() for part in (f"--{name}", value)]
         smoke = ["--smoke"] if self.smoke else []
@@ -99,6 +103,20 @@ def _refuse_seeds(seeds: int | Sequence[int] | None) -> None:
             raise RequestError(f"{seed!r} is not a seed; use whole numbers from 0 to 999")
     if len(set(seeds)) < len(seeds):
         raise RequestError(f"seeds {', '.join(map(str, seeds))} name one twice; name each once")
+
+
+def _refuse_epochs(epochs: int | None, smoke: bool) -> None:
+    """Refuse a length that is none, or that a smoke run, which has its own, would not have.
+
+    Raises:
+        RequestError: With what can be asked for.
+    """
+    if epochs is None:
+        return
+    if not isinstance(epochs, int) or not 1 <= epochs <= MOST_EPOCHS:
+        raise RequestError(f"{epochs!r} epochs cannot be; ask for 1 to {MOST_EPOCHS:,}")
+    if smoke:
+        raise RequestError(f"a smoke run has two epochs, and not {epochs}; leave out one of both")
 
 
 def shown_on(study: Study, manifest: Manifest) -> Study:

@@ -132,6 +132,9 @@ class Study(Frozen):
     shows: Shows = "effects"
     one_by_one: bool = False  # contrast after contrast, not all arms together
     source: str = ""  # the file it is written in, filled in by whoever reads it
+    # The study that this is with trainings of another length, and that; by `lengths.trained_for`:
+    varies: str = ""
+    epochs: PositiveInt | None = None
     # Arms that the images at hand cannot show, and what these lack; filled in by `on`:
     left_out: dict[str, tuple[Quality, ...]] = Field(default_factory=dict)
 

@@ -58,6 +58,11 @@ def main(context: click.Context) -> None:
     help="Train only these of the planned seeds (4, 4-6 or 4,7), as one of a class does; none: "
     "choose the rates alone.",
 )
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    help="Train for so many, which is a study of its own, and of the paper's claims a stand-in.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
 @click.option(

@@ -119,6 +119,7 @@ def run_study(
     precision: Literal["auto"] | Precision = "auto",
     smoke: bool = False,
     keep_weights: Keep | None = None,
+    epochs: int | None = None,
 ) -> Found:
     """Run what a study still lacks, as `invoke ablate` does; return what it comes to.
 
@@ -144,9 +145,14 @@ def run_study(
         smoke: Seconds instead of minutes, to see that all works; the numbers mean nothing.
         keep_weights: Of "all" runs, of "comparison" runs or of "none", for
             `ablations.trained.load_run`; None for comparison runs of networks of up to 64 MB.
+        epochs: Train for so many, rates falling at the same share of the way. That is another
+            study, by the name ``<study>_<n>_epochs``, with a plan and runs of its own; of a claim
+            of the paper it is a stand-in. None: as long as the study says.
 
     Raises:
-        RequestError: If a device, a precision, seeds, workers or what to keep cannot be.
+        RequestError: If a device, a precision, seeds, epochs, workers or what to keep cannot be.
+        LengthError: If the study's arms differ in their schedules, or so few epochs have no room
+            for them.
         StudyError: If there is no such study.
         DatasetError: If the images are not here, or the study cannot be shown on them.
         PlanError: If the registered plan is not the study's any more.
@@ -162,6 +168,7 @@ def run_study(
         device=device,
         precision=precision,
         smoke=smoke,
+        epochs=epochs,
         dry_run=False,
         results=expanded(results),
         data_dir=default_data_dir() if data_dir is None else expanded(data_dir),

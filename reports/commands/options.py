@@ -212,6 +212,7 @@ def _said_of(error: Exception) -> str | None:
     """Return what bad input is told; None of an error that is none of bad input."""
     from pydantic import ValidationError
 
+    from ablations.lengths import LengthError
     from ablations.plan import PlanError
     from ablations.registration import RequestError
     from ablations.store import StoreError
@@ -230,7 +231,7 @@ def _said_of(error: Exception) -> str | None:
         place = f" in {Path(error.filename).parent}" if error.filename else ""
         return f"{error.strerror or error}{place}"
     refusals = (
-        *(StudyError, ToggleError, RequestError, SourceError, PresetError),
+        *(StudyError, ToggleError, LengthError, RequestError, SourceError, PresetError),
         *(DatasetError, PlanError, StoreError, WorkerError),
     )
     return as_typed(str(error)) if isinstance(error, refusals) else None

@@ -75,7 +75,8 @@ class Section(Frozen):
         if self.comparison.setting in ON_THE_PAPERS_DATA:
             return Nearness.OWN
         original = self.plan.about.paper_dataset
-        is_copy = original and self.comparison.dataset in copies_of(original)
+        own_length = self.plan.definition.epochs is None
+        is_copy = own_length and original and self.comparison.dataset in copies_of(original)
         return Nearness.COPY if is_copy else Nearness.OTHER
 
     @property

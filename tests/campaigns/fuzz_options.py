@@ -125,7 +125,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
     known: dict[str, dict[str, Callable[[], str] | None]] = {
         "ablate": {
             "--study": partial(text, *studies), "--dataset": partial(text, *datasets),
-            "--seeds": seeds, "--only-seeds": seeds, "--workers": number,
+            "--seeds": seeds, "--only-seeds": seeds, "--epochs": number, "--workers": number,
             "--device": partial(text, "auto", "cpu"),
             "--precision": partial(text, "auto", "float32"), "--reason": text, "--junit": text,
             "--baseline": partial(text, "shipped", "none.json"), "--results": results,

@@ -219,6 +219,32 @@ def test_a_class_shares_out_the_seeds_and_pools_the_folders(
     assert essences(Store(tmp_path / "bob")) == essences(by_workers)
 
 
+def test_another_length_is_trained_beside_the_study(
+    study: str, by_workers: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the same folder, with a plan and runs of its own; the study's are as they were."""
+    both = tmp_path / "both"
+    shutil.copytree(by_workers.path, both)
+
+    found = run_study(study, seeds=1, epochs=3, results=both)
+
+    assert "planned and reported apart from averaging, as averaging_3_epochs." in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert (found.study, found.done, found.planned) == ("averaging_3_epochs", 2, 6)
+    compared = found.runs[found.runs.phase == "comparison"]
+    assert list(compared.epochs) == [3, 3]
+    assert set(found.curves.epoch) == {1.0, 2.0, 3.0}
+    names = sorted(plan.name for plan in Store(both).plans())
+    assert names == ["averaging@fashion_mini", "averaging_3_epochs@fashion_mini"]
+    after = essences(Store(both))
+    assert essences(by_workers).items() <= after.items()
+    assert len(after) == RUNS + 2 * 2 * 2 + 2
+    again = run_study(study, seeds=1, epochs=3, results=both)
+    assert "nothing to do" in capsys.readouterr().out
+    assert again.runs.equals(found.runs)
+
+
 def test_no_seeds_choose_the_rates_alone(study: str, by_workers: Store, results: Path) -> None:
     """For a folder that a class starts from."""
     found = run_study(study, seeds=(), results=results)

@@ -46,6 +46,7 @@ from reports.commands.ablate.folder import (
 )
 from reports.commands.ablate.question import (
     introduce,
+    say_other_length,
     say_what_can_be_shown,
     say_what_is_checked,
     say_what_is_registered_too,
@@ -98,6 +99,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
         StoreError: If the results folder cannot be written.
         WorkerError: If nothing can be trained here.
     """
+    say_other_length(console, study, manifest)
     store = Store(request.results)
     plan = store.read_plan(study.name, manifest.name, request.smoke)
     for problem in store.problems:

@@ -265,7 +265,7 @@ def list_runs(console: Console, a: Announcement) -> None:
 
 def own_experiment(study: Study, paper: Description) -> str:
     """Return the command that runs a study on the paper's own dataset."""
-    return f"{paper.how} ablate --study {study.name} --dataset {paper.name}"
+    return f"{paper.how} ablate --study {study.varies or study.name} --dataset {paper.name}"
 
 
 def own_time(study: Study, paper: Description, steps: list[float], workers: int) -> str | None:

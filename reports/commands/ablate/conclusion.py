@@ -120,7 +120,7 @@ def _shipped(study: Study) -> str | None:
     """Return what the evidence in the package says of a study on the paper's data, if it does."""
     store = Store(EVIDENCE)
     for plan in store.plans():
-        if plan.definition.study == study.name and plan.setting != "stand-in":
+        if plan.definition.study == (study.varies or study.name) and plan.setting != "stand-in":
             found = comparison_of(plan, store)
             if found.done:
                 return f"Shipped with the package: {sentences.headline(plan, found)}"

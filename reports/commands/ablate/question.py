@@ -50,6 +50,14 @@ def introduce(console: Console, study: Study, manifest: Manifest, smoke: bool) -
     console.print()
 
 
+def say_other_length(console: Console, study: Study, manifest: Manifest) -> None:
+    """Say of a study whose trainings have another length that it is one of its own."""
+    if study.varies:
+        say(console, "OTHER LENGTH", f"{study.bases[manifest.name].left_open[-1]};")
+        say(console, "", f"planned and reported apart from {study.varies}, as {study.name}.")
+        console.print()
+
+
 def stand_in(dataset: str) -> str:
     """Return what data that is not the paper's is called before what is said of it."""
     return "PRACTICE DATA" if dataset in PRACTICE_IMAGES else "STAND-IN"

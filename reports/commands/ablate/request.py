@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ablations.kept import KEEP, Keep, KeptWeights
+from ablations.lengths import trained_for
 from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
@@ -50,6 +51,11 @@ class Request(StudyRequest):
         if self.keep_weights not in (None, *KEEP):
             known = ", ".join(KEEP)
             raise RequestError(f"weights of {self.keep_weights!r} cannot be kept; use {known}")
+        if self.study == ALL and self.epochs is not None:
+            raise RequestError(
+                f"studies differ in how long they train: {self.epochs} epochs are of one study "
+                "alone, by its name"
+            )
         if self.workers is not None and self.workers < 0:
             raise RequestError(
                 f"{counted(self.workers, 'worker')} cannot be; use 0 to train in this process"
@@ -77,7 +83,10 @@ def asked(request: Request) -> tuple[Study, Manifest]:
     smoke = request.smoke and request.dataset is None
     dataset = GENERATED if smoke else dataset_of(study, request.dataset)
     manifest = read_manifest(dataset, request.data_dir)
-    return shown_on(study, manifest), manifest
+    shown = shown_on(study, manifest)
+    if request.epochs is not None:
+        shown = trained_for(shown, manifest.name, request.epochs)
+    return shown, manifest
 
 
 def dataset_of(study: Study, name: str | None) -> str:
