@@ -39,6 +39,7 @@ class Kind(StrEnum):
     ABANDONED = "files that were being written when it was killed"
     FIGURE = "figures and reports"
     SMOKE = "the last smoke"
+    EXPORT = "runs exported to trackers"
     LOCK = "locks"
     VERIFIED = "what was verified"
     OTHER = "other files"
@@ -98,6 +99,8 @@ def _of_folder(folder: Path) -> Kind:
         return kind
     if folder.name == "smoke":
         return Kind.SMOKE
+    if folder.name == "export":
+        return Kind.EXPORT
     return Kind.FIGURE if (folder / "report.json").exists() else Kind.OTHER
 
 

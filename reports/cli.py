@@ -148,6 +148,37 @@ def report(study: str | None, out: Path | None, show: bool, results: tuple[Path,
 
 
 @main.command()
+@click.option(
+    "--to",
+    type=click.Choice(["tensorboard", "mlflow", "wandb"]),
+    required=True,
+    help="Which tracker: its files are written by its own client.",
+)
+@by_place("--study", STUDY, "Only this study.")
+@click.option(
+    "--out",
+    type=PathOption(file_okay=False),
+    help="Folder to write to (default: export/NAME, in the results folder).",
+)
+@click.option("--uri", help="With --to mlflow: where its runs are kept, in place of a folder.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@several_results_option
+@refusing
+def export(
+    to: str,
+    study: str | None,
+    out: Path | None,
+    uri: str | None,
+    dry_run: bool,
+    results: tuple[Path, ...],
+) -> int:
+    """Write finished runs for TensorBoard, MLflow or Weights & Biases, without a network."""
+    from reports.commands.export import run
+
+    return run(to, study, out, uri, results, dry_run, new_console())
+
+
+@main.command()
 @click.option("--prune", is_flag=True, help="Delete what nothing needs, after asking.")
 @click.option("--yes", is_flag=True, help="With --prune: do not ask.")
 @results_option

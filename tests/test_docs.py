@@ -43,7 +43,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 WORKFLOW = (ROOT / ".github" / "workflows" / "ablations.yml").read_text()
 CALL = re.compile(
     r"(?:invoke|alexnet-ablations) "
-    r"(?:ablate|report|verify|results|compare|prepare|presets|datasets|studies)[^`\n&|#]*"
+    r"(?:ablate|report|verify|results|export|compare|prepare|presets|datasets|studies)[^`\n&|#]*"
 )
 TODAY = "\n".join(page.read_text() for page in PAGES if page != CHANGELOG)
 COMMANDS = sorted(set(CALL.findall(TODAY + WORKFLOW)))

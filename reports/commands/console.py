@@ -33,7 +33,7 @@ def as_typed(text: str) -> str:
     if program != CONSOLE_SCRIPT:
         return text
     text = re.sub(r"invoke (prepare .*?) (ablate .*)", r"invoke \1 && invoke \2", text)
-    commands = "ablate|report|verify|results|compare|prepare|presets|studies|datasets"
+    commands = "ablate|report|verify|results|export|compare|prepare|presets|studies|datasets"
     return re.sub(rf"\binvoke (?={commands})", f"{CONSOLE_SCRIPT} ", text)
 
 

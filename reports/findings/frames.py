@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ablations.metrics import EarlyLoss, Metric, observe
+from ablations.metrics import EarlyLoss, Metric, Outcome, observe
 from ablations.plan import Plan
 from ablations.record import Record
 from ablations.results import Results
@@ -153,7 +153,7 @@ def curves_table(runs: Iterable[StudyRun], tenths: bool = False) -> pd.DataFrame
         tenths: Instead, the running training error alone, at every tenth of an epoch: the curve
             that figures show and times are read from.
     """
-    points = _by_tenths if tenths else _by_epoch
+    points = _by_tenths if tenths else by_epoch
     rows = [
         which | {"epoch": epoch, "metric": metric, "value": value}
         for run in runs
@@ -163,7 +163,8 @@ def curves_table(runs: Iterable[StudyRun], tenths: bool = False) -> pd.DataFrame
     return _frame(rows, CURVES)
 
 
-def _by_epoch(record: Record) -> Iterator[tuple[float, str, float]]:
+def by_epoch(record: Record) -> Iterator[tuple[float, str, float]]:
+    """Yield the number of each epoch with each thing that is known of it, by name: its value."""
     for epoch in record.curve:
         number = float(epoch.number)
         yield number, "training_error", epoch.error
@@ -198,7 +199,7 @@ def _which(run: StudyRun) -> dict[str, Any]:
 
 def _of_run(run: StudyRun) -> dict[str, Any]:
     record, metric = run.record, run.metric
-    seen = observe(record, metric)
+    seen = observed(run)
     row: dict[str, Any] = {
         "epochs": len(record.curve),
         "epochs_given": record.run.config.training.epochs,
@@ -216,6 +217,11 @@ def _of_run(run: StudyRun) -> dict[str, Any]:
         "finished_at": record.provenance.at,
     }
     return row | measured(record)
+
+
+def observed(run: StudyRun) -> Outcome | None:
+    """Return a run's value of the metric that is read of it; None if it was not measured."""
+    return observe(run.record, run.metric)
 
 
 def measured(record: Record) -> dict[str, float | None]:

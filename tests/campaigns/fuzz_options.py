@@ -135,6 +135,9 @@ def _call(place: Place, chance: random.Random) -> list[str]:
         },
         "report": {"--study": partial(text, "seconds"), "--out": partial(text, "out"),
                    "--results": results},
+        "export": {"--to": partial(text, "tensorboard", "mlflow", "wandb"), "--results": results,
+                   "--study": partial(text, "seconds"), "--out": partial(text, "out"),
+                   "--uri": text, "--dry-run": None},
         "verify": {"--results": results, "--run": text, "--sample": number, "--workers": number,
                    "--device": partial(text, "auto", "cpu"), "--dry-run": None, "--data-dir": data,
                    "--time-limit": lambda: chance.choice(TIMES), "--trust": None},
@@ -151,7 +154,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
             "--allow-missing": None, "--data-dir": partial(text, "data"),
         },
     }  # fmt: skip
-    command = chance.choices([*known], weights=[6, 1, 2, 1, 1, 2, 1, 2, 3])[0]
+    command = chance.choices([*known], weights=[6, 1, 1, 2, 1, 1, 2, 1, 2, 3])[0]
     given = [command]
     for option, value in known[command].items():
         often = option in ("--study", "--dataset", "--source", "--name", "--before", "--after")
