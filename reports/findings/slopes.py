@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from reports.analysis.outcomes import outcomes_of
 from reports.analysis.effect import Effect
+from reports.analysis.outcomes import outcomes_of
 from reports.findings.sections import Section
 from reports.wording.formatting import ToldApart, told_apart
 
