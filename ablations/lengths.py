@@ -9,6 +9,7 @@ from typing import Any
 from ablations.study import Study
 from alexnet.config import Config, Drops, Steps
 from alexnet.config.training import Schedule
+from alexnet.text import counted
 
 
 class LengthError(ValueError):
@@ -36,20 +37,20 @@ def trained_for(study: Study, dataset: str, epochs: int) -> Study:
     if not _fits(base.config, epochs):
         fewest = next(n for n in range(epochs + 1, before + 1) if _fits(base.config, n))
         raise LengthError(
-            f"in {epochs} epochs there is no room for what happens in {before}, such as drops of "
-            f"the rate; use {fewest} or more"
+            f"in {counted(epochs, 'epoch')} there is no room for what happens in {before}, such as "
+            f"drops of the rate; use {fewest} or more"
         )
     setting = base.setting if base.setting == "own question" else "stand-in"
     changed = base.but(
         config=base.config.but(**_changes(base.config, epochs)),
         setting=setting,
-        left_open=(*base.left_open, f"trained for {epochs} epochs in place of {before}"),
+        left_open=(*base.left_open, f"trained for {counted(epochs, 'epoch')} in place of {before}"),
         passes=None,  # was measured of the other length
     )
     return study.model_copy(
         update={
             "name": f"{study.name}_{epochs}_epochs",
-            "title": f"{study.title or study.name.replace('_', ' ')}, {epochs} epochs",
+            "title": f"{study.title or study.name.replace('_', ' ')}, {counted(epochs, 'epoch')}",
             "bases": {dataset: changed},
             "varies": study.name,
             "epochs": epochs,

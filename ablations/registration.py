@@ -114,7 +114,7 @@ def _refuse_epochs(epochs: int | None, smoke: bool) -> None:
     if epochs is None:
         return
     if not isinstance(epochs, int) or not 1 <= epochs <= MOST_EPOCHS:
-        raise RequestError(f"{epochs!r} epochs cannot be; ask for 1 to {MOST_EPOCHS:,}")
+        raise RequestError(f"{epochs!r} cannot be a number of epochs; ask for 1 to {MOST_EPOCHS:,}")
     if smoke:
         raise RequestError(f"a smoke run has two epochs, and not {epochs}; leave out one of both")
 

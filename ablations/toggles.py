@@ -89,20 +89,18 @@ def factorial_study(names: Sequence[str], name: str | None = None) -> Study:
     """Return the study of some toggles together, given in their order; called by them if not so."""
     factors = [TOGGLES[one] for one in names]
     planned = design(factors)
-    *others, last = (factor.label for factor in factors)
-    labels = f"{', '.join(others)} and {last}"
     half = len(factors) >= HALVED_FROM
-    zero = " Biases start at 0 in every arm: with those of 1, for ReLUs, tanh learned nothing."
+    zero = ". Biases start at 0 in every arm: with those of 1, for ReLUs, tanh learned nothing"
     return Study(
         name=name or name_of(names),
         title="Ideas switched on and off together",
         asks="Do the ideas add up?",
-        question=f"What does each of {labels} do to the test error, whatever the others, and do "
-        "two together do what both do alone?",
-        leaves_open="the paper removes one idea at a time, from the whole network",
+        question="What does each idea do to the test error whatever the others, and do two add up?",
+        paper_says="each idea helps where it is tried alone; it says nothing of two together",
+        leaves_open="whether ideas add up: it removes one at a time, from the whole network",
         we_chose=f"{'half of ' if half else ''}all combinations, {len(planned.arms)} networks, "
         "each at its best rate and with the same seeds; the mean over those with an idea is "
-        f"compared with that over those without.{zero if 'relu' in names else ''}",
+        f"compared with that over those without{zero if 'relu' in names else ''}",
         would_change="three ideas that do together what no two of them do"
         if half
         else "other images, or a longer training",

@@ -1,6 +1,7 @@
 """The trained network of a run: to look inside, and to be shown pictures. Imports PyTorch."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ablations.record import NamingError, Record, named
 from ablations.results import Results
 from ablations.run import DatasetRef
 from alexnet.config import Config
+from alexnet.custom import trusting
 from alexnet.data.images import load
 from alexnet.data.manifest import DatasetError, default_data_dir
 from alexnet.data.stored import read_manifest
@@ -39,7 +41,9 @@ class Trained(Predictor):
         return self.record.run.config
 
 
-def load_run(results: Folder | Results, run: str, data_dir: Folder | None = None) -> Trained:
+def load_run(
+    results: Folder | Results, run: str, data_dir: Folder | None = None, trust: bool = False
+) -> Trained:
     """Return the trained network of a run.
 
     Its weights, and what is known of its dataset, are those that the run left beside its record.
@@ -52,8 +56,10 @@ def load_run(results: Folder | Results, run: str, data_dir: Folder | None = None
         results: Folder of records, a store, or several folders read as one.
         run: The first digits of the run's id, four or more.
         data_dir: Folder of prepared datasets; None for ALEXNET_DATA, else the user's data folder.
+        trust: Whether code that the record names may run: a part that its makers wrote.
 
     Raises:
+        SourceError: If the network has such a part, and it is not to be trusted or not here.
         TrainedError: If no run is so called, it diverged, or its weights were not kept or are
             damaged, or its dataset is needed and not here.
     """
@@ -74,7 +80,8 @@ def load_run(results: Folder | Results, run: str, data_dir: Folder | None = None
         )
     config, precision = record.run.config, record.run.precision
     try:
-        network = with_weights(config.network, load_file(weights), precision)
+        with trusting() if trust else nullcontext():
+            network = with_weights(config.network, load_file(weights), precision)
     except (WeightsError, SafetensorError) as error:
         raise TrainedError(f"{weights} is of another version: {error}") from error
     predictor = Predictor.of(network, config, precision, _summary(store, record, data_dir))

@@ -52,7 +52,7 @@ def overview_text(found: Sequence[Section]) -> str:
     blocks.append(
         "[All verdicts](reports/evidence/README.md). "
         "[What they mean](docs/studies.md#what-the-verdicts-mean). "
-        "Every run: `invoke report --results reports/evidence --open`."
+        "Every run: `invoke report --results shipped --open`."
     )
     return "\n\n".join(blocks)
 

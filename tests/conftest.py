@@ -1,6 +1,7 @@
 """Small things that many tests share: a tiny config, images that exist nowhere else, records."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from ablations.checkpoint import Pace
-from alexnet.config import Config
+from alexnet.config import Config, source
 from alexnet.data.images import Dataset, Images
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
@@ -25,6 +26,13 @@ def nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test tell the CI that runs it of failures that were made up."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def import_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test import what lay beside another's study: their folders stay on the path."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(source, "_FIRST", [])
 
 
 @pytest.fixture

@@ -141,6 +141,10 @@ NEVER_ONE = {
     "rates": "of a study that tunes",
     "seeds": "for tuning: two",
     "len(x)": "too many",
+    "len(planned.arms)": "four or more",
+    "len(contrast.weights)": "weights that sum to nothing",
+    "self.classes": "two or more",
+    "metric.group": "one seed is no group",
 }
 """Numbers before a plural, and why they are never one."""
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from alexnet.config import Config
 from alexnet.config.base import canonical
 from alexnet.config.network import Conv, windows
-from alexnet.config.parts import LRN, Dropout, LeakyRelu, MapNorm, Part, Pool
+from alexnet.config.parts import LRN, Custom, Dropout, LeakyRelu, MapNorm, Part, Pool
 from alexnet.config.training import (
     Constant,
     Drops,
@@ -82,8 +82,8 @@ def _network(config: Config, idle: list[str]) -> dict[str, Any]:
         for name, part in network.after(layer):
             if name not in does_nothing:
                 written["then"].append(_part(part, side))
-            if isinstance(part, Pool):
-                side = windows(side, part.size, part.stride, 0, part.rounding)
+            if isinstance(part, Pool | Custom) and part.window is not None:
+                side = windows(side, *part.window)
         layers.append(written)
     size = network.model_dump(mode="json", include={"view", "channels", "classes"})
     return size | {"layers": layers}
@@ -132,7 +132,7 @@ def _training(training: Training, layers: list[str], images: Images) -> _Trained
     idle: list[str] = []
     written = training.model_dump(mode="json", exclude={"validate_each_epoch"})
     if training.images is not None and training.images == images.trained_on:
-        idle.append(f"the first {training.images:,} images are all of them")
+        idle.append(f"{training.images:,} is the number of all images")
         written["images"] = None
     shown = training.images or images.trained_on
     updates = -(-shown // training.batch) * training.epochs if shown else None
@@ -189,12 +189,12 @@ def _schedule(
             why = f"drops after epoch {late}, {ends}" if late else None
             return schedule.but(after=acting).model_dump(mode="json") if acting else constant, why
         case Steps(updates=each) if updates is not None and each >= updates:
-            return constant, f"drops every {each:,} updates, and there are {updates:,}"
+            return constant, f"drops after update {each:,}, and the last is {updates:,}"
         case Plateau(patience=patience, drops=drops):
             # The first epoch is always the best so far; what follows the last one is no training.
             most = max(0, (epochs - 2) // patience)
             if not most:
-                return constant, f"waits {patience} epochs for an improvement, {ends}"
+                return constant, f"drops after epoch {patience + 1} at the earliest, {ends}"
             return schedule.but(drops=min(drops, most)).model_dump(mode="json"), None
         case _:
             return schedule.model_dump(mode="json"), None

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from alexnet.config import Frozen
 from alexnet.data.catalogue import called
+from alexnet.text import counted
 from reports.analysis.effect import DECIDED, Effect
 from reports.findings.forest import SHOWN, ForestRow, Side, forest, label, open_side
 from reports.findings.sections import Nearness, Section, real
@@ -131,7 +132,7 @@ def _share_row(section: Section, effect: Effect) -> ShareRow:
     low, high = sorted(end for end in ends if end is not None) if known else (None, None)
     note = "" if own else "size not judged"
     if waiting:
-        note = f"{comparison.done} of {comparison.planned} runs"
+        note = f"{comparison.done} of {counted(comparison.planned, 'run')}"
     paper = effect.contrast.paper
     ratio = effect.metric.is_ratio and at is not None and paper is not None
     return ShareRow(

@@ -124,8 +124,7 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
             [
                 effect.contrast.compared,
                 measured(effect.contrast, effect.metric),
-                _test(effect),
-                _p(effect.p),
+                _p(effect.p) + _test(effect),
                 _p(effect.p_adjusted),
                 _p(effect.equivalence_p),
                 f"{margin(effect)}: {effect.contrast.margin_reason}",
@@ -137,17 +136,15 @@ def certainty_table(comparison: Comparison) -> pd.DataFrame:
         )
     return pd.DataFrame(
         rows,
-        columns=["contrast", "metric", "test", "p", "p (corrected)", "equivalence p",
+        columns=["contrast", "metric", "exact sign-flip p", "p (corrected)", "equivalence p",
                  "margin", "detectable effect (80 % power)", "detectable equality within",
                  "correlation of pairs", "precondition"],
     )  # fmt: skip
 
 
 def _test(effect: Effect) -> str:
-    """Return which test of no difference an effect's p-value is of."""
-    if effect.freedom is None:
-        return "exact sign-flip"
-    return f"Student's, {effect.freedom} degrees of freedom"
+    """Return of which test a p-value is, if not of the one that its column names."""
+    return "" if effect.freedom is None else f" (Student's t, {effect.freedom} df)"
 
 
 def thresholds_table(comparison: Comparison) -> pd.DataFrame:

@@ -154,7 +154,8 @@ def why_a_stand_in(plan: Plan) -> str:
     if why:
         return why[-1]
     if plan.definition.epochs is not None:
-        return f"the training has {plan.definition.epochs} epochs, and not those of the study"
+        trained = counted(plan.definition.epochs, "epoch")
+        return f"the training has {trained}, and not those of the study"
     if here == original:
         return "the networks, or their training, are not the paper's"
     if here in copies_of(original):

@@ -148,7 +148,7 @@ def test_a_plan_of_the_studys_own_length_says_nothing_of_it() -> None:
 @pytest.mark.parametrize("epochs", [0, -1, 10_001, 1.5, "8"])
 def test_a_length_that_is_none_is_refused(epochs: object) -> None:
     """Before anything else."""
-    with pytest.raises(RequestError, match=r"epochs cannot be; ask for 1 to 10,000"):
+    with pytest.raises(RequestError, match=r"cannot be a number of epochs; ask for 1 to 10,000"):
         replace(REQUEST, epochs=epochs)  # type: ignore[arg-type]
 
 

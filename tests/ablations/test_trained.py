@@ -21,6 +21,7 @@ from ablations.trained import TrainedError, load_run
 from ablations.workers.protocol import WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.config import ChannelMeans, Config, Precision
+from alexnet.config.source import SourceError
 from alexnet.data.images import Dataset, load
 from alexnet.data.manifest import EMBEDDED, DatasetError, default_data_dir
 from alexnet.data.prepare.preparation import prepare
@@ -28,6 +29,7 @@ from alexnet.data.prepare.request import PrepareRequest
 from alexnet.data.stored import read_manifest
 from alexnet.data.summary import Summary
 from alexnet.presets import tiny
+from tests.builders.own_parts import PARTS, looked_for_in, part, with_part
 from tests.builders.runs import run_of
 
 SIDE = 40
@@ -279,3 +281,21 @@ def test_classes_are_called_by_their_titles(images: Dataset, tmp_path: Path) -> 
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(DatasetError, match="is damaged, or of another version"):
         Summary.read(path)
+
+
+def test_a_network_with_code_of_others_is_loaded_for_who_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the record names would run; nobody but its reader can know who wrote it."""
+    (tmp_path / "parts_of_mine.py").write_text(PARTS)
+    with looked_for_in(tmp_path):
+        run = run_of(with_part("act", part("PRelu", parameters_per_map=1)))
+        record = trained(run, tmp_path / "results")
+        pixels = np.zeros((28, 28, 3), dtype=np.uint8)
+        mine = load_run(tmp_path / "results", record.run.short).scores(pixels)
+
+        monkeypatch.setattr("alexnet.config.source._FOUND_HERE", set())
+        with pytest.raises(SourceError, match="--trust"):
+            load_run(tmp_path / "results", record.run.short)
+        theirs = load_run(tmp_path / "results", record.run.short, trust=True)
+        assert torch.equal(theirs.scores(pixels), mine)

@@ -104,12 +104,12 @@ ALIKE = {
     "a plateau that is waited for too long": (
         training(schedule=Plateau(patience=2)),
         training(schedule={"kind": "constant"}),
-        "the schedule waits 2 epochs for an improvement, and the training ends after 3",
+        "the schedule drops after epoch 3 at the earliest, and the training ends after 3",
     ),
     "steps that are too long": (
         training(schedule=Steps(updates=21)),
         training(schedule={"kind": "constant"}),
-        "the schedule drops every 21 updates, and there are 21",
+        "the schedule drops after update 21, and the last is 21",
     ),
     "biases like the weights": (
         training(bias_schedule=Drops(after=(1,))),
@@ -139,7 +139,7 @@ ALIKE = {
     "all images by their number": (
         training(images=200),
         BASE,
-        "the first 200 images are all of them",
+        "200 is the number of all images",
     ),
     "errors measured on the way": (
         training(validate_each_epoch=True),

@@ -157,7 +157,15 @@ def _call(place: Place, chance: random.Random) -> list[str]:
     command = chance.choices([*known], weights=[6, 1, 1, 2, 1, 1, 2, 1, 2, 3])[0]
     given = [command]
     for option, value in known[command].items():
-        often = option in ("--study", "--dataset", "--source", "--name", "--before", "--after")
+        often = option in (
+            "--study",
+            "--dataset",
+            "--source",
+            "--name",
+            "--before",
+            "--after",
+            "--to",
+        )
         if chance.random() < (0.9 if often or option == "--results" else 0.35):
             given += [option] if value is None else [option, value()]
     return [*given, "--dry-run"] if command == "prepare" else given

@@ -30,6 +30,7 @@ from ablations.study import Base, Contrast, FinalError, Study
 from alexnet.presets import tiny
 from reports.evidence import EVIDENCE
 from reports.page.report import write_report
+from reports.page.tables import NUMBERS
 from tests.builders.kernels import CLASSES, written
 from tests.builders.plans import MANIFEST, chosen, plan_of
 from tests.builders.records import leaving, measures_of, record_of
@@ -331,7 +332,9 @@ def test_names_survive_in_the_tables_that_are_written(report: Path) -> None:
 
     rows = list(csv.reader(StringIO(of_csv)))
     assert [row[0] for row in rows[1:]] == [REFERENCE, *NAMES]
-    assert {len(row) for row in rows} == {columns}
+    headings = [inside.content for opening, inside in pairwise(tokens) if opening.type == "th_open"]
+    assert rows[0][:columns] == headings  # what follows is the same in numbers
+    assert {len(row) for row in rows} == {columns + 2 + len(NUMBERS)}
 
     between = of_latex.partition("\\midrule\n")[2].partition("\\bottomrule")[0]
     lines = between.splitlines()

@@ -22,6 +22,7 @@ from tests.builders.command_line import call
 from tests.builders.made_up_studies import ONE, POINT, TWO, made_up
 from tests.builders.plans import resealed
 
+WILD = {"training": {"optimizer": {"rate": 1e30, "momentum": 0.8}}}
 SMOKE = ("ablate", "--study", "all", "--smoke", "--workers", "1")
 
 
@@ -132,7 +133,7 @@ def test_an_arm_that_diverges_fails_the_smoke(
     """Named with its study, exit code 1; the others are not stopped."""
     wild = made_up(
         "wild",
-        {"calm": Arm(), "wild": Arm(changes={"training": {"optimizer": {"rate": 1e30}}})},
+        {"calm": Arm(), "wild": Arm(changes=WILD)},
         Contrast(arm="wild", against="calm", **POINT),
     )
     monkeypatch.setattr(all_studies, "STUDIES", MappingProxyType({"wild": wild}))
@@ -332,7 +333,7 @@ def test_the_time_limit_stops_it_cleanly(tmp_path: Path) -> None:
         (["--update-baseline", "--reason", "x"], "needs --baseline FILE"),
         (["--baseline", "b.json", "--update-baseline"], "needs --reason TEXT"),
         (["--reason", "x"], "add --update-baseline"),
-        (["--seeds", "3"], "leave out --seeds and --precision"),
+        (["--seeds", "3"], "leave out --seeds, --only-seeds and --precision"),
         (["--precision", "bfloat16"], "each arm once, in float64"),
         (["--baseline", "b.json", "--dataset", "fashion_mini"], "leave out --dataset"),
         (

@@ -73,7 +73,8 @@ def test_commands_end_where_letters_are_few(tmp_path: Path, variables: dict[str,
     filled(tmp_path / "results", 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.2, 0.0])
     code = (
         "from reports.cli import main; from reports.commands.progress import sparkline; "
-        "main.callback(); print(sparkline([0.0, 0.5, 1.0])); main()"
+        "from reports.commands.encoding import plain_where_needed; plain_where_needed(); "
+        "print(sparkline([0.0, 0.5, 1.0])); main()"
     )
     environment = os.environ | variables
     for command in ("studies", "report"):

@@ -85,7 +85,7 @@ def test_runs_of_others_code_are_trained_again_for_who_trusts_it(
     assert "--trust runs it" in said
     code, said = call(*arguments, "--trust")
     assert code == 0, said
-    assert "1 of 1 runs came to the same when trained again: 1 to the bit" in said
+    assert "1 of 1 run came to the same when trained again: 1 to the bit" in said
     path.write_text("# edited\n" + path.read_text())
     code, said = call(*arguments, "--trust")
     assert code == 2

@@ -53,8 +53,8 @@ class Request(StudyRequest):
             raise RequestError(f"weights of {self.keep_weights!r} cannot be kept; use {known}")
         if self.study == ALL and self.epochs is not None:
             raise RequestError(
-                f"studies differ in how long they train: {self.epochs} epochs are of one study "
-                "alone, by its name"
+                f"studies differ in how long they train: {counted(self.epochs, 'epoch')} can be of "
+                "one study alone, by its name"
             )
         if self.workers is not None and self.workers < 0:
             raise RequestError(
