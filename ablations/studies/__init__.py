@@ -6,10 +6,11 @@ import pkgutil
 import runpy
 import sys
 import traceback
-from collections.abc import Iterator
-from importlib.machinery import ModuleSpec, PathFinder
+from collections.abc import Iterator, Mapping
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -133,6 +134,18 @@ def read_study(path: Path) -> Study:
     return found.model_copy(update={"source": shown(path.name)})
 
 
+class _FromSource(SourceFileLoader):
+    """Reads a module's own file, whatever was kept of it.
+
+    Python takes its bytecode for current if the file has the same size and was written in the same
+    second; an edit of a moment ago may have both.
+    """
+
+    def path_stats(self, path: object) -> Mapping[str, Any]:
+        """Say nothing of the file, so that no bytecode is read or written."""
+        raise OSError(f"bytecode of {path} is not used")
+
+
 class _Beside:
     """Finds modules of some names in one folder."""
 
@@ -146,7 +159,10 @@ class _Beside:
         """Return what Python needs to import a module, or None if it is none of these."""
         if name not in self._names:
             return None
-        return PathFinder.find_spec(name, [str(self._folder)])
+        spec = PathFinder.find_spec(name, [str(self._folder)])
+        if spec is not None and spec.origin and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = _FromSource(name, spec.origin)
+        return spec
 
 
 @contextlib.contextmanager

@@ -35,10 +35,10 @@ STUDY = Study(
 )
 """
 SAID = {
-    "invoke report --results reports/evidence --study relu_vs_tanh --out evidence": "page",
+    "invoke report --results shipped --study relu_vs_tanh --out evidence": "page",
     "invoke presets": "torchvision",
     "invoke studies --name dropout": "overfits",
-    "invoke report --results reports/evidence --study six_times --out evidence": "page",
+    "invoke report --results shipped --study six_times --out evidence": "page",
 }
 
 
