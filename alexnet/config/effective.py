@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from alexnet.config import Config
 from alexnet.config.base import canonical
 from alexnet.config.network import Conv, windows
-from alexnet.config.parts import LRN, Custom, Dropout, LeakyRelu, MapNorm, Part, Pool
+from alexnet.config.parts import LRN, Dropout, LeakyRelu, MapNorm, Part, Pool
 from alexnet.config.training import (
     Constant,
     Drops,
@@ -72,18 +72,16 @@ def _network(config: Config, idle: list[str]) -> dict[str, Any]:
     idle += [f"the part {name!r} {why}" for name, why in does_nothing.items()]
     seen, layers = network.seen_by(), []
     for layer in network.layers:
-        side = seen[layer.name].side
         written = layer.model_dump(mode="json", exclude={"then"})
         if isinstance(layer, Conv):
             sizes = (layer.size, layer.stride, layer.padding)
-            written["rounding"] = _rounding(layer.rounding, side, *sizes)
-            side = layer.side_of(side)
-        written["then"] = []
-        for name, part in network.after(layer):
-            if name not in does_nothing:
-                written["then"].append(_part(part, side))
-            if isinstance(part, Pool | Custom) and part.window is not None:
-                side = windows(side, *part.window)
+            written["rounding"] = _rounding(layer.rounding, seen[layer.name].side, *sizes)
+        following = zip(network.after(layer), network.flows_after(layer), strict=True)
+        written["then"] = [
+            _part(part, flow.sees.side)
+            for (name, part), flow in following
+            if name not in does_nothing
+        ]
         layers.append(written)
     size = network.model_dump(mode="json", include={"view", "channels", "classes"})
     return size | {"layers": layers}
