@@ -155,11 +155,17 @@ class Contrast(Frozen):
         return several if isinstance(several, tuple) else (several,)
 
     @property
-    def arms(self) -> tuple[str, ...]:
-        """Every arm that it needs."""
+    def compared_arms(self) -> tuple[str, ...]:
+        """Every arm whose numbers it compares."""
         named = [self.arm, *(self.minus or ()), *(self.weights or ())]
         if self.number is None:
             named.insert(1, self.against)
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Every arm that it needs."""
+        named = list(self.compared_arms)
         named += [needed.arm for needed in self.preconditions]
         if isinstance(self.metric, TimeToValid):
             named += self.metric.arms

@@ -38,10 +38,7 @@ def incomparable(contrast: Contrast, metric: Metric, records: Records) -> str | 
 
 def diverged_together(contrast: Contrast, records: Records) -> tuple[int, int]:
     """Return in how many pairs every run diverged, of how many: chance is equal to chance."""
-    named = dict.fromkeys(
-        (contrast.arm, contrast.against, *(contrast.minus or ()), *(contrast.weights or ()))
-    )
-    sides = [records[arm] for arm in named if arm in records]  # the paper's number has no runs
+    sides = [records[arm] for arm in contrast.compared_arms if arm in records]
     paired = set.intersection(*map(set, sides))
     together = [all(side[s].status == "diverged" for side in sides) for s in paired]
     return sum(together), len(together)

@@ -35,7 +35,7 @@ def mean_of(values: Sequence[float], metric: Metric) -> float:
 
 def compared_records(contrast: Contrast, metric: Metric, records: Records) -> list[Record]:
     """Return the records whose numbers a contrast compares, each once."""
-    arms = [contrast.arm, contrast.against, *(contrast.minus or ()), *(contrast.weights or ())]
+    arms = list(contrast.compared_arms)
     if isinstance(metric, TimeToValid):
         arms += metric.arms
     found = [record for arm in dict.fromkeys(arms) for record in records.get(arm, {}).values()]

@@ -112,8 +112,7 @@ def side_of_the_edge(choice: Choice) -> str:
 
 def rate_step(plan: Plan, contrast: Contrast) -> float | None:
     """Return the factor to the next rates tried, the larger of a contrast's arms; None if none."""
-    named = (contrast.arm, contrast.against, *(contrast.minus or ()), *(contrast.weights or ()))
-    arms = set(named) - plan.definition.tuned_as.keys()
+    arms = set(contrast.compared_arms) - plan.definition.tuned_as.keys()
     steps = [choice.step for arm in arms if (choice := plan.choices.get(arm))]
     return max((step for step in steps if step is not None), default=None)
 
