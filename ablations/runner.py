@@ -8,8 +8,7 @@ from ablations.results import Results
 from ablations.run import Run
 from ablations.store import Store
 from ablations.tuning import Choice, Pending
-from ablations.workers.in_process import Workers
-from ablations.workers.protocol import Elsewhere, Event, Failed, Finished
+from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Workers
 
 
 class Chosen(NamedTuple):

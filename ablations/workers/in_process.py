@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ablations.run import Run
-from ablations.workers.processes import CUDA, LocalWorkers, answer, sentence
+from ablations.workers.processes import CUDA, answer, sentence
 from ablations.workers.protocol import Event, Failed, Job, Probe, WorkerError, WorkerSettings
 from alexnet.child_processes import environment
 
@@ -74,10 +74,6 @@ class ThisProcess:
     def close(self) -> None:
         """Give PyTorch back the settings that it had before."""
         self._settings.close()
-
-
-Workers = LocalWorkers | ThisProcess
-"""Who trains."""
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """What a study's process and its workers say to each other; imports no PyTorch."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ablations.kept import UNASKED, KeptWeights
 from ablations.machine import Fingerprint
@@ -75,6 +76,35 @@ class Failed(NamedTuple):
 
 Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed
 Job = Run | TimeStep
+
+
+class Workers(Protocol):
+    """Who trains, wherever they are: each does one job at a time and says what comes of it."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    @property
+    def idle(self) -> int:
+        """How many are ready and have nothing to do."""
+
+    @property
+    def running(self) -> Sequence[Run]:
+        """The runs that were submitted and are not finished."""
+
+    def submit(self, job: Job) -> None:
+        """Give a job to one that is idle."""
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """Yield what has happened, waiting up to ``timeout`` seconds for something.
+
+        Raises:
+            WorkerError: If nothing can be trained.
+        """
+
+    def close(self) -> None:
+        """End them; runs go on from their last checkpoints when asked for again."""
 
 
 class WorkerError(RuntimeError):

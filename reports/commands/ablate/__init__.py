@@ -18,7 +18,7 @@ from ablations.registration import (
 from ablations.runner import Chosen, counts, remaining, run_study
 from ablations.store import Store
 from ablations.study import Study
-from ablations.workers.in_process import ThisProcess, Workers
+from ablations.workers.in_process import ThisProcess
 from ablations.workers.processes import LocalWorkers
 from ablations.workers.protocol import (
     Event,
@@ -27,6 +27,7 @@ from ablations.workers.protocol import (
     Probe,
     Timed,
     TimeStep,
+    Workers,
     WorkerSettings,
 )
 from alexnet.data.manifest import Manifest

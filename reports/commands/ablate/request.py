@@ -11,8 +11,7 @@ from ablations.lengths import trained_for
 from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
-from ablations.workers.in_process import Workers
-from ablations.workers.protocol import Probe
+from ablations.workers.protocol import Probe, Workers
 from alexnet.cores import cores
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
