@@ -1,7 +1,7 @@
 """Dropout (section 4.2)."""
 
 from ablations.arms import NO_AUGMENTATION, NO_DROPOUT
-from ablations.bases import bases
+from ablations.bases import FIRST_UNSEEN, bases
 from ablations.contrast import HALF_A_POINT
 from ablations.study import Arm, Changes, Contrast, FinalError, Gap, Overfits, Study, TimeToValid
 from alexnet.config import Config
@@ -46,5 +46,6 @@ STUDY = Study(
         change=measured_each_epoch,
         small=NO_AUGMENTATION,
         small_left_open=("without augmentation, so that there is overfitting to prevent",),
+        first_seed=FIRST_UNSEEN,  # it shares no runs with others
     ),
 )  # fmt: skip

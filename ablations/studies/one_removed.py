@@ -12,7 +12,7 @@ from ablations.arms import (
     one_wide_tower,
     tanh_and_biases_of_zero,
 )
-from ablations.bases import bases
+from ablations.bases import FIRST_UNSEEN, bases
 from ablations.contrast import HALF_A_POINT
 from ablations.study import Arm, Contrast, NormActive, Study
 
@@ -70,5 +70,5 @@ STUDY = Study(
         Contrast(arm="one wide tower", against=WHOLE, direction="equal", **HALF_A_POINT,
                  says="One wide tower errs as much as two narrow ones"),
     ),
-    bases=bases(),
+    bases=bases(first_seed=FIRST_UNSEEN),
 )  # fmt: skip

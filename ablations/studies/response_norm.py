@@ -1,7 +1,7 @@
 """Local response normalisation (section 3.3)."""
 
 from ablations.arms import CONSTANT_NORM, NO_NORM
-from ablations.bases import bases
+from ablations.bases import FIRST_UNSEEN, bases
 from ablations.study import Arm, Contrast, NormActive, Study
 from alexnet.config import BatchNorm
 
@@ -54,5 +54,5 @@ STUDY = Study(
         Contrast(arm="batch normalisation", against="the constant alone", direction="lower",
                  **POINT),
     ),
-    bases=bases(),
+    bases=bases(first_seed=FIRST_UNSEEN),
 )  # fmt: skip
