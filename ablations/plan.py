@@ -354,7 +354,7 @@ class Plan(Frozen):
             config=config,
             seed=seed,
             dataset=definition.dataset,
-            precision=definition.precisions_of[arm],
+            precision=definition.precisions.get(arm, definition.precision),
             edition=definition.edition,
         )
 

@@ -1,5 +1,7 @@
 """What a results folder holds, read: plans, records and the files beside them."""
 
+import contextlib
+import os
 from pathlib import Path
 
 from ablations.plan import Plan, PlanError, plan_name
@@ -18,6 +20,7 @@ class Results:
         self._problems: list[str] = []
         self._records: dict[str, Record] = {}
         self._paths: set[Path] = set()  # of the records that were read
+        self._names: set[str] = set()  # of their folders
         self._is_read = False
 
     @property
@@ -37,6 +40,7 @@ class Results:
 
     def _read(self, path: Path) -> None:
         self._paths.add(path)
+        self._names.add(path.parent.name)
         try:
             record = Record.read(path)
         except (RecordError, OSError) as error:
@@ -73,6 +77,20 @@ class Results:
         if run.id not in self._records:
             self._read_all()
         return self._records.get(run.id)
+
+    def appeared(self) -> list[Record]:
+        """Return the records that others have added since folders were last looked at.
+
+        The names of all folders are read, and it is looked into those alone that had none yet.
+        """
+        known = set(self._records)
+        with contextlib.suppress(FileNotFoundError), os.scandir(self.path / "runs") as folders:
+            for folder in folders:
+                if folder.name in self._names:
+                    continue
+                if (path := Path(folder.path) / "record.json").exists():
+                    self._read(path)
+        return [self._records[id_] for id_ in self._records.keys() - known]
 
     def find_file(self, record: Record, name: str) -> Path | None:
         """Return a file that a run left beside its record, or None.

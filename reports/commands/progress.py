@@ -13,7 +13,7 @@ from rich.table import Table
 from ablations.metrics import Metric
 from ablations.plan import Plan
 from ablations.run import Run
-from ablations.runner import Chosen, counts
+from ablations.runner import Chosen, Found
 from ablations.store import Store
 from ablations.tuning import Choice
 from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progressed
@@ -31,6 +31,9 @@ PACED = 4
 """Runs from which on a log tells a time: the first may end at once, at a rate that is too large."""
 STATE = 64
 """Columns of what is said of a run, before the time."""
+
+_Arm = tuple[str, str]
+"""A plan's name, and one of its arms."""
 
 
 def _how_chosen(choice: Choice, metric: Metric) -> str:
@@ -80,7 +83,12 @@ class StudyProgress:
         self._curves: dict[str, list[Epoch]] = {}
         self._arm_names: dict[str, str] = {}
         self._live = Live(console=console, refresh_per_second=4, transient=True)
-        self._tried: dict[str, set[str]] = {}  # ids of finished tuning runs, by arm as it is named
+        # Of every arm, by plan and name; kept up to date, since there may be thousands of runs:
+        self._tried: dict[_Arm, set[str]] = {}  # ids of finished tuning runs
+        self._compared: dict[_Arm, set[str]] = {}  # of those of its comparison runs
+        self._counted: dict[_Arm, tuple[int, int]] = {}  # runs that are done, of how many
+        self._last: dict[_Arm, tuple[int, str]] = {}  # the last seed that was begun, and its run
+        self._arms_of: dict[str, dict[_Arm, int]] = {}  # a comparison run's, and where its seed is
         self._bar = Progress(
             TextColumn(f"{'runs':<{LABEL - 3}}"),
             MofNCompleteColumn(separator=" of "),
@@ -92,6 +100,7 @@ class StudyProgress:
             speed_estimate_period=PACE,
         )
         self._task = self._bar.add_task("", total=None)
+        self._done = self._total = 0  # runs
         self._ended = 0  # runs, in this call
         self._trained = 0.0
         self._spoke = self._start
@@ -100,10 +109,13 @@ class StudyProgress:
 
     def __enter__(self) -> Self:
         """Count what is here; start the live lines, in a terminal."""
+        for plan in self._plans.values():
+            for arm in plan.definition.arms:
+                self._follow(plan, arm)
         for record in self._store.records():
             if not record.run.sees_test:
-                self._count_as_tried(record.run)
-        self._count_runs()
+                self._count(record.run)
+        self._tell_bar()
         if self._console.is_terminal:
             self._live.start()
             self._live.update(self._lines(), refresh=True)
@@ -119,18 +131,23 @@ class StudyProgress:
         if self._console.is_terminal:
             self._live.stop()
 
-    def show(self, event: Event | Chosen) -> None:
+    def show(self, event: Event | Chosen | Found) -> None:
         """Show one event."""
         match event:
             case Progressed(run=run, epoch=epoch):
                 self._curves.setdefault(run.id, []).append(epoch)
+                self._began(run)
                 self._trained += epoch.seconds
                 self._heartbeat(run)
             case Finished(run=run):
                 self._finished(run)
+            case Found(run=run):
+                self._count(run)
+                self._tell_bar()
             case Chosen(arm=arm, choice=choice, plan=plan):
                 self._plans[plan.name] = plan
-                self._count_runs()
+                self._follow(plan, arm)
+                self._tell_bar()
                 how = _how_chosen(choice, plan.definition.metric)
                 self._line("learning rate", f"{self._named(plan, arm)} {choice.rate:g}   {how}")
             case Elsewhere(run=run, holder=holder) if (run.id, holder) not in self._waited_for:
@@ -152,31 +169,58 @@ class StudyProgress:
         who = counted(workers, "worker")
         return f"{clock(elapsed)}, in which {who} trained {100 * busy:.0f} % of the time"
 
-    def _count_runs(self) -> None:
+    def _follow(self, plan: Plan, arm: str) -> None:
+        """Look for the comparison runs of an arm, once its rate is chosen; count what it has."""
+        of = plan.name, arm
+        if arm in plan.choices:
+            done = self._compared.setdefault(of, set())
+            for place, seed in enumerate(self._seeds[plan.name]):
+                run = plan.run(arm, seed)
+                self._arms_of.setdefault(run.id, {})[of] = place
+                if self._store.find(run) is not None:
+                    done.add(run.id)
+        self._recount(of)
+
+    def _count(self, run: Run) -> None:
+        """Count a run that is done, in every arm and study that it is of."""
+        for of in self._of(run):
+            where = self._compared if run.sees_test else self._tried
+            where.setdefault(of, set()).add(run.id)
+            self._recount(of)
+
+    def _of(self, run: Run) -> list[_Arm]:
+        """Return the arms that a run is of, those of the first plan first."""
+        if run.sees_test:
+            return list(self._arms_of.get(run.id, ()))
+        return [(plan.name, arm) for plan in self._plans.values() for arm in plan.arms_of(run)]
+
+    def _recount(self, of: _Arm) -> None:
+        """Count the runs of an arm that are done, and those that there are, all in all too."""
+        name, arm = of
+        tried, tuning = self._tuning(self._plans[name], arm)
+        before = self._counted.get(of, (0, 0))
+        now = tried + len(self._compared.get(of, ())), tuning + len(self._seeds[name])
+        self._counted[of] = now
+        self._done += now[0] - before[0]
+        self._total += now[1] - before[1]
+
+    def _tell_bar(self) -> None:
         """Tell the bar how many runs are done, of how many, those that choose rates included.
 
         An arm whose rate is chosen has done all its tuning, however many runs that took.
         """
-        done = total = 0
-        for plan in self._plans.values():
-            here, planned = counts(plan, self._store, self._seeds[plan.name])
-            done, total = done + here, total + planned
-            for arm in plan.definition.arms:
-                tried, tuning = self._tuning(plan, arm)
-                done, total = done + tried, total + tuning
-        self._bar.update(self._task, completed=done, total=total)
-
-    def _count_as_tried(self, run: Run) -> None:
-        """Remember a tuning run, in every arm and study that it is of."""
-        for plan in self._plans.values():
-            for arm in plan.arms_of(run):
-                self._tried.setdefault(self._named(plan, arm), set()).add(run.id)
+        self._bar.update(self._task, completed=self._done, total=self._total)
 
     def _tuning(self, plan: Plan, arm: str) -> tuple[int, int]:
         """Return how many tuning runs of an arm are done, and how many there are."""
         total = plan.definition.rates_tried(arm) * len(plan.definition.tuning_seeds)
-        tried = len(self._tried.get(self._named(plan, arm), ()))
+        tried = len(self._tried.get((plan.name, arm), ()))
         return total if arm in plan.choices else min(tried, total), total
+
+    def _began(self, run: Run) -> None:
+        """Remember of each arm the last seed that was begun."""
+        for of, place in self._arms_of.get(run.id, {}).items():
+            self._last[of] = max(self._last.get(of, (-1, "")), (place, run.id))
 
     def _heartbeat(self, run: Run) -> None:
         """Without live lines, say now and then how far a long run is."""
@@ -195,10 +239,10 @@ class StudyProgress:
         if record is None:
             return
         self._curves[run.id] = list(record.curve)
+        self._began(run)
         self._ended += 1
-        if not run.sees_test:
-            self._count_as_tried(run)
-        self._count_runs()
+        self._count(run)
+        self._tell_bar()
         if self._console.is_terminal and run.sees_test:
             return  # the live lines show it
         arm = self._arm(run)
@@ -235,10 +279,8 @@ class StudyProgress:
 
     def _arm(self, run: Run) -> str:
         if run.id not in self._arm_names:
-            named = (
-                self._named(plan, arm) for plan in self._plans.values() for arm in plan.arms_of(run)
-            )
             # Studies share runs: the first that has it speaks for all.
+            named = (self._named(self._plans[name], arm) for name, arm in self._of(run))
             self._arm_names[run.id] = next(named, run.short)
         return self._arm_names[run.id]
 
@@ -259,7 +301,9 @@ class StudyProgress:
         return table
 
     def _add_study(self, table: Table, plan: Plan) -> None:
-        done, total = counts(plan, self._store, self._seeds[plan.name])
+        arms = plan.definition.arms
+        done = sum(len(self._compared.get((plan.name, arm), ())) for arm in arms)
+        total = len(arms) * len(self._seeds[plan.name])
         state = f"{len(plan.choices)} of {counted(len(plan.definition.arms), 'rate')}"
         table.add_row(f"{plan.definition.study:<{LABEL - 2}}", state, f"{done} of {total}")
 
@@ -269,11 +313,10 @@ class StudyProgress:
             state = f"choosing its rate, {tried} of {counted(tuning, 'run')}" if tuning else "waits"
             table.add_row(f"{arm:<{LABEL - 2}}", "", state)
             return
-        runs = [plan.run(arm, seed) for seed in self._seeds[plan.name]]
-        done = sum(self._store.find(run) is not None for run in runs)
-        started = [self._curves[run.id] for run in runs if run.id in self._curves]
-        errors = [epoch.error for epoch in started[-1]] if started else []
+        done, seeds = len(self._compared.get((plan.name, arm), ())), self._seeds[plan.name]
+        _, latest = self._last.get((plan.name, arm), (0, ""))
+        errors = [epoch.error for epoch in self._curves.get(latest, ())]
         last = f"{100 * errors[-1]:.1f} %" if errors else ""
         table.add_row(
-            f"{arm:<{LABEL - 2}}", f"{sparkline(errors):<14}", f"{done} of {len(runs)}", last
+            f"{arm:<{LABEL - 2}}", f"{sparkline(errors):<14}", f"{done} of {len(seeds)}", last
         )

@@ -260,10 +260,7 @@ def _trained(
 def _work_off(
     todo: dict[str, Record], beside: Store, workers: LocalWorkers, heartbeat: "_Heartbeat"
 ) -> Iterator[tuple[Record, Record | str]]:
-    def missing() -> list[Run]:
-        return [one.run for one in todo.values() if beside.find(one.run) is None]
-
-    for event in work_off(missing, beside, workers):
+    for event in work_off([one.run for one in todo.values()], beside, workers):
         if isinstance(event, Progressed):
             heartbeat.on(event)
         elif isinstance(event, Failed) and event.run is not None:

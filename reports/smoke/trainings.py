@@ -142,12 +142,8 @@ class Smoke:
 
     def train(self) -> Iterator[Smoked]:
         """Yield what came of each training, as they are done."""
-
-        def missing() -> list[Run]:
-            runs = [one.run for one in self._todo.values()]
-            return [run for run in runs if self._store.find(run) is None]
-
-        for event in work_off(missing, self._store, self._workers):
+        runs = [one.run for one in self._todo.values()]
+        for event in work_off(runs, self._store, self._workers):
             if isinstance(event, Failed) and event.run is not None:
                 self._reasons[event.run.id] = event.reason.splitlines()[0]
             if isinstance(event, Failed | Finished) and event.run is not None:

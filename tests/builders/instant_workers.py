@@ -1,12 +1,15 @@
 """A study whose runs finish at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ablations.plan import Plan
 from ablations.planning import about, define
+from ablations.record import Record
 from ablations.run import Run
 from ablations.runner import remaining
+from ablations.store import Store
 from ablations.study import Arm, Base, Contrast, FinalError, Study
+from ablations.workers.protocol import Event, Finished
 from alexnet.presets import tiny
 from tests.builders.plans import MANIFEST
 from tests.builders.records import PROVENANCE, measures_of, record_of
@@ -54,13 +57,69 @@ def plan_of(
     return Plan(definition=definition, about=words, registered=PROVENANCE)
 
 
+def record(run: Run, error: float = 0.3) -> Record:
+    """Return a record of a run with this error."""
+    measures = measures_of(0.1, error, error)
+    if not run.sees_test:
+        measures = measures.but(test=None, test_ten=None)
+    return record_of(run, [0.5, 0.3], measures=measures)
+
+
 def finish(store: Memory, runs: Sequence[Run], error: float = 0.3) -> None:
     """Put a record of each run into a store."""
     for run in runs:
-        measures = measures_of(0.1, error, error)
-        if not run.sees_test:
-            measures = measures.but(test=None, test_ten=None)
-        store.held[run.id] = record_of(run, [0.5, 0.3], measures=measures)
+        store.held[run.id] = record(run, error)
+
+
+class CountingStore(Store):
+    """A results folder that counts how often a run is looked for, in memory or on the disk."""
+
+    looks = 0
+
+    def find(self, run: Run) -> Record | None:
+        """Count."""
+        self.looks += 1
+        return super().find(run)
+
+    def hold(self, run: Run) -> None:
+        """Have the record of a run, as if it had been read."""
+        self._records[run.id] = record(run)
+
+
+class InstantWorkers:
+    """Workers that have done whatever they are given when they are asked what has happened."""
+
+    def __init__(self, done: Callable[[Run], object], count: int = 1) -> None:
+        """Have nothing to do.
+
+        Args:
+            done: Called with a run that is finished; keeps its record.
+            count: How many they are.
+        """
+        self.count = count
+        self.running: list[Run] = []
+        self.submitted: list[Run] = []
+        self._done = done
+
+    @property
+    def idle(self) -> int:
+        """How many have nothing to do."""
+        return self.count - len(self.running)
+
+    def submit(self, job: Run) -> None:
+        """Take a run."""
+        self.running.append(job)
+        self.submitted.append(job)
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """Have finished the run that was submitted first."""
+        if self.running:
+            run = self.running.pop(0)
+            self._done(run)
+            yield Finished(run)
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 def labelled(plan: Plan, runs: Sequence[Run]) -> list[str]:

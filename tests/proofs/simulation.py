@@ -166,6 +166,10 @@ class Memory:
         """Return the record of a run, or None."""
         return self.held.get(run.id)
 
+    def appeared(self) -> list[Record]:
+        """Return what others have added: there are none."""
+        return []
+
     def records(self) -> list[Record]:
         """Return all of them."""
         return list(self.held.values())

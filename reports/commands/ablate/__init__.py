@@ -15,7 +15,7 @@ from ablations.registration import (
     refuse_unplanned,
     same_or_refused,
 )
-from ablations.runner import Chosen, counts, remaining, run_study
+from ablations.runner import Chosen, Found, counts, remaining, run_study
 from ablations.store import Store
 from ablations.study import Study
 from ablations.workers.in_process import ThisProcess
@@ -246,9 +246,9 @@ class _Redrawing:
     def __init__(self) -> None:
         self._next = 0.0
 
-    def on(self, event: Event | Chosen, plan: Plan, store: Store) -> None:
+    def on(self, event: Event | Chosen | Found, plan: Plan, store: Store) -> None:
         """Draw if a run has finished and the last time is long enough ago."""
         if isinstance(event, Finished) and time.monotonic() >= self._next:
             start = time.monotonic()
-            if draw_anew(section_of(plan, store), store.path) is not None:
-                self._next = start + SELDOM * (time.monotonic() - start)
+            draw_anew(section_of(plan, store), store.path)
+            self._next = start + SELDOM * (time.monotonic() - start)
