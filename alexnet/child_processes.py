@@ -21,8 +21,13 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it is gone, even if it was killed."""
+    """Leave Ctrl-C to the parent, and end when it is gone, even if it was killed.
+
+    So with SIGUSR1, by which a scheduler tells a whole job that its time is nearly over.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGUSR1"):
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

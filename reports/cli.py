@@ -94,6 +94,11 @@ def main(context: click.Context) -> None:
     callback=to_seconds,
     help="Stop cleanly after so long, such as 90s, 5m or 2h, and exit with 4.",
 )
+@click.option(
+    "--requeue",
+    is_flag=True,
+    help="In a SLURM job: have it started again when a time limit, SIGTERM or SIGUSR1 stops it.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--traceback", is_flag=True, help="Show where a study of your own went wrong.")
 @written_results_option
@@ -105,6 +110,7 @@ def ablate(
     reason: str | None,
     junit: Path | None,
     traceback: bool,
+    requeue: bool,
     study: str | None,
     toggle: str | None,
     **options: Any,
@@ -114,10 +120,14 @@ def ablate(
     from reports.commands.ablate import run
     from reports.commands.ablate.all_studies import run_all
     from reports.commands.ablate.request import ALL, Request
+    from reports.commands.exit_codes import TIME_LIMIT
+    from reports.commands.requeue import refuse_outside_slurm, start_again
     from reports.smoke.options import Check
     from reports.smoke.run import smoke_all
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
+    if requeue:
+        refuse_outside_slurm()
     if (study is None) == (toggle is None):
         raise click.UsageError("say which study: --study NAME, or --toggle with ideas to combine")
     study = study or name_of(toggles_of(toggle or ""))
@@ -127,7 +137,10 @@ def ablate(
         return smoke_all(request, console, check)
     if check != Check():
         raise Refused("baselines and JUnit files are of `--study all --smoke`, of every arm once")
-    return run_all(request, console) if request.study == ALL else run(request, console)
+    code = run_all(request, console) if request.study == ALL else run(request, console)
+    if requeue and code == TIME_LIMIT:
+        start_again(console)
+    return code
 
 
 @main.command()

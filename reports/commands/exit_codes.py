@@ -6,5 +6,5 @@ BAD_INPUT = 2
 CHANGED = 3
 """Something differs from a baseline."""
 TIME_LIMIT = 4
-"""A time limit was reached before all was done."""
+"""A time limit was reached, or a scheduler's signal came, before all was done."""
 INTERRUPTED = 130

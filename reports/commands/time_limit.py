@@ -1,4 +1,7 @@
-"""A limit of time on a long task, which then stops as if Ctrl-C had been pressed."""
+"""A limit of time on a long task, which then stops as if Ctrl-C had been pressed.
+
+Its own, or that of a scheduler, which tells it by a signal.
+"""
 
 import _thread
 import re
@@ -16,6 +19,8 @@ from reports.wording.formatting import clock
 STOPPED = "only what runs did since their last checkpoint is lost; the same command goes on"
 UNITS = {"s": 1, "m": 60, "h": 3600}
 WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
+TOLD = ("SIGTERM", "SIGUSR1")
+"""Signals by which schedulers say that the time is over, or nearly: SLURM's ``--signal``."""
 LONGEST = 1e8
 """Seconds, three years; systems have no longer alarms."""
 
@@ -43,6 +48,8 @@ def seconds_of(text: str) -> float:
 class TimeLimit:
     """Raises KeyboardInterrupt in the main thread when the time is over, and knows that it did.
 
+    So when a scheduler tells it so by a signal, once: what is being ended is not interrupted again.
+
     What has to be caught is outside of the ``with``: there it can no longer be raised.
     """
 
@@ -50,11 +57,16 @@ class TimeLimit:
         """Set no limit if None."""
         self.seconds = seconds
         self.reached = False
+        self.told = ""  # by which signal
         self._before: Any = None
+        self._handlers: dict[signal.Signals, Any] = {}
         self._timer: threading.Timer | None = None
 
     def __enter__(self) -> Self:
-        """Start the clock."""
+        """Start the clock, and listen."""
+        if threading.current_thread() is threading.main_thread():  # no other may
+            known = [signal.Signals[name] for name in TOLD if hasattr(signal, name)]
+            self._handlers = {one: signal.signal(one, self._tell) for one in known}
         if self.seconds is None:
             return self
         if hasattr(signal, "setitimer"):  # ends a wait at once, even where Ctrl-C is ignored
@@ -65,6 +77,11 @@ class TimeLimit:
             self._timer.daemon = True
             self._timer.start()
         return self
+
+    def _tell(self, number: int, frame: FrameType | None) -> None:
+        if not self.told:
+            self.told = signal.Signals(number).name
+            raise KeyboardInterrupt
 
     def _rung(self, number: int, frame: FrameType | None) -> None:
         self.reached = True
@@ -86,9 +103,14 @@ class TimeLimit:
         elif self.seconds is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
+        for one, before in self._handlers.items():
+            signal.signal(one, before)
 
     def stopped(self, console: Console, text: str) -> int:
         """Say why a task was stopped; return the exit code."""
+        if self.told:
+            say(console, "stopped", f"{self.told} came; {text}")
+            return TIME_LIMIT
         if not self.reached or self.seconds is None:
             say(console, "stopped", text)
             return INTERRUPTED

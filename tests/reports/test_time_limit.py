@@ -1,5 +1,7 @@
 """A limit of time interrupts the task within it, and nothing else."""
 
+import io
+import os
 import signal
 import time
 from pathlib import Path
@@ -9,7 +11,7 @@ from rich.console import Console
 
 from ablations.store import Store
 from alexnet.data.synthetic import GENERATED
-from reports.commands.time_limit import INTERRUPTED, TIME_LIMIT, TimeLimit, seconds_of
+from reports.commands.time_limit import INTERRUPTED, TIME_LIMIT, TOLD, TimeLimit, seconds_of
 from tests.builders.command_line import call
 
 
@@ -82,3 +84,93 @@ def test_a_study_stops_at_the_limit_and_goes_on(tmp_path: Path) -> None:
     assert "the same command goes on" in output
     assert after == 0, rest
     assert len(Store(tmp_path).records()) > 0
+
+
+# ---- a scheduler's signals
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_schedulers_signal_is_a_time_limit(name: str) -> None:
+    """Once: what is being ended is not interrupted again; afterwards signals mean what they did."""
+    number = signal.Signals[name]
+    limit, before = TimeLimit(None), signal.getsignal(number)
+
+    def twice() -> None:
+        try:
+            signal.raise_signal(number)
+        finally:
+            signal.raise_signal(number)
+
+    with pytest.raises(KeyboardInterrupt), limit:
+        twice()
+
+    console = Console(file=io.StringIO(), width=200)
+    assert limit.stopped(console, "go on") == TIME_LIMIT
+    assert f"{name} came; go on" in console.file.getvalue()
+    assert signal.getsignal(number) == before
+
+
+def scheduler(folder: Path, answers: str) -> Path:
+    """Put a scontrol into a folder, which writes down what it is asked."""
+    path = folder / "scontrol"
+    path.write_text(f'#!/bin/sh\necho "$@" >> {folder}/asked\n{answers}\n')
+    path.chmod(0o755)
+    return folder / "asked"
+
+
+SHORT = ("ablate", "--study", "relu_vs_tanh", "--smoke", "--workers", "1", "--requeue")
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ("exit 0", "requeued SLURM starts job 4711 again, and it goes on"),
+        (
+            "echo 'Invalid job id specified' >&2; exit 1",
+            "NOT REQUEUED scontrol requeue 4711: Invalid job id specified; the same job, submitted",
+        ),
+        ("exit 3", "NOT REQUEUED scontrol requeue 4711: exit code 3; the same"),
+    ],
+)
+def test_a_job_that_runs_out_of_time_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: str, said: str
+) -> None:
+    """By the scheduler, whose answer is said; the exit code is that of the time limit."""
+    asked = scheduler(tmp_path, answers)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+
+    code, output = call(*SHORT, "--results", tmp_path / "r", "--time-limit", "0.01s")
+
+    assert code == TIME_LIMIT
+    assert asked.read_text() == "requeue 4711\n"
+    assert said in output
+
+
+@pytest.mark.parametrize("code", [0, 1, 130])
+def test_a_job_that_ends_otherwise_is_not_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """It is done, a run failed, or a person has stopped it; nor is one that is refused."""
+    asked = scheduler(tmp_path, "exit 0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    assert call(*SHORT, "--device", "abacus", "--results", tmp_path / "r")[0] == 2
+    monkeypatch.setattr("reports.commands.ablate.run", lambda request, console: code)
+
+    assert call(*SHORT, "--results", tmp_path / "r")[0] == code
+    assert not asked.exists()
+
+
+def test_outside_of_a_scheduler_nobody_would_start_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused before anything is read, in a sentence."""
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    code, output = call(*SHORT, "--results", tmp_path)
+    assert (code, "this is none (SLURM_JOB_ID is not set)" in output) == (2, True)
+
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, output = call(*SHORT, "--results", tmp_path)
+    assert (code, "calls scontrol, which is not on the PATH" in output) == (2, True)
