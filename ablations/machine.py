@@ -46,6 +46,20 @@ class Fingerprint(Frozen):
         """What computed, by its name: the processor, or the accelerator."""
         return self.processor if self.device == "cpu" else self.device
 
+    def difference(self, other: "Fingerprint") -> str:
+        """Return in words what another has that this has not."""
+        mine, theirs = dict(self), dict(other)
+        if mine["device"] == theirs["device"] and mine["processor"] != theirs["processor"]:
+            return other.processor
+        words = {"capability": "{}", "threads": "{} threads", "torch": "torch {}"}
+        different = [name for name, value in theirs.items() if value != mine[name]]
+        if "device" in different:
+            return other.hardware
+        return ", ".join(
+            words.get(name, "other settings in the environment").format(theirs[name])
+            for name in different
+        )
+
 
 class Provenance(Frozen):
     """Where a plan or record comes from; no user, path or environment."""

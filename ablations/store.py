@@ -19,6 +19,7 @@ from ablations.run import Run
 from alexnet.durable import temporary_name, write_atomically, write_once
 from alexnet.locks import locked
 from alexnet.sealed import read_bytes
+from alexnet.text import shown
 
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
@@ -35,6 +36,11 @@ class BusyError(Exception):
 
 class Store(Results):
     """A results folder that is written: runs are added to it, and plans registered in it."""
+
+    overlap = ""
+    """Who else had the lock of the last run that was held: locks do not reach from there to here.
+
+    Or it was taken over, where locks are leases. Empty, as it should be, if nobody had."""
 
     def ensure_writable(self) -> None:
         """Refuse a folder that cannot be written, before anything starts.
@@ -119,16 +125,20 @@ class Store(Results):
             BusyError: If another process holds it, with what is known of it.
         """
         holder = folder / "holder"
+        self.overlap = ""
         try:
             with locked(folder / LOCK, wait=False):
                 since = datetime.now().astimezone().isoformat(sep=" ", timespec="minutes")
-                holder.write_text(
-                    f"process {os.getpid()} on {platform.node()} since {since}\n", encoding="utf-8"
-                )
+                mine = f"process {os.getpid()} on {platform.node()} since {since}"
+                holder.write_text(f"{mine}\n", encoding="utf-8")
                 try:
                     yield
                 finally:
-                    holder.unlink(missing_ok=True)
+                    with contextlib.suppress(OSError, ValueError):
+                        if (there := read_bytes(holder, 1000).decode().strip()) != mine:
+                            self.overlap = shown(there)
+                    if not self.overlap:
+                        holder.unlink(missing_ok=True)
         except Timeout as error:
             with contextlib.suppress(OSError, ValueError):
                 raise BusyError(read_bytes(holder, 1000).decode().strip()) from error

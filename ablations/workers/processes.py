@@ -230,8 +230,8 @@ def answer(bench: "Workbench", job: Job, tell: Callable[[Progressed], None]) -> 
         except Exception as error:
             return Failed(None, sentence(error))
     try:
-        bench.execute(job, lambda epoch: tell(Progressed(job, epoch)))
-        return Finished(job)
+        bench.execute(job, lambda epoch: tell(Progressed(job, epoch, bench.left)))
+        return Finished(job, bench.store.overlap)
     except BusyError as error:
         return Elsewhere(job, str(error))
     except (BrokenPipeError, ConnectionResetError):

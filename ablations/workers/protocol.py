@@ -52,12 +52,14 @@ class Progressed(NamedTuple):
 
     run: Run
     epoch: Epoch
+    left: str = ""  # what its checkpoint was of, if it was begun anew instead of going on from it
 
 
 class Finished(NamedTuple):
     """A run has its record."""
 
     run: Run
+    overlap: str = ""  # who else was at it at the same time, though its lock was held
 
 
 class Elsewhere(NamedTuple):

@@ -57,6 +57,7 @@ class Workbench:
             raise WorkerError("PyTorch finds no CUDA device here; use --device cpu")
         self.device = torch.device(found if place.device == "auto" else place.device)
         self.store = Store(place.results)
+        self.left = ""  # what the last run's checkpoint was of, if it could not go on from it
         self._variables = variables()  # libraries read them when they are first used
         self._data: dict[DatasetRef, Dataset] = {}
 
@@ -221,6 +222,7 @@ class Workbench:
         from the start. So it is where the checkpoint is of another machine or release: going on
         from it would make a run that no single machine can repeat.
         """
+        self.left = ""
         path, state = self.store.folder(run) / CHECKPOINT, optimizer.state()
         shapes = {name: one.shape for name, one in (network.state_dict() | state).items()}
         try:
@@ -234,6 +236,7 @@ class Workbench:
             return [], 0
         interruptions = found.interruptions + 1
         if found.fingerprint != self.fingerprint():
+            self.left = self.fingerprint().difference(found.fingerprint)
             return [], interruptions
         tensors = dict(found.tensors)
         with torch.no_grad():

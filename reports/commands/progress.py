@@ -29,6 +29,10 @@ PACE = 3600.0
 """Seconds over which the pace is taken by which the time left is told; runs take minutes."""
 PACED = 4
 """Runs from which on a log tells a time: the first may end at once, at a rate that is too large."""
+NOT_LOCKED = (
+    "locks do not reach from there to here, or a lease was taken over; if it happens again, end "
+    "all commands on this folder and give each --locks lease"
+)
 STATE = 64
 """Columns of what is said of a run, before the time."""
 
@@ -134,12 +138,17 @@ class StudyProgress:
     def show(self, event: Event | Chosen | Found) -> None:
         """Show one event."""
         match event:
-            case Progressed(run=run, epoch=epoch):
+            case Progressed(run=run, epoch=epoch, left=left):
+                if left and run.id not in self._curves:
+                    self._line("starts over", f"run {run.short}: its checkpoint is of {left}")
                 self._curves.setdefault(run.id, []).append(epoch)
                 self._began(run)
                 self._trained += epoch.seconds
                 self._heartbeat(run)
-            case Finished(run=run):
+            case Finished(run=run, overlap=overlap):
+                if overlap:
+                    self._line("NOT LOCKED", f"run {run.short} was also trained by {overlap}")
+                    say(self._console, "", NOT_LOCKED)
                 self._finished(run)
             case Found(run=run):
                 self._count(run)

@@ -8,13 +8,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from ablations.run import DatasetRef
+from ablations.run import DatasetRef, Run
 from ablations.workers.protocol import TimeStep, WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.config import Adam, Plateau
 from alexnet.data.manifest import DatasetError, Manifest, default_data_dir
 from alexnet.data.prepare.preparation import prepare
 from alexnet.data.prepare.request import PrepareRequest
+from alexnet.learning_curve import Epoch
 from alexnet.presets import tiny
 from tests.builders.runs import outcome, run_of
 
@@ -41,6 +42,44 @@ def test_a_stopped_run_ends_with_the_same_bits(change: dict[str, object], tmp_pa
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     seen = [epoch.valid_error for epoch in whole.curve]
     assert all(error is not None for error in seen) is isinstance(change.get("schedule"), Plateau)
+
+
+@pytest.mark.usefixtures("always_checkpoint")
+def test_a_run_of_another_processor_starts_over_and_says_of_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gone on from there, no machine could repeat it: it has the bits of one that never stopped."""
+    run = run_of(tiny().but(training={"epochs": 3, "images": 320}))
+    monkeypatch.setattr("ablations.workers.trainer.processor", lambda: "abacus")
+    stop(bench := bench_at(tmp_path / "stopped"), run)
+    assert bench.left == ""
+    monkeypatch.undo()
+
+    bench, told = bench_at(tmp_path / "stopped"), []
+    record = bench.execute(run, lambda epoch: told.append((epoch.number, bench.left)))
+
+    whole = bench_at(tmp_path / "whole").execute(run, lambda epoch: None)
+    assert told == [(1, "abacus"), (2, "abacus"), (3, "abacus")]
+    assert record.interruptions == 1
+    assert record.files == whole.files
+
+
+def bench_at(folder: Path) -> Workbench:
+    """Return a worker whose results lie in a folder."""
+    return Workbench(WorkerSettings(folder, default_data_dir(), "cpu", 1, "a test"))
+
+
+def stop(bench: Workbench, run: Run) -> None:
+    """Train the first epoch of a run, and no more."""
+
+    class StoppedError(Exception):
+        pass
+
+    def stopped(epoch: Epoch) -> None:
+        raise StoppedError
+
+    with pytest.raises(StoppedError):
+        bench.execute(run, stopped)
 
 
 def test_float32_is_no_shorter_type_on_a_gpu(
