@@ -11,12 +11,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ablations.drivers import FOLDER as DRIVERS
 from ablations.kept import DATASET, WEIGHTS
 from ablations.record import Record, RecordError
 from ablations.run import TUNING_SEEDS
 from ablations.store import CHECKPOINT, LOCK, BusyError, Store
 from alexnet.durable import is_abandoned, is_temporary
-from alexnet.locks import is_held
+from alexnet.locks import CHOICE, is_held
 
 
 class Kind(StrEnum):
@@ -60,6 +61,7 @@ BY_NAME = {
     LOCK: Kind.LOCK,
     "holder": Kind.LOCK,
     f"{LOCK}-lease": Kind.LOCK,
+    CHOICE: Kind.LOCK,
 }
 
 OF_NETWORK = {WEIGHTS: Kind.WEIGHTS, DATASET: Kind.DATASET}
@@ -101,6 +103,8 @@ def _of_folder(folder: Path) -> Kind:
         return Kind.SMOKE
     if folder.name == "export":
         return Kind.EXPORT
+    if folder.name == DRIVERS:
+        return Kind.LOCK
     return Kind.FIGURE if (folder / "report.json").exists() else Kind.OTHER
 
 

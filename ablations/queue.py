@@ -3,10 +3,14 @@
 import heapq
 import itertools
 import re
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from ablations.run import Run
+from alexnet.text import shown
 
+SLURM = ("ID", "MIN", "COUNT", "STEP")
+"""Of an array's task, in ``SLURM_ARRAY_TASK_...``."""
 Place = tuple[int, ...]
 
 
@@ -41,10 +45,35 @@ class Shard(NamedTuple):
             )
         return cls(number, of)
 
+    @classmethod
+    def of_slurm(cls, variables: Mapping[str, str]) -> Self:
+        """Return the task of a SLURM array that this is; the only one outside of arrays.
+
+        Args:
+            variables: Of the environment. Tasks are numbered from any number on, in steps.
+
+        Raises:
+            ShardError: If they say what no array does.
+        """
+        if "SLURM_ARRAY_TASK_ID" not in variables:
+            return cls()
+        told = {name: variables.get(f"SLURM_ARRAY_TASK_{name}", "1") for name in SLURM}
+        try:
+            task, first, of, step = (int(told[name]) for name in SLURM)
+            return cls((task - first) // step % of + 1, of)
+        except (ValueError, ZeroDivisionError) as error:
+            said = ", ".join(f"SLURM_ARRAY_TASK_{name}={shown(one)}" for name, one in told.items())
+            raise ShardError(
+                f"{said} is of no array; say with --shard 2/4 which this is"
+            ) from error
+
     @property
     def is_alone(self) -> bool:
         """Whether there is no other."""
         return self.of == 1
+
+
+ALONE = Shard()
 
 
 class Queue:
@@ -61,7 +90,7 @@ class Queue:
         Args:
             shard: Where this driver starts; None for one that is alone.
         """
-        self._shard = shard or Shard()
+        self._shard = shard or ALONE
         self._stages: dict[Place, list[tuple[bool, Place, int, Run]]] = {}  # heaps
         self._starts: dict[Place, Place] = {}  # by stage, once its first run was given out
         self._places: dict[str, tuple[Place, Place]] = {}  # the most urgent, by id; until struck

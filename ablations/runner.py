@@ -151,13 +151,15 @@ def run_studies(
     return _work_off(_OfPlans(plans, store, seeds, shard), store, workers)
 
 
-def work_off(runs: Sequence[Run], store: Store, workers: Workers) -> Iterator[Event | Found]:
+def work_off(
+    runs: Sequence[Run], store: Store, workers: Workers, shard: Shard | None = None
+) -> Iterator[Event | Found]:
     """Keep workers busy with those of some runs that have no record, in this order.
 
     A run that fails is not tried again in this call and stops no other. A run that another process
     is at is waited for.
     """
-    return _work_off(_Missing(runs, store), store, workers)  # type: ignore[return-value]
+    return _work_off(_Missing(runs, store, shard), store, workers)  # type: ignore[return-value]
 
 
 class _Missing:

@@ -112,7 +112,7 @@ def is_abandoned(path: Path) -> bool:
     if age > OLD:
         return True
     here = f".{platform.node()[:32]}.{named[1]}." in path.name
-    return here and os.name == "posix" and not _lives(int(named[1]))
+    return here and not lives(int(named[1]))
 
 
 def _touched(path: Path) -> float | None:
@@ -124,7 +124,10 @@ def _touched(path: Path) -> float | None:
     return max(times, default=None)
 
 
-def _lives(process: int) -> bool:
+def lives(process: int) -> bool:
+    """Return whether a process of this machine is there, as far as that can be seen."""
+    if os.name != "posix":
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -1,7 +1,9 @@
 """Who is at work on what, in a folder that several processes and machines may share.
 
 A lock that the system keeps, and releases when its owner dies. On a file system that has none, a
-lease: a file that its owner refreshes, and that another may take over once it is no longer.
+lease: a file that its owner refreshes, and that another may take over once it is no longer. So it
+is where a folder says so: some network file systems have locks that do not reach other machines,
+which nobody can see from one of them.
 """
 
 import contextlib
@@ -10,13 +12,21 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from filelock import BaseFileLock, FileLock, SoftFileLease, Timeout
+
+from alexnet.sealed import SealError, read_bytes
 
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 """What systems say that have no locks there, such as some network file systems."""
 LEASE = 60.0
 """Seconds without a sign of life after which another may take a lease over."""
+Kind = Literal["system", "lease"]
+CHOICE = "locks"
+"""A file: the kind of the locks of its folder and of those below, where a person has chosen one."""
+DEPTH = 2
+"""Folders between that file and a lock, at most."""
 
 _with_locks: dict[int, bool] = {}  # by device
 _leases: dict[Path, SoftFileLease] = {}  # each has seen for how long the owner's is unchanged
@@ -46,7 +56,7 @@ def is_held(path: Path) -> bool:
 
     Not of a lease: who holds one touches its file more often than `is_abandoned` waits.
     """
-    if not path.exists() or not has_locks(path.parent):
+    if not path.exists() or kind_of(path.parent) == "lease":
         return False
     try:
         with locked(path, wait=False):
@@ -56,11 +66,28 @@ def is_held(path: Path) -> bool:
 
 
 def _lock(path: Path) -> BaseFileLock:
-    if has_locks(path.parent):
+    if kind_of(path.parent) == "system":
         return FileLock(path)
     if path not in _leases:
         _leases[path] = SoftFileLease(path.with_name(f"{path.name}-lease"), lease_duration=LEASE)
     return _leases[path]
+
+
+def kind_of(folder: Path) -> Kind:
+    """Return which locks a folder has: those that were chosen for it, else what there are."""
+    for place in (folder, *folder.parents[:DEPTH]):
+        if (kind := chosen_kind(place)) is not None:
+            return kind
+    return "system" if has_locks(folder) else "lease"
+
+
+def chosen_kind(folder: Path) -> Kind | None:
+    """Return which locks a person has chosen for a folder and all below; None if nobody has."""
+    try:
+        text = read_bytes(folder / CHOICE, 100).decode(errors="replace").strip()
+    except (OSError, SealError):  # there is none, or a folder of that name, which says nothing
+        return None
+    return {"system": "system", "lease": "lease"}.get(text)  # type: ignore[return-value]
 
 
 def has_locks(folder: Path) -> bool:

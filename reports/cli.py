@@ -23,6 +23,7 @@ from reports.commands.options import (
     results_option,
     several_results_option,
     to_seconds,
+    to_shard,
     to_source,
     written_results_option,
 )
@@ -98,6 +99,18 @@ def main(context: click.Context) -> None:
     "--requeue",
     is_flag=True,
     help="In a SLURM job: have it started again when a time limit, SIGTERM or SIGUSR1 stops it.",
+)
+@click.option(
+    "--shard",
+    callback=to_shard,
+    help="Which of several commands on one folder this is, such as 2/4: where it starts (default: "
+    "as SLURM's array says).",
+)
+@click.option(
+    "--locks",
+    type=click.Choice(["auto", "system", "lease"]),
+    default="auto",
+    help="lease: for folders whose locks do not reach other machines; auto: as the folder has.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--traceback", is_flag=True, help="Show where a study of your own went wrong.")

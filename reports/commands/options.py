@@ -4,6 +4,7 @@ What a command needs is imported where it runs: `--help` and a misprint answer a
 """
 
 import functools
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterable
@@ -18,6 +19,8 @@ from reports.commands.exit_codes import BAD_INPUT, INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ablations.queue import Shard
 
 
 class Refused(click.ClickException):
@@ -212,6 +215,7 @@ def _said_of(error: Exception) -> str | None:
     """Return what bad input is told; None of an error that is none of bad input."""
     from pydantic import ValidationError
 
+    from ablations.drivers import DriverError
     from ablations.lengths import LengthError
     from ablations.plan import PlanError
     from ablations.registration import RequestError
@@ -232,7 +236,7 @@ def _said_of(error: Exception) -> str | None:
         return f"{error.strerror or error}{place}"
     refusals = (
         *(StudyError, ToggleError, LengthError, RequestError, SourceError, PresetError),
-        *(DatasetError, PlanError, StoreError, WorkerError),
+        *(DatasetError, PlanError, StoreError, DriverError, WorkerError),
     )
     return as_typed(str(error)) if isinstance(error, refusals) else None
 
@@ -286,6 +290,16 @@ def to_seconds(
     try:
         return None if value is None else seconds_of(value)
     except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def to_shard(context: click.Context, parameter: click.Parameter, value: str | None) -> "Shard":
+    """Return which of several drivers this is, as a callback of click; a SLURM array says so."""
+    from ablations.queue import Shard, ShardError
+
+    try:
+        return Shard.of_slurm(os.environ) if value is None else Shard.parse(value)
+    except ShardError as error:
         raise click.BadParameter(str(error)) from error
 
 

@@ -1,10 +1,12 @@
 """`ablate` from request to result: plan, run what is missing, say what it comes to."""
 
+import contextlib
 import time
 from typing import NamedTuple
 
 from rich.console import Console
 
+from ablations.drivers import at_work
 from ablations.plan import Plan, Timing
 from ablations.planning import threads_of
 from ablations.registration import (
@@ -41,7 +43,8 @@ from reports.commands.ablate.announcement import (
 from reports.commands.ablate.conclusion import conclude
 from reports.commands.ablate.folder import (
     averaged,
-    open_for_writing,
+    opened_for_writing,
+    say_who_is_at_work,
     say_without_weights,
     train_again,
 )
@@ -98,6 +101,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
     Raises:
         PlanError: If the registered plan cannot be read, or is not the study's.
         StoreError: If the results folder cannot be written.
+        DriverError: If others are at work there with another kind of locks.
         WorkerError: If nothing can be trained here.
     """
     say_other_length(console, study, manifest)
@@ -120,14 +124,15 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
                 say_without_weights(console, plan, store, seeds)
             say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
-    if not request.dry_run:
-        open_for_writing(console, store)
-    threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
-    workers = _workers(request, console, threads)
-    try:
+    with contextlib.ExitStack() as stack:
+        if request.dry_run:
+            say_who_is_at_work(console, at_work(store.path))
+        else:
+            stack.enter_context(opened_for_writing(console, store, request))
+        threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
+        workers = _workers(request, console, threads)
+        stack.callback(workers.close)
         return _work(request, console, study, manifest, plan, store, workers)
-    finally:
-        workers.close()
 
 
 def _workers(request: Request, console: Console, threads: int) -> Workers:
@@ -181,7 +186,7 @@ def _work(
     for one in sharing:
         keep_plan(one, store)
     progress = StudyProgress(console, [plan], store, {plan.name: seeds})
-    plan = _train(progress, console, plan, store, workers, seeds)
+    plan = _train(progress, console, plan, store, workers, request)
     say(console, "took", progress.summary(workers.count))
     plan = averaged(console, plan, store)
     if not progress.failures and not plan.timings:
@@ -201,12 +206,12 @@ def _train(
     plan: Plan,
     store: Store,
     workers: Workers,
-    seeds: tuple[int, ...],
+    request: Request,
 ) -> Plan:
     """Do all that is missing, showing it; return the plan with the rates that were chosen."""
     redrawing = _Redrawing()
     with progress:
-        for event in run_study(plan, store, workers, seeds):
+        for event in run_study(plan, store, workers, request.seeds_of(plan), request.shard):
             progress.show(event)
             if isinstance(event, Chosen):
                 plan = event.plan

@@ -1,9 +1,11 @@
 """`ablate --study all`: every study together."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from ablations.drivers import at_work
 from ablations.kept import KeptWeights
 from ablations.plan import Plan
 from ablations.planning import threads_of
@@ -27,7 +29,12 @@ from alexnet.data.stored import read_manifest
 from alexnet.text import counted
 from reports.commands import estimate
 from reports.commands.ablate.disk import Runs, disk
-from reports.commands.ablate.folder import averaged, open_for_writing, train_again
+from reports.commands.ablate.folder import (
+    averaged,
+    opened_for_writing,
+    say_who_is_at_work,
+    train_again,
+)
 from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
 from reports.commands.ablate.request import PRACTICE, Request, ready, worker_count
 from reports.commands.console import say
@@ -61,19 +68,20 @@ def run_all(request: Request, console: Console) -> int:
         for seed in all_seeds(request, study, manifest.name, plans.get(study.name))
     }
     refuse_unplanned(request, sorted(there), f"the studies on {manifest.name}")
-    if not request.dry_run:
-        open_for_writing(console, store)
-    place = _place(request, plans, studies, manifest)
-    count = worker_count(request.workers, console, place.threads)
-    workers = LocalWorkers(count, place)
     limit = TimeLimit(request.time_limit)
     try:
-        with limit:
+        with limit, contextlib.ExitStack() as stack:
+            if request.dry_run:
+                say_who_is_at_work(console, at_work(store.path))
+            else:
+                stack.enter_context(opened_for_writing(console, store, request))
+            place = _place(request, plans, studies, manifest)
+            count = worker_count(request.workers, console, place.threads)
+            workers = LocalWorkers(count, place)
+            stack.callback(workers.close)
             progress = _work(request, console, studies, manifest, store, plans, workers)
     except KeyboardInterrupt:
         return limit.stopped(console, STOPPED)
-    finally:
-        workers.close()
     if progress is None:
         return 0
     for plan in plans.values():
@@ -116,7 +124,7 @@ def _work(
     plans.update({plan.definition.study: plan for plan in every})
     progress = StudyProgress(console, every, store, seeds)
     with progress:
-        for event in run_studies(every, store, workers, seeds):
+        for event in run_studies(every, store, workers, seeds, request.shard):
             progress.show(event)
             if isinstance(event, Chosen):
                 plans[event.plan.definition.study] = event.plan

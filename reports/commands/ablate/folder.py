@@ -1,38 +1,61 @@
 """What `ablate` does to a results folder before it trains, and after."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from ablations.drivers import Driver, joined
 from ablations.ensembles import with_ensembles, without_scores
 from ablations.kept import WEIGHTS
 from ablations.leftovers import sweep
 from ablations.plan import Plan
 from ablations.store import Store
 from alexnet.data.manifest import in_words
-from alexnet.locks import LEASE, has_locks
+from alexnet.locks import LEASE, has_locks, kind_of
 from alexnet.text import counted
+from reports.commands.ablate.request import Request
 from reports.commands.console import say
 from reports.findings.records import find_records
 
+NAMED = 3
+"""Other commands, where there are many."""
 
-def open_for_writing(console: Console, store: Store) -> None:
-    """Make sure that a results folder can be written; delete what kills have left in it.
+
+@contextlib.contextmanager
+def opened_for_writing(console: Console, store: Store, request: Request) -> Iterator[None]:
+    """Be one of those who write a results folder; delete what kills have left in it.
 
     Raises:
-        StoreError: If it cannot be.
+        StoreError: If it cannot be written.
+        DriverError: If others are at work there with another kind of locks.
     """
     store.ensure_writable()
-    if not has_locks(store.path):
-        say(
-            console,
-            "no locks",
-            f"the file system of {store.path} has none; runs are shared out by leases, and one "
-            f"whose owner gives no sign of life for {LEASE:.0f} s is taken over",
-        )
-    if swept := sweep(store):
-        freed = in_words(sum(entry.size for entry in swept))
-        say(console, "swept", f"{counted(len(swept), 'file')} that a kill had left, {freed}")
+    with joined(store.path, request.study, request.asked_locks) as others:
+        if kind_of(store.path) == "lease":
+            why = "" if has_locks(store.path) else f"the file system of {store.path} has none; "
+            say(
+                console,
+                "leases" if has_locks(store.path) else "no locks",
+                f"{why}runs are shared out by leases, and one whose owner gives no sign of life "
+                f"for {LEASE:.0f} s is taken over",
+            )
+        say_who_is_at_work(console, others)
+        if not request.shard.is_alone:
+            number, of = request.shard
+            say(console, "shard", f"{number} of {of}: where it starts; it trains what is missing")
+        if swept := sweep(store):
+            freed = in_words(sum(entry.size for entry in swept))
+            say(console, "swept", f"{counted(len(swept), 'file')} that a kill had left, {freed}")
+        yield
+
+
+def say_who_is_at_work(console: Console, others: Sequence[Driver]) -> None:
+    """Say which other commands train what is missing in the same folder."""
+    if others:
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        named = ", ".join(map(str, others[:NAMED])) + more
+        say(console, "shared", f"{named} {'are' if len(others) > 1 else 'is'} at work here too")
 
 
 def train_again(console: Console, plan: Plan, store: Store, dry: bool) -> None:

@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 from ablations.kept import KEEP, Keep, KeptWeights
 from ablations.lengths import trained_for
+from ablations.queue import ALONE, Shard
 from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
@@ -17,6 +19,7 @@ from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
+from alexnet.locks import Kind
 from alexnet.text import counted
 from reports.commands.console import say
 
@@ -42,6 +45,8 @@ class Request(StudyRequest):
     data_dir: Path
     time_limit: float | None = None  # seconds
     keep_weights: Keep | None = None  # None: those of comparison runs, if they are small
+    shard: Shard = ALONE  # of several commands on one folder
+    locks: Literal["auto", "system", "lease"] = "auto"  # by which they share out runs
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
@@ -59,6 +64,11 @@ class Request(StudyRequest):
             raise RequestError(
                 f"{counted(self.workers, 'worker')} cannot be; use 0 to train in this process"
             )
+
+    @property
+    def asked_locks(self) -> Kind | None:
+        """The kind of locks that the results folder is to have; None: that which it has."""
+        return None if self.locks == "auto" else self.locks
 
     @property
     def kept_weights(self) -> KeptWeights:
