@@ -6,18 +6,25 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 
 @contextlib.contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for a child about to start; what a person has set stays."""
+def environment(
+    variables: Mapping[str, str], always: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[None]:
+    """Set variables for a child about to start; what a person has set stays, but for ``always``."""
     fresh = {name: value for name, value in variables.items() if name not in os.environ}
-    os.environ.update(fresh)
+    before = {name: os.environ.get(name) for name in {**fresh, **always}}
+    os.environ.update({**fresh, **always})
     try:
         yield
     finally:
-        for name in fresh:
-            del os.environ[name]
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def follow_parent() -> None:

@@ -7,7 +7,15 @@ from typing import Any
 
 from ablations.run import Run
 from ablations.workers.processes import CUDA, answer, sentence
-from ablations.workers.protocol import Event, Failed, Job, Probe, WorkerError, WorkerSettings
+from ablations.workers.protocol import (
+    DeviceFailed,
+    Event,
+    Failed,
+    Job,
+    Probe,
+    WorkerError,
+    WorkerSettings,
+)
 from alexnet.child_processes import environment
 
 
@@ -69,6 +77,9 @@ class ThisProcess:
             event = answer(self._bench, job, lambda _: None)
             if isinstance(event, Failed) and event.run is None:
                 raise WorkerError(event.reason)
+            if isinstance(event, DeviceFailed):
+                reason = event.reason.splitlines()[0]
+                raise WorkerError(f"this process can use its GPU no more; start it again: {reason}")
             yield event
 
     def close(self) -> None:

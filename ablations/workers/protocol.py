@@ -22,6 +22,8 @@ class WorkerSettings:
     threads: int
     command: str
     kept_weights: KeptWeights = UNASKED
+    per_gpu: int = 1  # workers that share this one's GPU, itself included
+    room: int | None = None  # bytes of the GPU's memory that are this one's; None if not known
 
 
 class Probe(NamedTuple):
@@ -76,7 +78,16 @@ class Failed(NamedTuple):
     reason: str
 
 
-Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed
+class DeviceFailed(NamedTuple):
+    """A worker's device computes nothing any more; the worker ends, its run is tried elsewhere."""
+
+    run: Run | None  # that it was at; None if it was starting, or timing a step
+    reason: str
+    device: str = ""  # which
+    left_out: bool = False  # whether nothing is tried on it any more
+
+
+Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed | DeviceFailed
 Job = Run | TimeStep
 
 
@@ -113,5 +124,22 @@ class WorkerError(RuntimeError):
     """No worker can be started; the message has its last words."""
 
 
+class DeviceError(WorkerError):
+    """No worker can be started on this device; the message says why, and the way out."""
+
+
 class RunError(RuntimeError):
     """Runs have failed, and were left behind; the message has the first one's reason."""
+
+
+NO_MEMORY = (
+    "the GPU has no memory left; let fewer runs share it (--per-gpu 1), end what else uses it, or "
+    "name another with --gpus"
+)
+
+
+def says_no_memory(error: BaseException) -> bool:
+    """Return whether an error of PyTorch says that a GPU's memory does not suffice."""
+    by_allocator = type(error).__name__ == "OutOfMemoryError"
+    said = ("CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+    return by_allocator or any(text in str(error) for text in said)

@@ -15,7 +15,14 @@ from ablations.machine import Fingerprint, processor, provenance, variables
 from ablations.record import Record, Seconds
 from ablations.run import DatasetRef, Run
 from ablations.store import CHECKPOINT, Store
-from ablations.workers.protocol import Timed, TimeStep, WorkerError, WorkerSettings
+from ablations.workers.protocol import (
+    NO_MEMORY,
+    DeviceError,
+    Timed,
+    TimeStep,
+    WorkerSettings,
+    says_no_memory,
+)
 from alexnet.config import Config, Precision
 from alexnet.config.source import SourceError
 from alexnet.custom import trusting
@@ -54,10 +61,11 @@ class Workbench:
         self.place = place
         found = "cuda" if torch.cuda.is_available() else "cpu"
         if place.device.startswith("cuda") and found == "cpu":
-            raise WorkerError("PyTorch finds no CUDA device here; use --device cpu")
+            raise DeviceError("PyTorch finds no CUDA device here; use --device cpu")
         self.device = torch.device(found if place.device == "auto" else place.device)
         self.store = Store(place.results)
         self.left = ""  # what the last run's checkpoint was of, if it could not go on from it
+        self._room = self._room_on_gpu() if self.device.type == "cuda" else None
         self._variables = variables()  # libraries read them when they are first used
         self._data: dict[DatasetRef, Dataset] = {}
 
@@ -75,8 +83,36 @@ class Workbench:
                     f"{here.digest[:12]}, split {here.split[:12]}) than this run is of "
                     f"({asked.digest[:12]}, {asked.split[:12]}); give it the folder of those"
                 )
-            self._data[asked] = load(asked.name, self.place.data_dir).to(self.device)
+            self._data[asked] = load(asked.name, self.place.data_dir).to(self.device, self._room)
         return self._data[asked]
+
+    def _room_on_gpu(self) -> int:
+        """Return the bytes of the GPU's memory that are this worker's.
+
+        Workers that share a GPU come to the same number, whichever is first to look.
+
+        Raises:
+            DeviceError: If there is no such GPU, or no memory for what a process takes of it.
+        """
+        try:
+            _, total = torch.cuda.mem_get_info(self.device)
+        except RuntimeError as error:
+            raise DeviceError(sentence_of(error).splitlines()[0]) from error
+        return total // self.place.per_gpu if self.place.room is None else self.place.room
+
+    def computes(self) -> bool:
+        """Return whether the device still does anything.
+
+        After some errors, such as an access to memory that is not there, a GPU does nothing more
+        for the process; others, such as too little memory, leave it as it was.
+        """
+        if self.device.type != "cuda":
+            return True
+        try:
+            torch.cuda.synchronize(self.device)
+        except RuntimeError:
+            return False
+        return True
 
     def fingerprint(self) -> Fingerprint:
         """Return what bit-identical results need to have in common."""
@@ -265,9 +301,16 @@ def _tensors(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
 
 
+def sentence_of(error: BaseException) -> str:
+    """Return what a person is told of an error: our own sentences as they are."""
+    if says_no_memory(error):
+        return NO_MEMORY
+    return str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
+
+
 def explain(error: BaseException) -> str:
     """Return an error as the reason kept with a failed run: a sentence, then where it arose."""
-    sentence = str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
+    sentence = sentence_of(error)
     if isinstance(error, OSError) and error.errno == 28:
         sentence = "the disk is full; free some space and run the same command again"
     return sentence + "\n\n" + "".join(traceback.format_exception(error))

@@ -242,8 +242,9 @@ def squares_of(pixels: Pixels, batch: Wanted, preprocessing: Preprocessing) -> T
     which = batch.which
     if isinstance(pixels, Shards):
         device = preprocessing.mean.device
-        pinned = device.type == "cuda"  # so that this thread need not wait for the copy
-        pixels = pixels[which].read(pinned).to(device, non_blocking=True)
+        # Pinned, so that this thread need not wait for the copy.
+        fetched_by = device if device.type == "cuda" else None
+        pixels = pixels[which].read(fetched_by).to(device, non_blocking=True)
         which = torch.arange(len(which), device=device)
     if batch.corners is not None and preprocessing.resize is None:
         return augment.crop(pixels, which, batch.corners, preprocessing.view)

@@ -115,9 +115,14 @@ class Shards:
         for file, row in self._places():
             file.will_need(row)
 
-    def read(self, pinned: bool = False) -> Tensor:
+    def read(self, fetched_by: torch.device | None = None) -> Tensor:
         """Return the images in memory, uint8 (n, h, w, 3); pinned, if a GPU will fetch them."""
-        images = torch.empty(self.shape, dtype=torch.uint8, pin_memory=pinned)
+        if fetched_by is None:
+            images = torch.empty(self.shape, dtype=torch.uint8)
+        else:
+            # In a new thread the current GPU is the first, and pinning is a matter of the current.
+            with torch.cuda.device(fetched_by):
+                images = torch.empty(self.shape, dtype=torch.uint8, pin_memory=True)
         for place, image in zip(images, self, strict=True):
             place.copy_(image)
         return images
@@ -169,12 +174,17 @@ class Images:
         for start in range(0, len(self), size):
             yield in_memory(self.pixels[start : start + size]).to(self.device)
 
-    def to(self, device: torch.device) -> "Images":
-        """Return these images on a device; on disk they stay if they do not fit."""
+    def to(self, device: torch.device, room: int | None = None) -> "Images":
+        """Return these images on a device; on disk they stay if they do not fit.
+
+        Args:
+            device: Where the network is that sees them.
+            room: Bytes of the device's memory that are this process's; None: all that are free.
+        """
         pixels = self.pixels
         if isinstance(pixels, Tensor):
             pixels = pixels.to(device)
-        elif _fits(pixels, device):
+        elif _fits(pixels, device, room):
             moved = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
             for start in range(0, len(pixels), MOVED):  # never all of them in the host's memory
                 moved[start : start + MOVED] = pixels[start : start + MOVED].read()
@@ -182,12 +192,15 @@ class Images:
         return Images(pixels, self.labels.to(device))
 
 
-def _fits(pixels: Shards, device: torch.device) -> bool:
-    """Whether images on disk should move to a device: a GPU with twice the room for them."""
+def _fits(pixels: Shards, device: torch.device, room: int | None) -> bool:
+    """Whether images on disk should move to a device: a GPU with twice the room for them.
+
+    Of processes that share one, each has its own room, which no other's images are counted in.
+    """
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return 2 * math.prod(pixels.shape) < free
+    return 2 * math.prod(pixels.shape) < (free if room is None else min(free, room))
 
 
 @dataclass(frozen=True)
@@ -256,14 +269,11 @@ class Dataset:
         mean, deviations, axes = (one.to(dtype) for one in measured)
         return replace(self, mean=mean, deviations=deviations, axes=axes)
 
-    def to(self, device: torch.device) -> Self:
-        """Return this dataset on a device."""
-        tensors = {
-            field.name: getattr(self, field.name).to(device)
-            for field in fields(self)
-            if field.name != "manifest"
-        }
-        return replace(self, **tensors)
+    def to(self, device: torch.device, room: int | None = None) -> Self:
+        """Return this dataset on a device; see `Images.to`."""
+        parts = {part: getattr(self, part).to(device, room) for part in PARTS}
+        measured = {name: getattr(self, name).to(device) for name in ("mean", "deviations", "axes")}
+        return replace(self, **parts, **measured)
 
 
 def load(name: str, data_dir: Path) -> Dataset:

@@ -1,5 +1,6 @@
 """Images on disk, and large ones: shown as small ones in memory are, to the last bit."""
 
+import contextlib
 import itertools
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from alexnet.config import ChannelMeans, Config, MeanImage, PcaColour
 from alexnet.data import batches
 from alexnet.data.batches import prefetch, training_batches
 from alexnet.data.digests import file_digest
-from alexnet.data.images import Dataset, Images, Mapped, Shards, in_memory
+from alexnet.data.images import Dataset, Images, Mapped, Shards, _fits, in_memory
 from alexnet.data.manifest import Fit, Manifest
 from alexnet.data.statistics import statistics
 from alexnet.evaluation import evaluate
@@ -182,6 +184,46 @@ def test_batches_come_to_the_device_of_the_network(
             assert images.dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize(
+    ("free", "room", "fit"),
+    [(1_201, None, True), (1_200, None, False), (9_000, 1_200, False), (1_201, 9_000, True)],
+)
+def test_images_on_disk_move_to_a_gpu_with_twice_the_room(
+    monkeypatch: pytest.MonkeyPatch, free: int, room: int | None, fit: bool
+) -> None:
+    """600 bytes of images; of a GPU that several share, each has its room, however much is free."""
+    pixels = Shards([Mapped(torch.zeros(50, 2, 2, 3, dtype=torch.uint8))])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10_000))
+
+    assert _fits(pixels, torch.device("cuda"), room) is fit
+    assert not _fits(pixels, torch.device("cpu"), room)
+
+
+def test_memory_is_pinned_for_the_gpu_that_fetches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for the first one, which in a new thread is the current: it may be another's."""
+    told: list[object] = []
+    pixels = Shards([Mapped(torch.arange(12, dtype=torch.uint8).view(1, 2, 2, 3))])
+    empty = torch.empty
+
+    def pinning(*arguments: Any, pin_memory: bool = False, **options: Any) -> torch.Tensor:
+        told.append(pin_memory)
+        return empty(*arguments, **options)
+
+    @contextlib.contextmanager
+    def current(device: torch.device) -> Iterator[None]:
+        told.append(str(device))
+        yield
+        told.append("as before")
+
+    monkeypatch.setattr(torch, "empty", pinning)
+    monkeypatch.setattr(torch.cuda, "device", current)
+
+    images = pixels.read(torch.device("cuda:1"))
+
+    assert images.flatten().tolist() == list(range(12))
+    assert told == ["cuda:1", True, "as before"]
+
+
 def test_the_next_batch_is_made_while_one_is_used() -> None:
     """All come, in order; and no more than one is made too early."""
     begun: list[int] = []
@@ -232,6 +274,7 @@ def test_the_draws_have_the_streams_they_had(large: Dataset, config: Config) -> 
 GROWTH = """
 import re, sys
 from pathlib import Path
+from typing import Any
 import torch
 from alexnet.data import images
 from alexnet.data.batches import training_batches
