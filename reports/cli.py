@@ -18,7 +18,9 @@ from reports.commands.options import (
     SomeSeeds,
     by_place,
     data_option,
+    gpus_option,
     new_console,
+    per_gpu_option,
     refusing,
     results_option,
     several_results_option,
@@ -64,8 +66,10 @@ def main(context: click.Context) -> None:
     type=click.IntRange(1),
     help="Train for so many, which is a study of its own, and of the paper's claims a stand-in.",
 )
-@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
+@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core or GPU).")
 @click.option("--device", default="auto", help="auto, cpu, cuda or cuda:N.")
+@gpus_option
+@per_gpu_option
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "float64"]),
@@ -229,8 +233,10 @@ def results(results: Path, prune: bool, yes: bool) -> int:
 )
 @click.option("--run", "runs", multiple=True, help="First digits of a run's id; several times.")
 @click.option("--sample", type=click.IntRange(1), help="So many runs, drawn at random.")
-@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core).")
+@click.option("--workers", type=click.IntRange(1), help="Processes (default: one per core or GPU).")
 @click.option("--device", default="auto", help="auto (as recorded), cpu, cuda or cuda:N.")
+@gpus_option
+@per_gpu_option
 @click.option(
     "--time-limit", callback=to_seconds, help="Stop cleanly after so long, such as 90s, 5m or 2h."
 )

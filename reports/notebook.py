@@ -120,6 +120,8 @@ def run_study(
     smoke: bool = False,
     keep_weights: Keep | None = None,
     epochs: int | None = None,
+    gpus: str | None = None,
+    per_gpu: int | None = None,
 ) -> Found:
     """Run what a study still lacks, as `invoke ablate` does; return what it comes to.
 
@@ -148,6 +150,8 @@ def run_study(
         epochs: Train for so many, rates falling at the same share of the way. That is another
             study, by the name ``<study>_<n>_epochs``, with a plan and runs of its own; of a claim
             of the paper it is a stand-in. None: as long as the study says.
+        gpus: Which, such as "0,2"; None: all, if there are any. This process trains on one.
+        per_gpu: Runs that share a GPU; None: up to four of networks for small images, else one.
 
     Raises:
         RequestError: If a device, a precision, seeds, epochs, workers or what to keep cannot be.
@@ -173,6 +177,8 @@ def run_study(
         results=expanded(results),
         data_dir=default_data_dir() if data_dir is None else expanded(data_dir),
         keep_weights=keep_weights,
+        gpus=gpus,
+        per_gpu=per_gpu,
     )
     console = Console(highlight=False, force_terminal=False, force_jupyter=False)  # plain lines
     try:

@@ -145,6 +145,7 @@ NEVER_ONE = {
     "len(contrast.weights)": "weights that sum to nothing",
     "self.classes": "two or more",
     "metric.group": "one seed is no group",
+    "per_gpu": "one is said otherwise",
 }
 """Numbers before a plural, and why they are never one."""
 

@@ -280,6 +280,15 @@ data_option = click.option(
     help="Folder of prepared datasets (default: ALEXNET_DATA, else the user's data folder).",
 )
 
+gpus_option = click.option(
+    "--gpus", help="Which GPUs: all (the default, if there are any) or numbers such as 0,2."
+)
+per_gpu_option = click.option(
+    "--per-gpu",
+    type=click.IntRange(1),
+    help="Runs that share a GPU (default: up to 4 of networks for small images, else 1).",
+)
+
 
 def to_seconds(
     context: click.Context, parameter: click.Parameter, value: str | None

@@ -16,7 +16,7 @@ from ablations.run import Run
 from ablations.runner import Chosen, Found
 from ablations.store import Store
 from ablations.tuning import Choice
-from ablations.workers.protocol import Elsewhere, Event, Failed, Finished, Progressed
+from ablations.workers.protocol import DeviceFailed, Elsewhere, Event, Failed, Finished, Progressed
 from alexnet.learning_curve import Epoch, gave_up
 from alexnet.text import counted
 from reports.commands.console import LABEL, say
@@ -61,6 +61,19 @@ def sparkline(errors: Sequence[float], width: int = 14) -> str:
         step = len(errors) / width
         errors = [errors[int(i * step)] for i in range(width)]
     return "".join(BARS[min(len(BARS) - 1, int(error * len(BARS)))] for error in errors)
+
+
+def say_if_device_failed(console: Console, event: Event) -> None:
+    """Say which GPU has failed and what becomes of its run, if that is what has happened."""
+    if isinstance(event, DeviceFailed):
+        say(console, "GPU failed", _device_failure(event))
+
+
+def _device_failure(event: DeviceFailed) -> str:
+    told = f"{event.device}: {event.reason.splitlines()[0]}"
+    if event.run is not None:
+        told += f"; run {event.run.short} is tried elsewhere"
+    return f"{told}; nothing more is tried on this GPU" if event.left_out else told
 
 
 class StudyProgress:
@@ -162,6 +175,8 @@ class StudyProgress:
             case Elsewhere(run=run, holder=holder) if (run.id, holder) not in self._waited_for:
                 self._waited_for.add((run.id, holder))
                 self._line("waiting", f"run {run.short} is being trained by {holder}")
+            case DeviceFailed():
+                self._line("GPU failed", _device_failure(event))
             case Failed(run=run, reason=reason):
                 self.failures.append(event)
                 name = run.short if run else "worker"

@@ -4,8 +4,8 @@ import contextlib
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -19,7 +19,13 @@ from ablations.run import DatasetRef, Run
 from ablations.runner import work_off
 from ablations.store import LOCK, Store
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Failed, Finished, Progressed, WorkerSettings
+from ablations.workers.protocol import (
+    DeviceFailed,
+    Failed,
+    Finished,
+    Progressed,
+    WorkerSettings,
+)
 from alexnet.config import EDITION
 from alexnet.config.source import SourceError, find_same_source, look_first_in
 from alexnet.data.manifest import DatasetError
@@ -27,10 +33,11 @@ from alexnet.data.stored import read_manifest
 from alexnet.durable import temporary_prefix
 from alexnet.locks import locked
 from alexnet.text import counted
-from reports.commands.ablate.request import ready, refuse_device, worker_count
+from reports.commands.ablate.request import ready
 from reports.commands.console import say
 from reports.commands.exit_codes import CHANGED, FAILED
-from reports.commands.progress import QUIET
+from reports.commands.placement import Placement, placed, refuse_placement
+from reports.commands.progress import QUIET, say_if_device_failed
 from reports.commands.time_limit import TimeLimit
 from reports.evidence import EVIDENCE
 from reports.findings.verification import FEWEST, ROUNDING, Verified, keep, summary, verify
@@ -57,10 +64,12 @@ class VerifyRequest:
     dry_run: bool = False
     time_limit: float | None = None  # seconds
     trust: bool = False  # run code that records name
+    gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
+    per_gpu: int | None = None  # workers; None: as many as suit the GPU
 
     def __post_init__(self) -> None:
         """Refuse what no folder could answer."""
-        refuse_device(self.device)
+        refuse_placement(self)
         if self.runs and self.sample is not None:
             raise RequestError("--run names runs and --sample draws them; use one of the two")
 
@@ -78,9 +87,12 @@ def run(request: VerifyRequest, console: Console) -> int:
     plans = store.plans()
     for reason, count in reasons.items():
         say(console, "left out", f"{counted(count, 'run')}: {reason}")
-    threads = max(record.fingerprint.threads for record in chosen)
-    workers = min(worker_count(request.workers, console, threads), len(chosen))
-    needed = sum(one.seconds.training + one.seconds.evaluation for one in chosen) / workers
+    places = _places(request, console, chosen)
+    needed = sum(
+        (one.seconds.training + one.seconds.evaluation)
+        / min(places[_device(request, one)].workers, len(chosen))
+        for one in chosen
+    )
     here = f"{counted(len(chosen), 'run')} of {len(records):,} in {store.path}"
     say(
         console,
@@ -97,7 +109,7 @@ def run(request: VerifyRequest, console: Console) -> int:
     failures = 0
     try:
         with limit:
-            for record, again in _trained(request, store, chosen, workers, _Heartbeat(console)):
+            for record, again in _trained(request, store, chosen, places, _Heartbeat(console)):
                 name = f"{record.run.short}  {_name(record.run, plans)}"
                 if isinstance(again, str):
                     failures += 1
@@ -226,7 +238,7 @@ def _trained(
     request: VerifyRequest,
     store: Store,
     chosen: Sequence[Record],
-    count: int,
+    places: Mapping[str, Placement],
     heartbeat: "_Heartbeat",
 ) -> Iterator[tuple[Record, Record | str]]:
     """Yield each record with that of the run trained again, or with why it could not be.
@@ -241,17 +253,20 @@ def _trained(
 
         for (device, threads), several in groupby(sorted(chosen, key=place_of), key=place_of):
             todo = {record.run.id: record for record in several}
+            found = places[device]
             place = WorkerSettings(
                 folder,
                 request.data_dir.resolve(),
-                device,
+                found.device,
                 threads,
                 "invoke verify",
                 KeptWeights("none"),  # records have their digests
+                found.per_gpu,
+                found.room,
             )
-            workers = LocalWorkers(min(count, len(todo)), place)
+            workers = LocalWorkers(min(found.workers, len(todo)), place, found.gpus)
             try:
-                ready(workers)
+                ready(workers, heartbeat.console)
                 yield from _work_off(todo, beside, workers, heartbeat)
             finally:
                 workers.close()
@@ -263,6 +278,8 @@ def _work_off(
     for event in work_off([one.run for one in todo.values()], beside, workers):
         if isinstance(event, Progressed):
             heartbeat.on(event)
+        elif isinstance(event, DeviceFailed):
+            say_if_device_failed(heartbeat.console, event)
         elif isinstance(event, Failed) and event.run is not None:
             heartbeat.spoke()
             yield todo[event.run.id], event.reason.splitlines()[0]
@@ -276,7 +293,7 @@ class _Heartbeat:
 
     def __init__(self, console: Console) -> None:
         """Begin to wait."""
-        self._console, self._spoke = console, time.monotonic()
+        self.console, self._spoke = console, time.monotonic()
 
     def spoke(self) -> None:
         """Note that something was said."""
@@ -288,14 +305,30 @@ class _Heartbeat:
             self.spoke()
             epochs = event.run.config.training.epochs
             far = f"epoch {event.epoch.number} of at most {epochs}, goes on"
-            say(self._console, event.run.short, far)
+            say(self.console, event.run.short, far)
 
 
 def _device(request: VerifyRequest, record: Record) -> str:
     """Return where a run is trained again: on the kind of device that it was, unless told."""
     if request.device != "auto":
         return request.device
+    if (request.gpus, request.per_gpu) != (None, None):
+        return "cuda"
     return "cpu" if record.fingerprint.device == "cpu" else "auto"
+
+
+def _places(
+    request: VerifyRequest, console: Console, chosen: Sequence[Record]
+) -> dict[str, Placement]:
+    """Return where the runs of each kind of device are trained again."""
+    threads: dict[str, int] = {}
+    for record in chosen:
+        device = _device(request, record)
+        threads[device] = max(threads.get(device, 1), record.fingerprint.threads)
+    return {
+        device: placed(replace(request, device=device), console, most)
+        for device, most in threads.items()
+    }
 
 
 @contextlib.contextmanager

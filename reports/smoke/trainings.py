@@ -7,6 +7,7 @@ of the rate and one evaluation, with one thread.
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,9 @@ from alexnet.config import Precision
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
 from reports.commands.ablate.all_studies import shown
-from reports.commands.ablate.request import Request, ready, worker_count
+from reports.commands.ablate.request import Request, ready
+from reports.commands.placement import placed
+from reports.commands.progress import say_if_device_failed
 
 PRECISION: Precision = "float64"
 """In which rounding stays far below what any change of the mathematics does."""
@@ -82,7 +85,8 @@ def trainings(request: Request) -> list[Training]:
 
 def device_of(request: Request) -> str:
     """Return where a smoke trains: on the CPU, which every machine has, unless told otherwise."""
-    return "cpu" if request.device == "auto" else request.device
+    by_name = (request.gpus, request.per_gpu) != (None, None)
+    return "cpu" if request.device == "auto" and not by_name else request.device
 
 
 def delete_last(folder: Path) -> None:
@@ -126,24 +130,27 @@ class Smoke:
         """
         self._todo = {one.run.id: one for one in todo}
         self._reasons: dict[str, str] = {}
+        self._console = console
+        found = placed(replace(request, device=device_of(request)), console, threads)
         folder = request.results / FOLDER
         delete_last(folder)
         self._store = Store(folder)
         self._store.ensure_writable()
         place = WorkerSettings(
-            folder.resolve(), request.data_dir.resolve(), device_of(request), threads,
-            request.command, request.kept_weights,
+            folder.resolve(), request.data_dir.resolve(), found.device, threads,
+            request.command, request.kept_weights, found.per_gpu, found.room,
         )  # fmt: skip
-        self._workers = LocalWorkers(worker_count(request.workers, console, threads), place)
+        self._workers = LocalWorkers(found.workers, place, found.gpus)
 
     def start(self) -> Fingerprint:
         """Wait until something can be trained; return what by."""
-        return ready(self._workers).fingerprint
+        return ready(self._workers, self._console).fingerprint
 
     def train(self) -> Iterator[Smoked]:
         """Yield what came of each training, as they are done."""
         runs = [one.run for one in self._todo.values()]
         for event in work_off(runs, self._store, self._workers):
+            say_if_device_failed(self._console, event)
             if isinstance(event, Failed) and event.run is not None:
                 self._reasons[event.run.id] = event.reason.splitlines()[0]
             if isinstance(event, Failed | Finished) and event.run is not None:

@@ -55,10 +55,11 @@ from reports.commands.ablate.question import (
     say_what_is_checked,
     say_what_is_registered_too,
 )
-from reports.commands.ablate.request import Request, asked, ready, worker_count
+from reports.commands.ablate.request import Request, asked, ready
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
-from reports.commands.progress import StudyProgress
+from reports.commands.placement import placed
+from reports.commands.progress import StudyProgress, say_if_device_failed
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.figures.kept import draw_anew
 from reports.findings.sections import section_of
@@ -136,16 +137,19 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
 
 
 def _workers(request: Request, console: Console, threads: int) -> Workers:
+    found = placed(request, console, threads)
     place = WorkerSettings(
         request.results.resolve(),
         request.data_dir.resolve(),
-        request.device,
+        found.device,
         threads,
         request.command,
         request.kept_weights,
+        found.per_gpu,
+        found.room,
     )
-    count = worker_count(request.workers, console, threads)
-    return LocalWorkers(count, place) if count else ThisProcess(place)
+    count = found.workers
+    return LocalWorkers(count, place, found.gpus) if count else ThisProcess(place)
 
 
 def _work(
@@ -157,7 +161,7 @@ def _work(
     store: Store,
     workers: Workers,
 ) -> Done:
-    probe = ready(workers)
+    probe = ready(workers, console)
     if plan is None:
         plan = new_plan(request, study, manifest, probe.precision)
     seeds = request.seeds_of(plan)
@@ -169,7 +173,7 @@ def _work(
         seeds=seeds,
         probe=probe,
         workers=workers.count,
-        step=_time_steps(workers, plan, WARM_STEPS),
+        step=_time_steps(workers, plan, WARM_STEPS, console),
         kept_weights=request.kept_weights,
     )
     sharing = plans_that_share(request, plan, manifest, store)
@@ -220,7 +224,7 @@ def _train(
     return plan
 
 
-def _time_steps(workers: Workers, plan: Plan, steps: int) -> dict[str, Timed]:
+def _time_steps(workers: Workers, plan: Plan, steps: int, console: Console) -> dict[str, Timed]:
     """Time a training step of every arm, one after the other."""
     definition, found = plan.definition, dict[str, Timed]()
     for arm, config in definition.arms.items():
@@ -229,11 +233,12 @@ def _time_steps(workers: Workers, plan: Plan, steps: int) -> dict[str, Timed]:
             for event in workers.events(timeout=60):
                 if isinstance(event, Timed):
                     found[arm] = event
+                say_if_device_failed(console, event)
     return found
 
 
 def _time_alone(workers: Workers, plan: Plan, probe: Probe) -> Plan:
-    step = _time_steps(workers, plan, TIMED_STEPS)
+    step = _time_steps(workers, plan, TIMED_STEPS, Console(quiet=True))
     timings = {
         arm: Timing(
             seconds_per_step=step[arm].seconds,

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -36,9 +37,10 @@ from reports.commands.ablate.folder import (
     train_again,
 )
 from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
-from reports.commands.ablate.request import PRACTICE, Request, ready, worker_count
+from reports.commands.ablate.request import PRACTICE, Request, ready
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
+from reports.commands.placement import placed
 from reports.commands.progress import StudyProgress
 from reports.commands.time_limit import STOPPED, TimeLimit
 from reports.evidence import EVIDENCE
@@ -76,8 +78,9 @@ def run_all(request: Request, console: Console) -> int:
             else:
                 stack.enter_context(opened_for_writing(console, store, request))
             place = _place(request, plans, studies, manifest)
-            count = worker_count(request.workers, console, place.threads)
-            workers = LocalWorkers(count, place)
+            found = placed(request, console, place.threads)
+            place = replace(place, device=found.device, per_gpu=found.per_gpu, room=found.room)
+            workers = LocalWorkers(found.workers, place, found.gpus)
             stack.callback(workers.close)
             progress = _work(request, console, studies, manifest, store, plans, workers)
     except KeyboardInterrupt:
@@ -105,7 +108,7 @@ def _work(
 
     ``plans``, by study, are completed and follow the rates that are chosen.
     """
-    probe = ready(workers)
+    probe = ready(workers, console)
     for study in studies:
         plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
     every = list(plans.values())

@@ -1,6 +1,5 @@
 """What a person asks `ablate` for, and the study and images that it comes to."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,20 +13,19 @@ from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
 from ablations.workers.protocol import Probe, Workers
-from alexnet.cores import cores
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
 from alexnet.locks import Kind
 from alexnet.text import counted
-from reports.commands.console import say
+from reports.commands.placement import refuse_placement
+from reports.commands.progress import say_if_device_failed
 
 ALL = "all"
 """In place of a study's name: every study of the package."""
 PRACTICE = "fashion_mini"
 """The images that ship with the package."""
-DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,13 @@ class Request(StudyRequest):
     keep_weights: Keep | None = None  # None: those of comparison runs, if they are small
     shard: Shard = ALONE  # of several commands on one folder
     locks: Literal["auto", "system", "lease"] = "auto"  # by which they share out runs
+    gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
+    per_gpu: int | None = None  # workers; None: as many as suit the GPU
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
         super().__post_init__()
-        refuse_device(self.device)
+        refuse_placement(self)
         if self.keep_weights not in (None, *KEEP):
             known = ", ".join(KEEP)
             raise RequestError(f"weights of {self.keep_weights!r} cannot be kept; use {known}")
@@ -74,16 +74,6 @@ class Request(StudyRequest):
     def kept_weights(self) -> KeptWeights:
         """Whose weights are kept."""
         return KeptWeights.asked(self.keep_weights)
-
-
-def refuse_device(device: str) -> None:
-    """Refuse what names no device.
-
-    Raises:
-        RequestError: With what may be named.
-    """
-    if not DEVICE.fullmatch(device):
-        raise RequestError(f"{device!r} is not a device; use auto, cpu, cuda or cuda:N")
 
 
 def asked(request: Request) -> tuple[Study, Manifest]:
@@ -120,24 +110,10 @@ def default_dataset(study: Study) -> str:
     return next(able, next(iter(study.bases)))
 
 
-def worker_count(asked_for: int | None, console: Console, threads: int) -> int:
-    """Return how many processes are to train, each with so many threads; 0: this one."""
-    most = max(1, cores() // threads)
-    if asked_for is None:
-        return min(most, 4) if Path("/dev/nvidiactl").exists() else most
-    if asked_for > most:
-        say(
-            console,
-            "warning",
-            f"{counted(asked_for, 'worker')} of {counted(threads, 'thread')} on "
-            f"{counted(cores(), 'core')} slow each other",
-        )
-    return asked_for
-
-
-def ready(workers: Workers) -> Probe:
+def ready(workers: Workers, console: Console) -> Probe:
     """Wait for the first worker; return what it says of the machine."""
     while True:
         for event in workers.events(timeout=60):
             if isinstance(event, Probe):
                 return event
+            say_if_device_failed(console, event)
