@@ -25,9 +25,12 @@ def run_of(config: Config) -> Run:
     return Run(config=config, seed=0, dataset=DatasetRef.of(manifest), precision="float32")
 
 
-def outcome(run: Run, results: Path, stop_after: int | None) -> tuple[Record, Path]:
+def outcome(
+    run: Run, results: Path, stop_after: int | None, device: str = "cpu"
+) -> tuple[Record, Path]:
     """Return a run's record, after it was stopped once or not at all, and its folder."""
-    bench = Workbench(WorkerSettings(results, default_data_dir(), "cpu", 1, "a test"))
+    settings = WorkerSettings(results, default_data_dir(), device, 1, "a test")
+    bench = Workbench(settings)
 
     def tell(epoch: Epoch) -> None:
         if epoch.number == stop_after:
@@ -36,5 +39,5 @@ def outcome(run: Run, results: Path, stop_after: int | None) -> tuple[Record, Pa
     if stop_after is not None:
         with pytest.raises(StoppedError):
             bench.execute(run, tell)
-        bench = Workbench(WorkerSettings(results, default_data_dir(), "cpu", 1, "a test"))
+        bench = Workbench(settings)
     return bench.execute(run, lambda epoch: None), bench.store.folder(run)
