@@ -1,4 +1,4 @@
-"""What pytest leaves out: modules for trackers whose clients are not installed here."""
+"""What pytest leaves out: modules for trackers and clusters that are not installed here."""
 
 from importlib.util import find_spec
 
@@ -7,4 +7,6 @@ collect_ignore = [
     for client in ("mlflow", "tensorboard", "wandb")
     if find_spec(client) is None
 ]
+if find_spec("ray") is None:
+    collect_ignore += [f"ablations/workers/{name}.py" for name in ("cluster", "connection")]
 """Their doctests are looked for in all modules, which imports these."""

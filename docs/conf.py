@@ -45,7 +45,10 @@ autodoc_default_options = {
     "ignore-module-all": True,  # what a package passes on is documented where it is defined
     "exclude-members": "model_config, model_post_init",  # pydantic's
 }
-autodoc_mock_imports = ["alembic", "mlflow", "sqlalchemy", "tensorboard", "wandb"]  # [trackers]
+autodoc_mock_imports = [
+    "alembic", "mlflow", "sqlalchemy", "tensorboard", "wandb",  # [trackers]
+    "ray",  # [cluster]
+]  # fmt: skip
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints_format = "fully-qualified"  # or `bytes` leads to a property of that name

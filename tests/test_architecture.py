@@ -101,6 +101,7 @@ def test_training_reads_images_and_never_prepares_them() -> None:
         "alexnet",
         "ablations.runner",
         "ablations.workers.processes",
+        "ablations.workers.node_worker",
         "reports.cli",
         "reports.commands.ablate",
         "reports.page.report",

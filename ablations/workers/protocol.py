@@ -87,7 +87,13 @@ class DeviceFailed(NamedTuple):
     left_out: bool = False  # whether nothing is tried on it any more
 
 
-Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed | DeviceFailed
+class Noticed(NamedTuple):
+    """Something has changed among the workers that a person may want to know."""
+
+    text: str
+
+
+Event = Probe | Timed | Progressed | Finished | Elsewhere | Failed | DeviceFailed | Noticed
 Job = Run | TimeStep
 
 

@@ -4,13 +4,12 @@ import time
 
 import pytest
 
-from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Event
+from ablations.workers.protocol import Event, Workers
 
 LONG = 180  # seconds that a slow machine may take
 
 
-def until(workers: LocalWorkers, kinds: type | tuple[type, ...]) -> Event:
+def until(workers: Workers, kinds: type | tuple[type, ...]) -> Event:
     """Return the first event of some kinds."""
     end = time.monotonic() + LONG
     while time.monotonic() < end:
