@@ -20,6 +20,7 @@ from ablations.machine import CHANGE_BITS
 from ablations.run import DatasetRef, Run
 from ablations.store import BusyError, Store
 from ablations.workers.connection import (
+    answers,
     connect,
     disconnect,
     examined,
@@ -55,6 +56,8 @@ LOOKS = 2.0
 """Seconds between two looks at which nodes there are."""
 GREETS = 60.0
 """Seconds that the first workers wait for the others, to agree on a precision."""
+SILENT = 20.0
+"""Seconds that the head may be silent; after sixty, Ray would end this process without a word."""
 EMPTY = 60.0
 """Seconds that a cluster may be without a node that can train."""
 ENDS = 5.0
@@ -145,7 +148,7 @@ class ClusterWorkers:
         self._waiting: list[TimeStep] = []  # lost with a node
         self._notices: list[Noticed] = []
         self._greeted: list[Probe] | None = []  # before the first is told; None: it has been
-        self._since = self._looked = self._alive = time.monotonic()
+        self._since = self._looked = self._alive = self._answered = time.monotonic()
         self._fill()
 
     def _marked(self) -> Mark:
@@ -214,8 +217,8 @@ class ClusterWorkers:
         Raises:
             WorkerError: If no node is left that can train, or a step cannot be timed.
         """
-        answers, self._answers = self._answers, []
-        yield from map(_raised, answers)
+        told, self._answers = self._answers, []
+        yield from map(_raised, told)
         self._look()
         while self._waiting and self.idle:
             self.submit(self._waiting.pop())
@@ -226,7 +229,7 @@ class ClusterWorkers:
         if not awaited:
             time.sleep(min(timeout, LOOKS))
             return
-        wait = 0.0 if answers else min(timeout, LOOKS)
+        wait = 0.0 if told else min(timeout, LOOKS)
         ready, _ = ray.wait(list(awaited), num_returns=1, timeout=wait)
         if ready and len(awaited) > 1:  # and whatever else has happened meanwhile
             ready, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
@@ -258,6 +261,8 @@ class ClusterWorkers:
         if now - self._looked < LOOKS:
             return
         self._looked = now
+        if not self._is_answered():
+            return
         there = {node.id: node for node in nodes()}
         for lost in [host for id_, host in self._hosts.items() if id_ not in there]:
             del self._hosts[lost.node.id]
@@ -283,6 +288,22 @@ class ClusterWorkers:
                 f"all nodes that could train have left the Ray cluster at {self.address}; what is "
                 "finished is kept, and the same command goes on once there are some"
             )
+
+    def _is_answered(self) -> bool:
+        """Return whether the head is there: without it, Ray waits for what will never come.
+
+        Raises:
+            WorkerError: If it has not been for a while.
+        """
+        if answers(self.address):
+            self._answered = time.monotonic()
+            return True
+        if time.monotonic() - self._answered > SILENT:
+            raise WorkerError(
+                f"the head of the Ray cluster at {self.address} does not answer any more; what is "
+                "finished is kept, and the same command goes on once there is one"
+            )
+        return False
 
     def _fill(self) -> None:
         """Start a worker wherever there is room for one more, a node after the other."""
@@ -368,7 +389,8 @@ class ClusterWorkers:
                 raise WorkerError(reason)
         else:
             reason = "it ended (perhaps for memory)"
-        if slot.greeting is not None and host.node.id in {node.id for node in nodes()}:
+        is_there = self._is_answered() and host.node.id in {node.id for node in nodes()}
+        if slot.greeting is not None and is_there:
             host.broken += 1
             if host.broken >= MOST_LOSSES:
                 broken = counted(host.broken, "worker")
@@ -394,7 +416,8 @@ class ClusterWorkers:
     def _end(self, slot: _Slot) -> None:
         self._slots.remove(slot)
         slot.held.close()
-        ray.kill(slot.actor)
+        if answers(self.address):  # else it has ended, or ends by itself
+            ray.kill(slot.actor)
 
     def _refuse(self, host: _Host, refusal: str) -> None:
         if host.refusal is None:
@@ -406,15 +429,18 @@ class ClusterWorkers:
 
     def close(self) -> None:
         """End all workers and leave the cluster."""
+        if self._mark is not None:
+            self._mark.path.unlink(missing_ok=True)
+        if not answers(self.address):  # else Ray would wait for it
+            for slot in self._slots:
+                slot.held.close()
+            return
+        idle = [slot for slot in self._slots if slot.greeting is None and slot.job is None]
         with contextlib.suppress(RayError):
-            idle = [slot for slot in self._slots if slot.greeting is None and slot.job is None]
-            ends = [slot.actor.end.remote() for slot in idle]
-            if ends:
+            if ends := [slot.actor.end.remote() for slot in idle]:
                 ray.wait(ends, num_returns=len(ends), timeout=ENDS)
         for slot in list(self._slots):
             self._end(slot)
-        if self._mark is not None:
-            self._mark.path.unlink(missing_ok=True)
         disconnect()
 
 

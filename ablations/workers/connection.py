@@ -84,14 +84,28 @@ def _refuse_silence(address: str) -> None:
             "prints it, such as --cluster ray:10.0.0.1:6379"
         )
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS):
-            pass
+        _knock(address)
     except (OSError, OverflowError, ValueError) as error:  # of names that are none
         why = getattr(error, "strerror", None) or str(error)
         raise WorkerError(
             f"no Ray cluster answers at {address} ({why}); start one there with  ray start --head  "
             "or give the address that it printed"
         ) from error
+
+
+def _knock(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWERS):
+        pass
+
+
+def answers(address: str) -> bool:
+    """Return whether the head of a cluster takes connections."""
+    try:
+        _knock(address)
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -115,18 +129,8 @@ def disconnect() -> None:
 
 
 def nodes() -> list[Node]:
-    """Return the nodes that are there now.
-
-    Raises:
-        WorkerError: If the cluster does not answer any more.
-    """
-    try:
-        return [Node.of(about) for about in ray.nodes() if about["Alive"]]
-    except (RayError, OSError, RuntimeError) as error:
-        raise WorkerError(
-            "the head of the Ray cluster does not answer any more; what is finished is kept, and "
-            "the same command goes on once there is one"
-        ) from error
+    """Return the nodes that are there now."""
+    return [Node.of(about) for about in ray.nodes() if about["Alive"]]
 
 
 def on(node: Node) -> dict[str, Any]:
