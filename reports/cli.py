@@ -71,6 +71,11 @@ def main(context: click.Context) -> None:
 @gpus_option
 @per_gpu_option
 @click.option(
+    "--cluster",
+    metavar="ray[:HOST:PORT]",
+    help="Train on the nodes of a Ray cluster, with --workers at most (default: all it has).",
+)
+@click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "float64"]),
     default="auto",

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rich.console import Console
 
 from ablations.registration import RequestError
+from ablations.workers.protocol import WorkerSettings
 from alexnet.cores import cores
 from alexnet.gpus import Gpu, built_for_cuda, visible_gpus
 from alexnet.text import counted
@@ -61,6 +62,10 @@ class Placement:
         """Bytes of its GPU's memory that a worker may take, equal for all; None if not known."""
         known = [gpu.free for gpu in self.gpus if gpu.free is not None]
         return min(known) // self.per_gpu if known and len(known) == len(self.gpus) else None
+
+    def told(self, place: WorkerSettings) -> WorkerSettings:
+        """Return what workers are told, with where each trains."""
+        return replace(place, device=self.device, per_gpu=self.per_gpu, room=self.room)
 
 
 def refuse_placement(asked: Asked) -> None:

@@ -16,7 +16,15 @@ from ablations.run import Run
 from ablations.runner import Chosen, Found
 from ablations.store import Store
 from ablations.tuning import Choice
-from ablations.workers.protocol import DeviceFailed, Elsewhere, Event, Failed, Finished, Progressed
+from ablations.workers.protocol import (
+    DeviceFailed,
+    Elsewhere,
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    Progressed,
+)
 from alexnet.learning_curve import Epoch, gave_up
 from alexnet.text import counted
 from reports.commands.console import LABEL, say
@@ -63,7 +71,7 @@ def sparkline(errors: Sequence[float], width: int = 14) -> str:
     return "".join(BARS[min(len(BARS) - 1, int(error * len(BARS)))] for error in errors)
 
 
-def say_if_device_failed(console: Console, event: Event) -> None:
+def say_if_device_failed(console: Console, event: Event | Found) -> None:
     """Say which GPU has failed and what becomes of its run, if that is what has happened."""
     if isinstance(event, DeviceFailed):
         say(console, "GPU failed", _device_failure(event))
@@ -177,6 +185,8 @@ class StudyProgress:
                 self._line("waiting", f"run {run.short} is being trained by {holder}")
             case DeviceFailed():
                 self._line("GPU failed", _device_failure(event))
+            case Noticed(text=text):
+                self._line("cluster", text)
             case Failed(run=run, reason=reason):
                 self.failures.append(event)
                 name = run.short if run else "worker"

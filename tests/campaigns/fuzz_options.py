@@ -135,6 +135,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
             "--keep-weights": partial(text, *KEEP), "--requeue": None,
             "--shard": partial(text, "1/2", "2/2", "0/2", "3/2", "1/0"),
             "--locks": partial(text, "auto", "system", "lease"),
+             "--cluster": partial(text, "ray:127.0.0.1:1"),
         },
         "report": {"--study": partial(text, "seconds"), "--out": partial(text, "out"),
                    "--results": results},

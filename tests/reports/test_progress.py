@@ -11,7 +11,7 @@ from ablations.plan import Plan
 from ablations.runner import Chosen
 from ablations.store import Store
 from ablations.tuning import at_rate
-from ablations.workers.protocol import Event, Finished
+from ablations.workers.protocol import Event, Finished, Noticed
 from reports.commands.progress import StudyProgress
 from tests.builders.plans import chosen, plan_of
 from tests.builders.records import record_of
@@ -117,3 +117,16 @@ def test_a_log_says_how_far_it_is_and_how_long_it_takes(
     assert lines[0].endswith(" 0:10   1 of 40 runs")
     assert lines[2].endswith(" 0:30   3 of 40 runs")
     assert lines[3].endswith(" 0:40   4 of 40 runs, about 6 min left")
+
+
+def test_a_node_that_is_lost_has_a_line(tmp_path: Path) -> None:
+    """Which counts no run, and is no failure."""
+    plan, store = plan_of(), Store(tmp_path)
+    progress, file = following(plan, store)
+
+    with progress:
+        show(progress, Noticed("node 10.0.0.7 is lost"))
+
+    assert re.search(r"cluster +node 10\.0\.0\.7 is lost +0:00", file.getvalue())
+    assert told(file) == ["0 of 40"]
+    assert not progress.failures

@@ -30,7 +30,6 @@ from ablations.workers.protocol import (
     Timed,
     TimeStep,
     Workers,
-    WorkerSettings,
 )
 from alexnet.data.manifest import Manifest
 from alexnet.text import counted
@@ -40,6 +39,7 @@ from reports.commands.ablate.announcement import (
     list_runs,
     say_other_releases,
 )
+from reports.commands.ablate.cluster import on_cluster, with_threads
 from reports.commands.ablate.conclusion import conclude
 from reports.commands.ablate.folder import (
     averaged,
@@ -55,7 +55,7 @@ from reports.commands.ablate.question import (
     say_what_is_checked,
     say_what_is_registered_too,
 )
-from reports.commands.ablate.request import Request, asked, ready
+from reports.commands.ablate.request import Request, asked, ready, settings_of
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
 from reports.commands.placement import placed
@@ -130,24 +130,20 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
             say_who_is_at_work(console, at_work(store.path))
         else:
             stack.enter_context(opened_for_writing(console, store, request))
-        threads = plan.definition.threads if plan else threads_of(study.bases[manifest.name])
-        workers = _workers(request, console, threads)
+        base = study.bases[manifest.name]
+        threads = plan.definition.threads if plan else threads_of(base)
+        if request.cluster:
+            whole = plan is None and base.threads == "all"
+            workers = on_cluster(request, console, [manifest], threads, whole)
+        else:
+            workers = _workers(request, console, threads)
         stack.callback(workers.close)
         return _work(request, console, study, manifest, plan, store, workers)
 
 
 def _workers(request: Request, console: Console, threads: int) -> Workers:
     found = placed(request, console, threads)
-    place = WorkerSettings(
-        request.results.resolve(),
-        request.data_dir.resolve(),
-        found.device,
-        threads,
-        request.command,
-        request.kept_weights,
-        found.per_gpu,
-        found.room,
-    )
+    place = found.told(settings_of(request, threads))
     count = found.workers
     return LocalWorkers(count, place, found.gpus) if count else ThisProcess(place)
 
@@ -164,6 +160,7 @@ def _work(
     probe = ready(workers, console)
     if plan is None:
         plan = new_plan(request, study, manifest, probe.precision)
+        plan = with_threads(plan, probe.fingerprint.threads)
     seeds = request.seeds_of(plan)
     announcement = Announcement(
         study=study,

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from rich.console import Console
 
@@ -23,12 +22,13 @@ from ablations.store import Store
 from ablations.studies import STUDIES
 from ablations.study import Study
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import WorkerSettings
+from ablations.workers.protocol import Workers
 from alexnet.cost import cost_of
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
 from alexnet.text import counted
 from reports.commands import estimate
+from reports.commands.ablate.cluster import on_cluster, with_threads
 from reports.commands.ablate.disk import Runs, disk
 from reports.commands.ablate.folder import (
     averaged,
@@ -37,7 +37,7 @@ from reports.commands.ablate.folder import (
     train_again,
 )
 from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
-from reports.commands.ablate.request import PRACTICE, Request, ready
+from reports.commands.ablate.request import PRACTICE, Request, ready, settings_of
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
 from reports.commands.placement import placed
@@ -77,10 +77,7 @@ def run_all(request: Request, console: Console) -> int:
                 say_who_is_at_work(console, at_work(store.path))
             else:
                 stack.enter_context(opened_for_writing(console, store, request))
-            place = _place(request, plans, studies, manifest)
-            found = placed(request, console, place.threads)
-            place = replace(place, device=found.device, per_gpu=found.per_gpu, room=found.room)
-            workers = LocalWorkers(found.workers, place, found.gpus)
+            workers = _workers(request, console, plans, studies, manifest)
             stack.callback(workers.close)
             progress = _work(request, console, studies, manifest, store, plans, workers)
     except KeyboardInterrupt:
@@ -102,7 +99,7 @@ def _work(
     manifest: Manifest,
     store: Store,
     plans: dict[str, Plan],
-    workers: LocalWorkers,
+    workers: Workers,
 ) -> StudyProgress | None:
     """Plan what is not planned yet, and train what is missing; None if that was only asked about.
 
@@ -110,7 +107,10 @@ def _work(
     """
     probe = ready(workers, console)
     for study in studies:
-        plans.setdefault(study.name, new_plan(request, study, manifest, probe.precision))
+        plan = with_threads(
+            new_plan(request, study, manifest, probe.precision), probe.fingerprint.threads
+        )
+        plans.setdefault(study.name, plan)
     every = list(plans.values())
     seeds = {plan.name: request.seeds_of(plan) for plan in every}
     _announce(console, studies, every, manifest, store)
@@ -145,19 +145,23 @@ def shown(manifest: Manifest, console: Console) -> Iterator[Study]:
             say(console, "left out", str(error))
 
 
-def _place(
-    request: Request, plans: dict[str, Plan], studies: list[Study], manifest: Manifest
-) -> WorkerSettings:
+def _workers(
+    request: Request,
+    console: Console,
+    plans: dict[str, Plan],
+    studies: list[Study],
+    manifest: Manifest,
+) -> Workers:
     registered = {plan.definition.threads for plan in plans.values()}
-    asked = threads_of(studies[0].bases[manifest.name])
-    return WorkerSettings(
-        request.results.resolve(),
-        request.data_dir.resolve(),
-        request.device,
-        registered.pop() if len(registered) == 1 else asked,
-        request.command,
-        request.kept_weights,
-    )
+    base = studies[0].bases[manifest.name]
+    is_known = len(registered) == 1
+    threads = registered.pop() if is_known else threads_of(base)
+    if request.cluster:
+        whole = base.threads == "all" and not is_known
+        return on_cluster(request, console, [manifest], threads, whole)
+    found = placed(request, console, threads)
+    place = found.told(settings_of(request, threads))
+    return LocalWorkers(found.workers, place, found.gpus)
 
 
 def _announce(

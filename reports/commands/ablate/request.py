@@ -1,5 +1,6 @@
 """What a person asks `ablate` for, and the study and images that it comes to."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from ablations.queue import ALONE, Shard
 from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
-from ablations.workers.protocol import Probe, Workers
+from ablations.workers.protocol import Probe, Workers, WorkerSettings
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
@@ -26,6 +27,7 @@ ALL = "all"
 """In place of a study's name: every study of the package."""
 PRACTICE = "fashion_mini"
 """The images that ship with the package."""
+CLUSTER = re.compile(r"ray(:.+)?")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Request(StudyRequest):
     locks: Literal["auto", "system", "lease"] = "auto"  # by which they share out runs
     gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
     per_gpu: int | None = None  # workers; None: as many as suit the GPU
+    cluster: str | None = None  # ray or ray:HOST:PORT; None: this machine
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
@@ -60,6 +63,7 @@ class Request(StudyRequest):
                 f"studies differ in how long they train: {counted(self.epochs, 'epoch')} can be of "
                 "one study alone, by its name"
             )
+        refuse_cluster(self)
         if self.workers is not None and self.workers < 0:
             raise RequestError(
                 f"{counted(self.workers, 'worker')} cannot be; use 0 to train in this process"
@@ -74,6 +78,33 @@ class Request(StudyRequest):
     def kept_weights(self) -> KeptWeights:
         """Whose weights are kept."""
         return KeptWeights.asked(self.keep_weights)
+
+
+def refuse_cluster(request: Request) -> None:
+    """Refuse what is no cluster, or cannot be asked of one.
+
+    Raises:
+        RequestError: With what can be.
+    """
+    cluster, device = request.cluster, request.device
+    if cluster is None:
+        return
+    if not CLUSTER.fullmatch(cluster):
+        raise RequestError(
+            f"{cluster!r} is no cluster; write ray for the one that this machine is a node of, or "
+            "ray:HOST:PORT"
+        )
+    if ":" in device:
+        raise RequestError(
+            f"a cluster gives each worker its GPU, and {device!r} names one; use --device cuda"
+        )
+    if (request.gpus, request.per_gpu) != (None, None):
+        raise RequestError(
+            "--gpus and --per-gpu are about this machine, and a cluster places its workers itself; "
+            "leave them out"
+        )
+    if request.study == ALL and request.smoke:
+        raise RequestError("the smoke of all studies is of one machine; leave --cluster out")
 
 
 def asked(request: Request) -> tuple[Study, Manifest]:
@@ -108,6 +139,18 @@ def default_dataset(study: Study) -> str:
     known = {name: CATALOGUE[name].has for name in study.bases if name in CATALOGUE}
     able = (name for name, has in known.items() if study.can_be_shown(has))
     return next(able, next(iter(study.bases)))
+
+
+def settings_of(request: Request, threads: int) -> WorkerSettings:
+    """Return where workers of so many threads work."""
+    return WorkerSettings(
+        request.results.resolve(),
+        request.data_dir.resolve(),
+        request.device,
+        threads,
+        request.command,
+        request.kept_weights,
+    )
 
 
 def ready(workers: Workers, console: Console) -> Probe:
