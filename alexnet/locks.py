@@ -49,6 +49,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
         raise Timeout(str(path))
     with lock.acquire(timeout=-1 if wait else 0):
         yield
+    _leases.pop(path, None)  # of thousands of runs; who waits for one keeps it, and the time
 
 
 def is_held(path: Path) -> bool:

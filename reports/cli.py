@@ -156,6 +156,8 @@ def ablate(
     request, console = Request(study=study, **options), new_console()
     check = Check(baseline, update_baseline, reason, junit)
     if request.study == ALL and request.smoke:
+        if requeue:
+            raise Refused("a smoke of all studies is trained anew each time: leave out --requeue")
         return smoke_all(request, console, check)
     if check != Check():
         raise Refused("baselines and JUnit files are of `--study all --smoke`, of every arm once")

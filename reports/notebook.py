@@ -161,6 +161,7 @@ def run_study(
         DatasetError: If the images are not here, or the study cannot be shown on them.
         PlanError: If the registered plan is not the study's any more.
         StoreError: If the results folder cannot be written.
+        DriverError: If others are at work there with another kind of locks.
         WorkerError: If nothing can be trained here.
         RunError: If a run has failed; all others are finished by then.
     """

@@ -1,14 +1,19 @@
 """Several commands on one folder: which of them a command is, and what it says of the others."""
 
 import io
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
+from ablations.drivers import joined
 from ablations.queue import Shard
 from ablations.store import Store
 from ablations.workers.protocol import Finished, Progressed
+from reports.commands.ablate.folder import opened_for_writing
+from reports.commands.ablate.request import Request
 from reports.commands.progress import StudyProgress
 from tests.builders.command_line import call
 from tests.builders.plans import chosen, plan_of
@@ -47,6 +52,36 @@ def test_an_array_is_said_and_a_shard_that_is_none_is_refused(
     for text in ("5/4", "0/4", "x/y"):
         code, output = call(*SHORT, "--results", tmp_path, "--shard", text)
         assert (code, f"'{text}' is not a shard; write which of how many" in output) == (2, True)
+
+
+def request_of(**changes: Any) -> Request:
+    """Return a request for a study."""
+    nothing = dict.fromkeys(("dataset", "seeds", "workers"))
+    return Request(
+        study="dropout", precision="auto", smoke=False, device="cpu", dry_run=False,
+        results=Path("unused"), data_dir=Path("unused"), **nothing, **changes,
+    )  # fmt: skip
+
+
+def opened(store: Store, **changes: Any) -> str:
+    """Return what is said when a folder is opened for writing."""
+    file = io.StringIO()
+    console = Console(file=file, width=300, force_terminal=False)
+    with opened_for_writing(console, store, request_of(**changes)):
+        return file.getvalue()
+
+
+def test_who_comes_later_is_told_who_is_there_and_how_runs_are_shared_out(tmp_path: Path) -> None:
+    """A line each; alone, and with the locks of the system, nothing."""
+    store = Store(tmp_path)
+    assert opened(store) == ""
+    with joined(tmp_path, "relu_vs_tanh", None):
+        said = opened(store, shard=Shard(2, 4))
+        assert re.search(r"shared +process \d+ on .* \(relu_vs_tanh\) is at work here too\n", said)
+        assert re.search(r"shard +2 of 4: where it starts; it trains what is missing\n", said)
+    for locks in ("lease", "auto"):
+        said = opened(store, locks=locks)
+        assert re.search(r"leases +runs are shared out by leases, and one whose owner gives", said)
 
 
 def test_a_person_is_told_of_runs_that_start_over_and_of_locks_that_do_not_reach(
