@@ -179,6 +179,40 @@ def _try(
                 )
 
 
+def refuse_mixing(flow: Flow, is_flat: bool, precision: Precision) -> None:
+    """Refuse a part that needs all images of a batch, where they are on several devices.
+
+    Args:
+        flow: The part, and the sizes of what it sees and gives.
+        is_flat: Whether it follows a fully connected layer.
+        precision: Of the run.
+
+    Raises:
+        CustomError: If what it gives for an image depends on the others, or it remembers them, or
+            it cannot do with none.
+    """
+    part = flow.part
+    if not isinstance(part, Custom):
+        return
+    dtype, says = weight_type(precision), f"{part.target} ({flow.module})"
+    built = build_custom(part, flow.sees.maps, 0, precision)
+    images = _noise(flow.sees, is_flat, dtype, torch.Generator().manual_seed(0))
+    before, near = copy.deepcopy(built.state_dict()), torch.finfo(dtype).eps ** 0.5
+    mixes = False
+    with _drawing_from(0, torch.float32), _refusing(says):
+        for training in (True, False):
+            built.train(training)
+            together, none = built(images.clone()), built(images[:0].clone())
+            apart = torch.cat([built(image[None].clone()) for image in images])
+            mixes |= len(none) > 0 or not torch.allclose(together, apart, near, near, True)
+    remembers = any(not _same(one, before[name]) for name, one in built.state_dict().items())
+    if mixes or remembers:
+        raise CustomError(
+            f"{says} uses several images of a batch together or remembers them, and each of "
+            "several devices has some of them alone; train it on one"
+        )
+
+
 @lru_cache(maxsize=256)
 def _run(module: str, digest: str) -> ModuleType:
     """Return a module made of the bytes that have the digest, under a name of its own."""

@@ -148,10 +148,14 @@ class DropoutLayer(nn.Module):
         """Map any shape to the same shape."""
         rate, scale = self.settings.rate, self.settings.scale
         if self.training:
-            device = activations.device if self.stream is None else self.stream.device
-            drawn = torch.rand(activations.shape, generator=self.stream, device=device)
+            drawn = self.draw(activations.shape, activations.device)
             return dropout(activations, (drawn >= rate).to(activations.device), rate, scale)
         return activations * (1 - rate) if scale == "test" else activations
+
+    def draw(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """Return a number between 0 and 1 for each activation: from its stream, where that is."""
+        device = device if self.stream is None else self.stream.device
+        return torch.rand(shape, generator=self.stream, device=device)
 
 
 def build_layer(layer: Conv | Dense, seen: Maps, classes: int) -> nn.Module:

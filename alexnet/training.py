@@ -17,6 +17,7 @@ from alexnet.layers import DropoutLayer
 from alexnet.learning_curve import PARTS, Epoch, over
 from alexnet.model import AlexNet
 from alexnet.optim import Optimizer
+from alexnet.parallel import ALONE, Share, share_out
 from alexnet.precision import arithmetic, image_type, widened
 from alexnet.random_streams import stream_seed
 from alexnet.schedules import FULL, Factors, factors
@@ -37,6 +38,7 @@ def fit(
     seed: int,
     precision: Precision,
     done: Sequence[Epoch] = (),
+    share: Share = ALONE,
 ) -> Iterator[Epoch]:
     """Train ``network`` in place and yield what happened after each pass over the images.
 
@@ -52,20 +54,25 @@ def fit(
         precision: Of the layers' arithmetic; weights, loss and update are float32, or float64 if
             this is. The network's own weights have to be of that type.
         done: The epochs trained before, when a run is taken up again.
+        share: Of every batch that this process trains. The others do the same meanwhile, and what
+            is yielded is of all of them.
 
     Raises:
+        CustomError: If a part of the network cannot be shared out.
         DivergedError: If the loss is not finite, at most a tenth of an epoch later.
     """
     epochs, validates = list(done), config.training.validates
+    share_out(network, config, precision, share)
     while not over(epochs, config):
         number = len(epochs) + 1
         start = time.perf_counter()
         network.train()
         give_dropout_its_chance(network, config, seed, number, precision)
-        batches = training_batches(data, config, seed, number, image_type(precision))
-        total = -(-len(data.train.first(config.training.images)) // config.training.batch)
-        counts = _train(network, optimizer, batches, total, config, epochs, precision)
-        error = _valid_error(network, data, config, precision) if validates else None
+        rows = share.rows if share else None
+        batches = training_batches(data, config, seed, number, image_type(precision), rows)
+        sizes = batch_sizes(data, config)
+        counts = _train(network, optimizer, batches, sizes, config, epochs, precision, share)
+        error = _valid_error(network, data, config, precision, share) if validates else None
         seconds = time.perf_counter() - start
         epochs.append(Epoch(number=number, **counts, valid_error=error, seconds=seconds))
         yield epochs[-1]
@@ -89,6 +96,12 @@ def give_dropout_its_chance(
             )
 
 
+def batch_sizes(data: Dataset, config: Config) -> list[int]:
+    """Return how many images each batch of an epoch has; the last one may be short."""
+    images, batch = len(data.train.first(config.training.images)), config.training.batch
+    return [min(batch, images - start) for start in range(0, images, batch)]
+
+
 def training_loss(scores: Tensor, labels: Tensor) -> Tensor:
     """Return the mean cross-entropy in nats, in float32 if the scores are narrower."""
     return functional.cross_entropy(widened(scores), labels)
@@ -101,39 +114,52 @@ def step(
     labels: Tensor,
     precision: Precision,
     factors: Factors = FULL,
+    share: Share = ALONE,
 ) -> tuple[Tensor, Tensor]:
-    """Learn from one batch; return its summed loss and its number of errors, on the device."""
+    """Learn from one batch; return its summed loss and its number of errors, on the device.
+
+    Of several ranks, each has some rows of a batch of ``share.batch``, and returns what they add.
+    """
     with arithmetic(images.device.type, precision):
         scores = network(images)
-    loss = training_loss(scores, labels)
-    loss.backward()  # type: ignore[no-untyped-call]
+    if share:
+        # Not the mean of its own rows: shares differ, and may be empty.
+        summed = functional.cross_entropy(widened(scores), labels, reduction="sum")
+        (summed / share.batch).backward()  # type: ignore[no-untyped-call]
+        share.sum_gradients(network)
+    else:
+        loss = training_loss(scores, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        summed = loss * len(labels)
     optimizer.step(factors)
-    return loss.detach() * len(labels), (scores.detach().argmax(1) != labels).sum()
+    return summed.detach(), (scores.detach().argmax(1) != labels).sum()
 
 
 def _train(
     network: AlexNet,
     optimizer: Optimizer,
     batches: Iterator[tuple[Tensor, Tensor]],
-    total: int,
+    sizes: Sequence[int],
     config: Config,
     done: Sequence[Epoch],
     precision: Precision,
+    share: Share,
 ) -> dict[str, Any]:
     errors, images = [0] * PARTS, [0] * PARTS
-    sums = [0.0] * PARTS
+    sums, total = [0.0] * PARTS, len(sizes)
     for part in range(PARTS):
         losses, wrong = [], []
         for update in range(total * part // PARTS, total * (part + 1) // PARTS):
             views, labels = next(batches)
             rates = factors(config.training, done, len(done) * total + update, total)
-            loss, missed = step(network, optimizer, views, labels, precision, rates)
+            share.batch = sizes[update]
+            loss, missed = step(network, optimizer, views, labels, precision, rates, share)
             losses.append(loss)
             wrong.append(missed)
-            images[part] += len(labels)
+            images[part] += sizes[update]
         if losses:  # the device is read once per tenth, so that it is not kept waiting
-            errors[part] = int(torch.stack(wrong).sum())
-            sums[part] = float(torch.stack(losses).double().sum())
+            errors[part] = int(share.sum(torch.stack(wrong).sum()))
+            sums[part] = float(share.sum(torch.stack(losses).double().sum()))
             if not math.isfinite(sums[part]):
                 raise DivergedError(f"the loss is not finite in epoch {len(done) + 1}")
     return {
@@ -152,9 +178,18 @@ def recorded(loss: float, precision: Precision) -> float:
     return loss if precision == "float64" else round(loss, LOSS_DIGITS)
 
 
-def _valid_error(network: AlexNet, data: Dataset, config: Config, precision: Precision) -> float:
+def _valid_error(
+    network: AlexNet, data: Dataset, config: Config, precision: Precision, share: Share
+) -> float:
     """Return the top-1 error on held-out images by the centre view, which plateaus are found in."""
     network.eval()
     valid = data.valid.first(config.training.images)
     evaluator = Evaluator.of(network, data, config, precision)
-    return measure(evaluator.scores(valid), valid.labels).top1_error
+    if not share:
+        return measure(evaluator.scores(valid), valid.labels).top1_error
+    rows = share.rows(len(valid))
+    mine, wrong = valid.between(rows.start, rows.stop), 0.0
+    if len(mine):
+        wrong = measure(evaluator.scores(mine), mine.labels).top1_error * len(mine)
+    counted = torch.tensor(round(wrong), device=valid.device)
+    return int(share.sum(counted)) / len(valid)

@@ -142,6 +142,13 @@ class Wanted:
     mirrored: Tensor | None  # (n,)
     shifts: Tensor | None  # (n, 3)
 
+    def only(self, rows: slice) -> "Wanted":
+        """Return what is wanted for some of its images, in their order."""
+        parts = (self.which, self.corners, self.boxes, self.mirrored, self.shifts)
+        which, *decided = (None if part is None else part[rows] for part in parts)
+        assert which is not None
+        return Wanted(which, *decided)
+
 
 def wanted(draws: Draws, batch: int, chunk: int) -> Iterator[Wanted]:
     """Yield what is wanted for each batch of an epoch; the last one may be short."""
@@ -159,7 +166,12 @@ def wanted(draws: Draws, batch: int, chunk: int) -> Iterator[Wanted]:
 
 
 def training_batches(
-    data: Dataset, config: Config, seed: int, epoch: int, dtype: torch.dtype = torch.float32
+    data: Dataset,
+    config: Config,
+    seed: int,
+    epoch: int,
+    dtype: torch.dtype = torch.float32,
+    rows: Callable[[int], slice] | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield the batches of one pass: images (n, 3, view, view), labels (n,), on the device.
 
@@ -172,6 +184,7 @@ def training_batches(
         seed: Of the run.
         epoch: From 1.
         dtype: Of the images; computed in float32, or in float64 if it is that, and rounded once.
+        rows: Which of a batch of so many are made; all, if None. There may be none.
     """
     data = data.measured_in(wide(dtype))
     train, inputs = data.train, config.inputs
@@ -180,6 +193,8 @@ def training_batches(
     if draws.shifts is not None and inputs.colour and inputs.colour.formula == "source":
         preprocessing = preprocessing.divided_by(1 + inputs.colour.std)
     batches = wanted(draws, config.training.batch, inputs.chunk)
+    if rows is not None:
+        batches = (batch.only(rows(len(batch.which))) for batch in batches)
     if isinstance(train.pixels, Shards):
         batches = advise_next(train.pixels, batches)
 
@@ -197,7 +212,7 @@ def advise_next(pixels: Shards, batches: Iterator[Wanted]) -> Iterator[Wanted]:
     batch = next(batches, None)
     while batch is not None:
         following = next(batches, None)
-        if following is not None:
+        if following is not None and len(following.which):
             pixels[following.which].will_need()
         yield batch
         batch = following
@@ -219,6 +234,8 @@ def prefetch(make: Callable[[Job], Made], jobs: Iterable[Job]) -> Iterator[Made]
 def seen(pixels: Pixels, batch: Wanted, preprocessing: Preprocessing, dtype: torch.dtype) -> Tensor:
     """Return what a network sees of some images, (n, view, view, 3), on its device."""
     device = preprocessing.mean.device
+    if not len(batch.which):
+        return torch.empty(0, preprocessing.view, preprocessing.view, 3, dtype=dtype, device=device)
     moved = batch.boxes is not None or preprocessing.resize is not None
     if device.type == "cpu" and preprocessing.view > SMALL and not moved:
         return one_by_one(pixels, batch, preprocessing, dtype)
