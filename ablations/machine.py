@@ -23,6 +23,7 @@ CHANGE_BITS = frozenset(
         "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "OPENBLAS_CORETYPE",
         "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG",
         "CUBLASLT_WORKSPACE_SIZE", "TORCH_BLAS_PREFER_CUBLASLT", "TORCH_CUDNN_V8_API_DISABLED",
+        "NCCL_ALGO", "NCCL_PROTO",
     )
 )  # fmt: skip
 """Variables by which libraries take other instructions, types or ways to compute."""
@@ -40,6 +41,7 @@ class Fingerprint(Frozen):
     torch: str
     # settings of the libraries that compute, as a person has set them in the environment:
     variables: tuple[str, ...] = added_field(())
+    devices: int = added_field(1)  # that trained a run together, each with so many threads
 
     @property
     def hardware(self) -> str:

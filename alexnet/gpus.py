@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +57,35 @@ def visible_gpus() -> tuple[Gpu, ...]:
     if here is None:  # the driver has heeded the variable
         return _by_driver()
     return _every(here) if given is None else selected(given, [gpu for gpu, _ in here])
+
+
+def together(gpus: Sequence[Gpu], devices: int) -> tuple[Gpu, ...]:
+    """Return GPUs in groups of so many, which a process sees together; what is left over is not.
+
+    A group is called as CUDA_VISIBLE_DEVICES names its GPUs, and has of each the memory of the
+    smallest.
+
+    >>> together([Gpu("0"), Gpu("1"), Gpu("2")], 2)
+    (Gpu(name='0,1', model='', total=None, free=None),)
+    """
+    if devices == 1:
+        return tuple(gpus)
+    groups = (gpus[at : at + devices] for at in range(0, len(gpus) - devices + 1, devices))
+    return tuple(
+        Gpu(
+            ",".join(gpu.name for gpu in group),
+            " and ".join(dict.fromkeys(gpu.model for gpu in group if gpu.model)),
+            _least(gpu.total for gpu in group),
+            _least(gpu.free for gpu in group),
+        )
+        for group in groups
+    )
+
+
+def _least(sizes: Iterable[int | None]) -> int | None:
+    every = list(sizes)
+    known = [size for size in every if size is not None]
+    return min(known) if known and len(known) == len(every) else None
 
 
 def built_for_cuda() -> bool:

@@ -76,6 +76,12 @@ def main(context: click.Context) -> None:
     help="Train on the nodes of a Ray cluster, with --workers at most (default: all it has).",
 )
 @click.option(
+    "--devices",
+    type=click.IntRange(1),
+    default=1,
+    help="That train each run together, with a part of every batch each.",
+)
+@click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "float64"]),
     default="auto",

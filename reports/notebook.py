@@ -122,6 +122,7 @@ def run_study(
     epochs: int | None = None,
     gpus: str | None = None,
     per_gpu: int | None = None,
+    devices: int = 1,
 ) -> Found:
     """Run what a study still lacks, as `invoke ablate` does; return what it comes to.
 
@@ -152,6 +153,7 @@ def run_study(
             of the paper it is a stand-in. None: as long as the study says.
         gpus: Which, such as "0,2"; None: all, if there are any. This process trains on one.
         per_gpu: Runs that share a GPU; None: up to four of networks for small images, else one.
+        devices: That train each run together; more than one need ``workers`` of one or more.
 
     Raises:
         RequestError: If a device, a precision, seeds, epochs, workers or what to keep cannot be.
@@ -180,6 +182,7 @@ def run_study(
         keep_weights=keep_weights,
         gpus=gpus,
         per_gpu=per_gpu,
+        devices=devices,
     )
     console = Console(highlight=False, force_terminal=False, force_jupyter=False)  # plain lines
     try:

@@ -34,6 +34,8 @@ class ThisProcess:
         Raises:
             WorkerError: If nothing can be trained here.
         """
+        if place.devices > 1:
+            raise WorkerError(f"this process is one device, not {place.devices}; use workers")
         self._job: Job | None = None
         self._is_ready = False
         with contextlib.ExitStack() as settings:

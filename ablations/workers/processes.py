@@ -1,5 +1,6 @@
 """Local worker processes that live for a whole study; the parent never imports PyTorch."""
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -45,6 +46,8 @@ KEEP_MEMORY = {  # glibc would hand large blocks back to the system after each l
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # for results that repeat there
 
 
+RANK_LOST = 96
+"""Exit code of a worker when another of its ranks has died."""
 UNGUARDED = 97
 """Exit code of a worker that would start workers before it is one itself."""
 DEVICE_FAILED = 98
@@ -93,6 +96,8 @@ class LocalWorkers:
         self._workers: list[_Worker] = []
         for _ in range(count):
             self._workers.append(self._start(self._devices.choose(self._in_use)))
+        if place.devices > 1:
+            atexit.register(self.close)  # before Python waits for what is not daemonic
 
     @property
     def _in_use(self) -> list[Gpu | None]:
@@ -101,7 +106,10 @@ class LocalWorkers:
     def _start(self, gpu: Gpu | None) -> _Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._place), daemon=True)
+        # One with other ranks starts these, which Python grants to no daemonic process.
+        process = context.Process(
+            target=_serve, args=(theirs, self._place), daemon=self._place.devices == 1
+        )
         threads = str(self._place.threads)
         variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} | KEEP_MEMORY
         if self._place.device != "cpu":
@@ -257,6 +265,7 @@ class LocalWorkers:
 
     def close(self) -> None:
         """End all workers now; runs go on from their last checkpoints when asked for again."""
+        atexit.unregister(self.close)
         _end(self._workers)
 
 
@@ -273,6 +282,8 @@ def _end(workers: Sequence[_Worker]) -> None:
 
 def _how(code: int | None) -> str:
     """Return how a worker came to its end, in words."""
+    if code == RANK_LOST:
+        return "lost a rank (killed, perhaps for memory)"
     return "were killed (perhaps for memory)" if code == -9 else f"ended (exit code {code})"
 
 
@@ -300,6 +311,8 @@ def _serve(pipe: Connection, place: WorkerSettings) -> None:
             pipe.send(event)
             if isinstance(event, DeviceFailed):
                 os._exit(DEVICE_FAILED)  # at an ordinary end PyTorch would wait for its device
+            if place.devices > 1 and isinstance(event, Failed):
+                return  # the other ranks may still be at what this one has given up
 
 
 def sentence(error: Exception) -> str:

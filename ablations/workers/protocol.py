@@ -19,11 +19,12 @@ class WorkerSettings:
     results: Path
     data_dir: Path
     device: str  # auto, cpu, cuda, cuda:1, ...
-    threads: int
+    threads: int  # of each process
     command: str
     kept_weights: KeptWeights = UNASKED
     per_gpu: int = 1  # workers that share this one's GPU, itself included
     room: int | None = None  # bytes of the GPU's memory that are this one's; None if not known
+    devices: int = 1  # that train each run together, each in a process with so many threads
 
 
 class Probe(NamedTuple):

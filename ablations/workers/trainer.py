@@ -1,9 +1,10 @@
 """Inside a worker process: PyTorch and the images loaded once, then one run after another."""
 
+import contextlib
 import itertools
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from safetensors.torch import save
@@ -18,11 +19,14 @@ from ablations.store import CHECKPOINT, Store
 from ablations.workers.protocol import (
     NO_MEMORY,
     DeviceError,
+    Job,
     Timed,
     TimeStep,
+    WorkerError,
     WorkerSettings,
     says_no_memory,
 )
+from ablations.workers.ranks import FirstRank, OnlyRank, RankError, Ranks
 from alexnet.config import Config, Precision
 from alexnet.config.source import SourceError
 from alexnet.custom import trusting
@@ -38,8 +42,10 @@ from alexnet.examples import about, examples, shows_anything
 from alexnet.learning_curve import Epoch
 from alexnet.model import AlexNet, build
 from alexnet.optim import Optimizer, optimizer_for
+from alexnet.parallel import share_out
 from alexnet.precision import image_type
-from alexnet.training import DivergedError, fit, step
+from alexnet.text import counted
+from alexnet.training import DivergedError, batch_sizes, fit, step
 
 
 class Workbench:
@@ -48,8 +54,16 @@ class Workbench:
     It runs whatever code its runs name: who starts it has seen whose they are.
     """
 
-    def __init__(self, place: WorkerSettings) -> None:
-        """Set PyTorch up for results that repeat bit by bit."""
+    def __init__(self, place: WorkerSettings, ranks: Ranks | None = None) -> None:
+        """Set PyTorch up for results that repeat bit by bit.
+
+        Args:
+            place: Where it works, and on how many devices.
+            ranks: Given to a rank that is not the first of a worker; others are started by that.
+
+        Raises:
+            WorkerError: If a device is not there.
+        """
         torch.set_num_threads(place.threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Nothing here reads memory before writing it, so none needs to be filled beforehand.
@@ -63,11 +77,16 @@ class Workbench:
         if place.device.startswith("cuda") and found == "cpu":
             raise DeviceError("PyTorch finds no CUDA device here; use --device cpu")
         self.device = torch.device(found if place.device == "auto" else place.device)
+        if place.devices > 1 and self.device.type == "cuda":
+            self.device = _card(ranks.share.rank if ranks else 0, place.devices)
         self.store = Store(place.results)
         self.left = ""  # what the last run's checkpoint was of, if it could not go on from it
         self._room = self._room_on_gpu() if self.device.type == "cuda" else None
         self._variables = variables()  # libraries read them when they are first used
         self._data: dict[DatasetRef, Dataset] = {}
+        self.ranks: Ranks = ranks or OnlyRank()
+        if ranks is None and place.devices > 1:
+            self.ranks = FirstRank(place, self.device, self.fingerprint().device)
 
     def data(self, asked: DatasetRef) -> Dataset:
         """Return a dataset on the device, loaded on first use.
@@ -126,6 +145,7 @@ class Workbench:
             threads=self.place.threads,
             torch=torch.__version__,
             variables=self._variables,
+            devices=self.place.devices,
         )
 
     def precision(self) -> Precision:
@@ -150,14 +170,22 @@ class Workbench:
             network = build(config, 0, job.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         data, kind = self.data(job.dataset), image_type(job.precision)
-        epochs = (training_batches(data, config, 0, epoch, kind) for epoch in itertools.count(1))
+        share = self.ranks.share
+        share_out(network, config, job.precision, share)
+        sizes = batch_sizes(data, config)
+        rows = share.rows if share else None
+        epochs = (
+            training_batches(data, config, 0, epoch, kind, rows) for epoch in itertools.count(1)
+        )
         batches = itertools.chain.from_iterable(epochs)  # a small set has few in each
         network.train()
         times = []
-        for images, labels in itertools.islice(batches, job.steps + 2):
-            start = time.perf_counter()
-            float(step(network, optimizer, images, labels, job.precision)[0])
-            times.append(time.perf_counter() - start)
+        with self.ranks.together(job, (), ()):
+            every = zip(batches, itertools.cycle(sizes), strict=False)
+            for (images, labels), share.batch in itertools.islice(every, job.steps + 2):
+                start = time.perf_counter()
+                float(step(network, optimizer, images, labels, job.precision, share=share)[0])
+                times.append(time.perf_counter() - start)
         parameters = sum(parameter.numel() for parameter in network.parameters())
         return Timed(sorted(times[2:])[len(times[2:]) // 2], parameters)
 
@@ -183,7 +211,7 @@ class Workbench:
         kept: dict[str, bytes] = {}
         pace = Pace(_size(network, optimizer))
         try:
-            for epoch in fit(network, optimizer, data, config, run.seed, run.precision, curve):
+            for epoch in self._epochs(run, network, optimizer, curve):
                 curve.append(epoch)
                 if pace.is_due:
                     with pace.writing():
@@ -220,6 +248,28 @@ class Workbench:
         )
         self.store.add(record)
         return record
+
+    def _epochs(
+        self, run: Run, network: AlexNet, optimizer: Optimizer, curve: Sequence[Epoch]
+    ) -> Iterator[Epoch]:
+        """Yield the epochs after those in a curve, trained together with the other ranks."""
+        data, share = self.data(run.dataset), self.ranks.share
+        state = [*network.state_dict().values(), *optimizer.state().values()]
+        with self.ranks.together(run, curve, state):
+            yield from fit(
+                network, optimizer, data, run.config, run.seed, run.precision, curve, share
+            )
+
+    def follow(self, job: Job, curve: list[Epoch]) -> None:
+        """Do a job as another rank than the first, which knows what was trained before."""
+        if isinstance(job, TimeStep):
+            self.time_step(job)
+            return
+        with trusting(), contextlib.suppress(DivergedError):
+            network = build(job.config, job.seed, job.precision).to(self.device)
+            optimizer = optimizer_for(network, job.config.training.optimizer)
+            for _ in self._epochs(job, network, optimizer, curve):
+                pass
 
     def _write_files(self, run: Run, network: AlexNet, kept: Mapping[str, bytes]) -> dict[str, str]:
         """Write what a run leaves beside its record; return the digest of each file.
@@ -282,6 +332,22 @@ class Workbench:
         return list(found.curve), interruptions
 
 
+def _card(rank: int, ranks: int) -> torch.device:
+    """Return the GPU of a rank, of those that its worker sees.
+
+    Raises:
+        WorkerError: If there are fewer than ranks.
+    """
+    there = torch.cuda.device_count()
+    if there < ranks:
+        raise WorkerError(
+            f"{counted(ranks, 'device')} for each run, and a worker finds "
+            f"{counted(there, 'GPU')} here; use --devices {there}, or --device cpu"
+        )
+    torch.cuda.set_device(rank)
+    return torch.device("cuda", rank)
+
+
 def _scores(scores: Scores, labels: Tensor) -> bytes:
     return save(_tensors({**scores._asdict(), "labels": labels[: len(scores.one)]}))
 
@@ -305,7 +371,8 @@ def sentence_of(error: BaseException) -> str:
     """Return what a person is told of an error: our own sentences as they are."""
     if says_no_memory(error):
         return NO_MEMORY
-    return str(error) if isinstance(error, SourceError) else f"{type(error).__name__}: {error}"
+    ours = isinstance(error, SourceError | RankError)
+    return str(error) if ours else f"{type(error).__name__}: {error}"
 
 
 def explain(error: BaseException) -> str:

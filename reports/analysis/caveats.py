@@ -106,7 +106,9 @@ def made_by(records: Sequence[Record]) -> tuple[str, ...]:
     for record in records:
         f = record.fingerprint
         set_by_hand = f", {' '.join(f.variables)}" if f.variables else ""
-        prints[f"torch {f.torch.split('+')[0]} on {f.hardware}, {f.capability}{set_by_hand}"] += 1
+        several = f", {counted(f.devices, 'device')} a run" if f.devices > 1 else ""
+        torch = f.torch.split("+")[0]
+        prints[f"torch {torch} on {f.hardware}, {f.capability}{several}{set_by_hand}"] += 1
     return tuple(f"{counted(count, 'run')} with {name}" for name, count in prints.items())
 
 

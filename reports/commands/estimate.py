@@ -61,7 +61,7 @@ def speed(stores: Sequence[Store]) -> Speed | None:
 
 def _pace(config: Config, timing: Timing) -> float:
     done = BACKWARD * cost_of(config.network).multiply_adds * timing.batch / timing.seconds_per_step
-    return done / timing.fingerprint.threads
+    return done / (timing.fingerprint.threads * timing.fingerprint.devices)
 
 
 def seconds(study: Study, dataset: str, pace: Speed) -> float | None:

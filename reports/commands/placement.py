@@ -10,7 +10,7 @@ from rich.console import Console
 from ablations.registration import RequestError
 from ablations.workers.protocol import WorkerSettings
 from alexnet.cores import cores
-from alexnet.gpus import Gpu, built_for_cuda, visible_gpus
+from alexnet.gpus import Gpu, built_for_cuda, together, visible_gpus
 from alexnet.text import counted
 from reports.commands.console import say
 
@@ -47,6 +47,10 @@ class Asked(Protocol):
     def workers(self) -> int | None:
         """Of all of them; 0: this process; None: as many as suit the machine."""
 
+    @property
+    def devices(self) -> int:
+        """That train each run together."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -54,8 +58,9 @@ class Placement:
 
     workers: int  # 0: this process
     device: str  # as each worker is told; with GPUs it sees one alone, as cuda
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[Gpu, ...] = ()  # of each worker one, or several that train together
     per_gpu: int = 1
+    devices: int = 1  # that train each run together
 
     @property
     def room(self) -> int | None:
@@ -65,7 +70,13 @@ class Placement:
 
     def told(self, place: WorkerSettings) -> WorkerSettings:
         """Return what workers are told, with where each trains."""
-        return replace(place, device=self.device, per_gpu=self.per_gpu, room=self.room)
+        return replace(
+            place,
+            device=self.device,
+            per_gpu=self.per_gpu,
+            room=self.room,
+            devices=self.devices,
+        )
 
 
 def refuse_placement(asked: Asked) -> None:
@@ -101,15 +112,21 @@ def placed(asked: Asked, console: Console, threads: int) -> Placement:
     if asked.workers == 0:
         return Placement(0, _of_this_process(asked, gpus))
     if not gpus:
-        return Placement(_on_cores(asked.workers, console, threads), "cpu")
-    per_gpu = asked.per_gpu or _per_gpu(asked.workers, gpus, threads)
+        return Placement(_on_cores(asked, console, threads), "cpu", devices=asked.devices)
+    if len(gpus) < asked.devices:
+        raise RequestError(
+            f"{counted(asked.devices, 'device')} for each run, and {counted(len(gpus), 'GPU')} "
+            f"here; use --devices {len(gpus)}, or {ON_CPU}"
+        )
+    gpus = together(gpus, asked.devices)
+    per_gpu = asked.per_gpu or _per_gpu(asked, gpus, threads)
     count = asked.workers or len(gpus) * per_gpu
     if count > len(gpus) * per_gpu:
         raise RequestError(
             f"{counted(count, 'worker')} have no place on {counted(len(gpus), 'GPU')} with "
             f"{per_gpu} on each; use one of --workers and --per-gpu"
         )
-    if count > cores():
+    if count * asked.devices > cores():
         say(
             console,
             "warning",
@@ -117,7 +134,7 @@ def placed(asked: Asked, console: Console, threads: int) -> Placement:
             "needs one for Python",
         )
     say(console, "GPUs", _in_words(gpus[:count], per_gpu))
-    return Placement(count, "cuda", gpus[:count], per_gpu)
+    return Placement(count, "cuda", gpus[:count], per_gpu, asked.devices)
 
 
 def _gpus(asked: Asked, console: Console) -> tuple[Gpu, ...]:
@@ -190,14 +207,14 @@ def _of_this_process(asked: Asked, gpus: Sequence[Gpu]) -> str:
     return f"cuda:{asked.gpus}"
 
 
-def _per_gpu(workers: int | None, gpus: Sequence[Gpu], threads: int) -> int:
+def _per_gpu(asked: Asked, gpus: Sequence[Gpu], threads: int) -> int:
     """Return how many workers share a GPU where nobody has said it.
 
     Bases of small images have one thread a run; their networks are those that share.
     """
-    if workers is not None:
-        return -(-workers // len(gpus))
-    if threads > 1:
+    if asked.workers is not None:
+        return -(-asked.workers // len(gpus))
+    if threads > 1 or asked.devices > 1:
         return 1
     rooms = [gpu.free // NEEDED for gpu in gpus if gpu.free is not None]
     return max(1, min(PER_GPU, cores() // len(gpus), *rooms))
@@ -210,14 +227,18 @@ def _in_words(gpus: Sequence[Gpu], per_gpu: int) -> str:
     return f"{counted(len(gpus), 'GPU')}{names}, {each} on each"
 
 
-def _on_cores(asked_for: int | None, console: Console, threads: int) -> int:
-    """Return how many processes are to train on the CPU, each with so many threads."""
-    most = max(1, cores() // threads)
-    if asked_for is not None and asked_for > most:
+def _on_cores(asked: Asked, console: Console, threads: int) -> int:
+    """Return how many workers are to train on the CPU, each run with so many threads."""
+    devices = asked.devices
+    each = max(1, threads // devices)  # threads of each process of a worker
+    most = max(1, cores() // (each * devices))
+    count = asked.workers or most
+    if (asked.workers or devices > 1) and count * each * devices > cores():
+        ranks = f" with {counted(devices, 'device')} each" if devices > 1 else ""
         say(
             console,
             "warning",
-            f"{counted(asked_for, 'worker')} of {counted(threads, 'thread')} on "
+            f"{counted(count, 'worker')}{ranks} of {counted(each, 'thread')} on "
             f"{counted(cores(), 'core')} slow each other",
         )
-    return asked_for or most
+    return count

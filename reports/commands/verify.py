@@ -66,6 +66,7 @@ class VerifyRequest:
     trust: bool = False  # run code that records name
     gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
     per_gpu: int | None = None  # workers; None: as many as suit the GPU
+    devices: int = 1  # that train each run together, as the records say
 
     def __post_init__(self) -> None:
         """Refuse what no folder could answer."""
@@ -90,7 +91,7 @@ def run(request: VerifyRequest, console: Console) -> int:
     places = _places(request, console, chosen)
     needed = sum(
         (one.seconds.training + one.seconds.evaluation)
-        / min(places[_device(request, one)].workers, len(chosen))
+        / min(places[_kind(request, one)].workers, len(chosen))
         for one in chosen
     )
     here = f"{counted(len(chosen), 'run')} of {len(records):,} in {store.path}"
@@ -238,7 +239,7 @@ def _trained(
     request: VerifyRequest,
     store: Store,
     chosen: Sequence[Record],
-    places: Mapping[str, Placement],
+    places: Mapping[tuple[str, int], Placement],
     heartbeat: "_Heartbeat",
 ) -> Iterator[tuple[Record, Record | str]]:
     """Yield each record with that of the run trained again, or with why it could not be.
@@ -248,23 +249,24 @@ def _trained(
     with _scratch(store.path) as folder:
         beside = Store(folder)
 
-        def place_of(record: Record) -> tuple[str, int]:
-            return _device(request, record), record.fingerprint.threads
+        def place_of(record: Record) -> tuple[str, int, int]:
+            made = record.fingerprint
+            return _device(request, record), made.threads, made.devices
 
-        for (device, threads), several in groupby(sorted(chosen, key=place_of), key=place_of):
+        alike = groupby(sorted(chosen, key=place_of), key=place_of)
+        for (device, threads, devices), several in alike:
             todo = {record.run.id: record for record in several}
-            found = places[device]
-            place = WorkerSettings(
+            found = places[device, devices]
+            settings = WorkerSettings(
                 folder,
                 request.data_dir.resolve(),
                 found.device,
                 threads,
                 "invoke verify",
                 KeptWeights("none"),  # records have their digests
-                found.per_gpu,
-                found.room,
             )
-            workers = LocalWorkers(min(found.workers, len(todo)), place, found.gpus)
+            count = min(found.workers, len(todo))
+            workers = LocalWorkers(count, found.told(settings), found.gpus)
             try:
                 ready(workers, heartbeat.console)
                 yield from _work_off(todo, beside, workers, heartbeat)
@@ -317,17 +319,24 @@ def _device(request: VerifyRequest, record: Record) -> str:
     return "cpu" if record.fingerprint.device == "cpu" else "auto"
 
 
+def _kind(request: VerifyRequest, record: Record) -> tuple[str, int]:
+    """Return the kind of device that a run is trained on again, and on how many."""
+    return _device(request, record), record.fingerprint.devices
+
+
 def _places(
     request: VerifyRequest, console: Console, chosen: Sequence[Record]
-) -> dict[str, Placement]:
-    """Return where the runs of each kind of device are trained again."""
-    threads: dict[str, int] = {}
+) -> dict[tuple[str, int], Placement]:
+    """Return where the runs of each kind and number of devices are trained again."""
+    threads: dict[tuple[str, int], int] = {}
     for record in chosen:
-        device = _device(request, record)
-        threads[device] = max(threads.get(device, 1), record.fingerprint.threads)
+        kind = _kind(request, record)
+        threads[kind] = max(threads.get(kind, 1), record.fingerprint.threads)
     return {
-        device: placed(replace(request, device=device), console, most)
-        for device, most in threads.items()
+        (device, devices): placed(
+            replace(request, device=device, devices=devices), console, most * devices
+        )
+        for (device, devices), most in threads.items()
     }
 
 

@@ -104,12 +104,11 @@ def fingerprints_apart(recorded: Fingerprint, again: Fingerprint) -> list[str]:
     >>> fingerprints_apart(older, older.but(torch="2.14.0", processor="B"))
     ['processor B for A', 'torch 2.14.0 for 2.13.0']
     """
-    old, new = recorded.model_dump(), again.model_dump()
-    return [
-        f"{name} {_listed(new[name])} for {_listed(old[name])}"
-        for name in old
-        if old[name] != new[name]
-    ]
+    # Not by `model_dump`, which leaves out what has its default.
+    pairs = (
+        (name, getattr(recorded, name), getattr(again, name)) for name in Fingerprint.model_fields
+    )
+    return [f"{name} {_listed(new)} for {_listed(old)}" for name, old, new in pairs if old != new]
 
 
 def _code_apart(recorded: Provenance, again: Provenance) -> list[str]:

@@ -60,6 +60,7 @@ class MadeWith(Frozen):
     threads: int
     edition: int
     variables: tuple[str, ...] = added_field(())
+    devices: int = added_field(1)
 
 
 class Expected(Frozen):

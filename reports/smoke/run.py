@@ -124,6 +124,8 @@ def _release(version: str) -> str:
 def _here(fingerprint: Fingerprint) -> str:
     """Return what trains, in words."""
     threads = counted(fingerprint.threads, "thread")
+    if fingerprint.devices > 1:
+        threads += f" of {counted(fingerprint.devices, 'device')}"
     here = f"{fingerprint.hardware}, {fingerprint.capability}, {threads}, torch {fingerprint.torch}"
     return ", ".join((here, *fingerprint.variables))
 

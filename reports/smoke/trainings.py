@@ -25,7 +25,7 @@ from alexnet.config import Precision
 from alexnet.data.stored import read_manifest
 from alexnet.data.synthetic import GENERATED
 from reports.commands.ablate.all_studies import shown
-from reports.commands.ablate.request import Request, ready
+from reports.commands.ablate.request import Request, ready, refuse_crowded
 from reports.commands.placement import placed
 from reports.commands.progress import say_if_device_failed
 
@@ -138,9 +138,10 @@ class Smoke:
         self._store.ensure_writable()
         place = WorkerSettings(
             folder.resolve(), request.data_dir.resolve(), found.device, threads,
-            request.command, request.kept_weights, found.per_gpu, found.room,
+            request.command, request.kept_weights,
         )  # fmt: skip
-        self._workers = LocalWorkers(found.workers, place, found.gpus)
+        refuse_crowded(request.devices, (one.run.config for one in todo))
+        self._workers = LocalWorkers(found.workers, found.told(place), found.gpus)
 
     def start(self) -> Fingerprint:
         """Wait until something can be trained; return what by."""

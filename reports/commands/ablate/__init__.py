@@ -55,7 +55,7 @@ from reports.commands.ablate.question import (
     say_what_is_checked,
     say_what_is_registered_too,
 )
-from reports.commands.ablate.request import Request, asked, ready, settings_of
+from reports.commands.ablate.request import Request, asked, ready, refuse_crowded, settings_of
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
 from reports.commands.placement import placed
@@ -125,6 +125,8 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
                 say_without_weights(console, plan, store, seeds)
             say_other_releases(console, plan, store, seeds)
             return Done(plan, store)
+    arms = (study.config(manifest.name, arm) for arm in study.arms)
+    refuse_crowded(request.devices, plan.definition.arms.values() if plan else arms)
     with contextlib.ExitStack() as stack:
         if request.dry_run:
             say_who_is_at_work(console, at_work(store.path))

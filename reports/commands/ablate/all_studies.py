@@ -37,7 +37,13 @@ from reports.commands.ablate.folder import (
     train_again,
 )
 from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
-from reports.commands.ablate.request import PRACTICE, Request, ready, settings_of
+from reports.commands.ablate.request import (
+    PRACTICE,
+    Request,
+    ready,
+    refuse_crowded,
+    settings_of,
+)
 from reports.commands.console import say
 from reports.commands.exit_codes import FAILED
 from reports.commands.placement import placed
@@ -70,6 +76,8 @@ def run_all(request: Request, console: Console) -> int:
         for seed in all_seeds(request, study, manifest.name, plans.get(study.name))
     }
     refuse_unplanned(request, sorted(there), f"the studies on {manifest.name}")
+    every = (study.config(manifest.name, arm) for study in studies for arm in study.arms)
+    refuse_crowded(request.devices, every)
     limit = TimeLimit(request.time_limit)
     try:
         with limit, contextlib.ExitStack() as stack:

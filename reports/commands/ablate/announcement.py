@@ -143,10 +143,11 @@ def announce(console: Console, a: Announcement) -> None:
     )
     say(console, "registered", f"plan {plan.short}, {new}")
     f = a.probe.fingerprint
+    each = f" with {counted(f.devices, 'device')} each" if f.devices > 1 else ""
     say(
         console,
         "machine",
-        f"{counted(a.workers, 'worker')} on {f.hardware}, {f.capability}, "
+        f"{counted(a.workers, 'worker')}{each} on {f.hardware}, {f.capability}, "
         f"{definition.precision}, torch {f.torch.split('+')[0]}",
     )
     _say_what_is_reused(console, a)

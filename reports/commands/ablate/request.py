@@ -1,6 +1,7 @@
 """What a person asks `ablate` for, and the study and images that it comes to."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
 from ablations.workers.protocol import Probe, Workers, WorkerSettings
+from alexnet.config import Config
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
@@ -50,6 +52,7 @@ class Request(StudyRequest):
     gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
     per_gpu: int | None = None  # workers; None: as many as suit the GPU
     cluster: str | None = None  # ray or ray:HOST:PORT; None: this machine
+    devices: int = 1  # that train each run together
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
@@ -68,6 +71,24 @@ class Request(StudyRequest):
             raise RequestError(
                 f"{counted(self.workers, 'worker')} cannot be; use 0 to train in this process"
             )
+        self._refuse_devices()
+
+    def _refuse_devices(self) -> None:
+        if self.devices < 1:
+            raise RequestError(f"{counted(self.devices, 'device')} cannot train; use 1 or more")
+        if self.devices > 1 and self.workers == 0:
+            raise RequestError(
+                f"0 workers train in this process, which has one device; with {self.devices} "
+                "devices for each run, use 1 worker or more"
+            )
+        if self.devices > 1 and self.device.startswith("cuda:"):
+            raise RequestError(
+                f"{self.device} is one device, and each run was to have {self.devices}; use cuda"
+            )
+
+    def threads_each(self, threads: int) -> int:
+        """Return the threads of each process of a run that has so many: devices divide them."""
+        return max(1, threads // self.devices)
 
     @property
     def asked_locks(self) -> Kind | None:
@@ -103,8 +124,26 @@ def refuse_cluster(request: Request) -> None:
             "--gpus and --per-gpu are about this machine, and a cluster places its workers itself; "
             "leave them out"
         )
+    if request.devices > 1:
+        raise RequestError(
+            "a cluster trains each run in one process; leave --devices or --cluster out"
+        )
     if request.study == ALL and request.smoke:
         raise RequestError("the smoke of all studies is of one machine; leave --cluster out")
+
+
+def refuse_crowded(devices: int, configs: Iterable[Config]) -> None:
+    """Refuse more devices than a batch has images, of any config.
+
+    Raises:
+        RequestError: With the largest number that there can be.
+    """
+    batch = min(config.training.batch for config in configs)
+    if devices > batch:
+        raise RequestError(
+            f"{counted(devices, 'device')} are more than the {counted(batch, 'image')} of a batch; "
+            f"use --devices {batch} at most"
+        )
 
 
 def asked(request: Request) -> tuple[Study, Manifest]:
@@ -147,7 +186,7 @@ def settings_of(request: Request, threads: int) -> WorkerSettings:
         request.results.resolve(),
         request.data_dir.resolve(),
         request.device,
-        threads,
+        request.threads_each(threads),
         request.command,
         request.kept_weights,
     )
