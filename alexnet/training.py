@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from alexnet.config import Config, Precision
@@ -21,6 +21,7 @@ from alexnet.parallel import ALONE, Share, share_out
 from alexnet.precision import arithmetic, image_type, widened
 from alexnet.random_streams import stream_seed
 from alexnet.schedules import FULL, Factors, factors
+from alexnet.towers import Trained, on_each_device, whole_of
 
 LOSS_DIGITS = 6
 """Of a loss as it is recorded; of a network trained in float64, all of them."""
@@ -31,7 +32,7 @@ class DivergedError(ArithmeticError):
 
 
 def fit(
-    network: AlexNet,
+    network: Trained,
     optimizer: Optimizer,
     data: Dataset,
     config: Config,
@@ -46,7 +47,7 @@ def fit(
     training goes on as if it had never stopped.
 
     Args:
-        network: On the device where it trains; so are ``data``.
+        network: On the device where it trains; so are ``data``. Of two towers, on the first's.
         optimizer: Made for this network.
         data: Trains on ``data.train``.
         config: Says how long, how, and when to end early.
@@ -67,19 +68,21 @@ def fit(
         number = len(epochs) + 1
         start = time.perf_counter()
         network.train()
-        give_dropout_its_chance(network, config, seed, number, precision)
+        for part in on_each_device(network):
+            give_dropout_its_chance(part, config, seed, number, precision)
         rows = share.rows if share else None
         batches = training_batches(data, config, seed, number, image_type(precision), rows)
         sizes = batch_sizes(data, config)
         counts = _train(network, optimizer, batches, sizes, config, epochs, precision, share)
-        error = _valid_error(network, data, config, precision, share) if validates else None
+        whole = whole_of(network)
+        error = _valid_error(whole, data, config, precision, share) if validates else None
         seconds = time.perf_counter() - start
         epochs.append(Epoch(number=number, **counts, valid_error=error, seconds=seconds))
         yield epochs[-1]
 
 
 def give_dropout_its_chance(
-    network: AlexNet, config: Config, seed: int, epoch: int, precision: Precision
+    network: nn.Module, config: Config, seed: int, epoch: int, precision: Precision
 ) -> None:
     """Start the stream of every dropout layer for one epoch, on the device that draws.
 
@@ -108,7 +111,7 @@ def training_loss(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def step(
-    network: AlexNet,
+    network: Trained,
     optimizer: Optimizer,
     images: Tensor,
     labels: Tensor,
@@ -136,7 +139,7 @@ def step(
 
 
 def _train(
-    network: AlexNet,
+    network: Trained,
     optimizer: Optimizer,
     batches: Iterator[tuple[Tensor, Tensor]],
     sizes: Sequence[int],

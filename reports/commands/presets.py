@@ -7,7 +7,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from alexnet.config import Config, Conv, Dense
+from alexnet.config import Config, Conv, Dense, Network
+from alexnet.config.towers import TowersError, bytes_sent, has_towers
 from alexnet.cost import cost_of
 from alexnet.presets import FAMILIES, PRESETS, preset
 from reports.commands.console import as_typed
@@ -77,6 +78,8 @@ def layer_by_layer(name: str) -> RenderableType:
         Text(),
         _training(config),
     ]
+    if has_towers(config.network):
+        found += [Text(), *_on_two_devices(config.network)]
     if name == counts.PRESET:
         found += [Text(), Text("printed in the paper, and counted here", style="bold"), _printed()]
     return Group(*found)
@@ -133,6 +136,25 @@ def _training(config: Config) -> Table:
     for facet in wanted:
         table.add_row(Text(facet, style="dim"), shown[facet])
     return table
+
+
+def _on_two_devices(network: Network) -> list[RenderableType]:
+    """Return what each tower sends the other, or why two devices cannot share the towers."""
+    title = Text("a tower on each of two devices: what each sends the other", style="bold")
+    try:
+        sent = bytes_sent(network)
+    except TowersError as error:
+        return [title, Text(f"nothing, since they cannot be put there: {error}")]
+    *_, last = sent
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for layer, number in sent.items():
+        what = "the scores of one tower" if layer == last else "what its own tower gives"
+        table.add_row(f"before {layer}", f"{number:,} bytes", what)
+    rest = "of an image, in float32; training sends as much again, the gradients"
+    return [title, table, Text(rest, style="dim")]
 
 
 def _printed() -> Table:

@@ -220,6 +220,19 @@ def test_the_papers_network_layer_by_layer() -> None:
     assert re.search(r"C05 +at most 1 % +conv3 1.45 % +misprint", text)
 
 
+def test_what_each_tower_sends_is_printed() -> None:
+    """Of the paper's, half of 256 maps of 13 x 13, of 256 of 6 x 6, of 4096 units; 4 bytes each."""
+    text = printed(layer_by_layer("paper"), 80)
+
+    assert re.search(r"before conv3 +86,528 bytes", text)  # 128 * 169 * 4
+    assert re.search(r"before fc6 +18,432 bytes", text)  # 128 * 36 * 4
+    assert re.search(r"before fc7 +8,192 bytes", text)  # 2048 * 4
+    assert re.search(r"before fc8 +4,000 bytes +the scores of one tower", text)
+    assert text.count("before ") == 4
+    assert "conv1's norm has windows that cross the towers" in printed(layer_by_layer("caffenet"))
+    assert "two devices" not in printed(layer_by_layer("torchvision"))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_can_be_shown_alone(name: str) -> None:
     """On 80 columns no number is cut."""
