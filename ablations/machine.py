@@ -42,6 +42,7 @@ class Fingerprint(Frozen):
     # settings of the libraries that compute, as a person has set them in the environment:
     variables: tuple[str, ...] = added_field(())
     devices: int = added_field(1)  # that trained a run together, each with so many threads
+    tower_devices: int = added_field(1)  # 2: a tower of the network on each
 
     @property
     def hardware(self) -> str:

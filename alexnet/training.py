@@ -63,7 +63,7 @@ def fit(
         DivergedError: If the loss is not finite, at most a tenth of an epoch later.
     """
     epochs, validates = list(done), config.training.validates
-    share_out(network, config, precision, share)
+    share_out(whole_of(network), config, precision, share)
     while not over(epochs, config):
         number = len(epochs) + 1
         start = time.perf_counter()

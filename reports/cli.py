@@ -82,6 +82,11 @@ def main(context: click.Context) -> None:
     help="That train each run together, with a part of every batch each.",
 )
 @click.option(
+    "--tower-devices",
+    "towers_on",
+    help="Networks in two towers on two devices, as in section 3.2: cuda:0,cuda:1 or cpu,cpu.",
+)
+@click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "float64"]),
     default="auto",

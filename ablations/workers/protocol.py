@@ -25,6 +25,7 @@ class WorkerSettings:
     per_gpu: int = 1  # workers that share this one's GPU, itself included
     room: int | None = None  # bytes of the GPU's memory that are this one's; None if not known
     devices: int = 1  # that train each run together, each in a process with so many threads
+    tower_devices: tuple[str, ...] = ()  # two, as cuda:0, of networks in towers; `device` is first
 
 
 class Probe(NamedTuple):
@@ -48,6 +49,7 @@ class Timed(NamedTuple):
 
     seconds: float
     parameters: int
+    tower_devices: int = 1  # 2: a tower of the network was on each
 
 
 class Progressed(NamedTuple):

@@ -29,6 +29,7 @@ from ablations.workers.protocol import (
 from ablations.workers.ranks import FirstRank, OnlyRank, RankError, Ranks
 from alexnet.config import Config, Precision
 from alexnet.config.source import SourceError
+from alexnet.config.towers import has_towers
 from alexnet.custom import trusting
 from alexnet.data.batches import training_batches
 from alexnet.data.digests import digest_of
@@ -45,6 +46,7 @@ from alexnet.optim import Optimizer, optimizer_for
 from alexnet.parallel import share_out
 from alexnet.precision import image_type
 from alexnet.text import counted
+from alexnet.towers import TowerOptimizers, Trained, TwoTowers, whole_of
 from alexnet.training import DivergedError, batch_sizes, fit, step
 
 
@@ -79,6 +81,7 @@ class Workbench:
         self.device = torch.device(found if place.device == "auto" else place.device)
         if place.devices > 1 and self.device.type == "cuda":
             self.device = _card(ranks.share.rank if ranks else 0, place.devices)
+        _refuse_missing(place.tower_devices)
         self.store = Store(place.results)
         self.left = ""  # what the last run's checkpoint was of, if it could not go on from it
         self._room = self._room_on_gpu() if self.device.type == "cuda" else None
@@ -133,8 +136,11 @@ class Workbench:
             return False
         return True
 
-    def fingerprint(self) -> Fingerprint:
-        """Return what bit-identical results need to have in common."""
+    def fingerprint(self, config: Config | None = None) -> Fingerprint:
+        """Return what bit-identical results need to have in common, of a network if one is given.
+
+        One in two towers is on two devices, if this place has them.
+        """
         cuda = self.device.type == "cuda"
         return Fingerprint(
             device=torch.cuda.get_device_name(self.device) if cuda else self.device.type,
@@ -146,7 +152,20 @@ class Workbench:
             torch=torch.__version__,
             variables=self._variables,
             devices=self.place.devices,
+            tower_devices=2 if config is not None and self._is_shared(config) else 1,
         )
+
+    def _is_shared(self, config: Config) -> bool:
+        return bool(self.place.tower_devices) and has_towers(config.network)
+
+    def _placed(
+        self, config: Config, whole: AlexNet, optimizer: Optimizer
+    ) -> tuple[Trained, Optimizer]:
+        """Return what trains in the place of a network: its towers, if they are on two devices."""
+        if not self._is_shared(config):
+            return whole, optimizer
+        towers = TwoTowers(config.network, whole, self.place.tower_devices)
+        return towers, TowerOptimizers(towers, optimizer, config.training.optimizer)
 
     def precision(self) -> Precision:
         """Return bfloat16 where the device computes in it, float32 elsewhere; never by timing.
@@ -167,11 +186,12 @@ class Workbench:
         """Return the median time of a training step on real images, after two to warm up."""
         config = job.config
         with trusting():
-            network = build(config, 0, job.precision).to(self.device)
-        optimizer = optimizer_for(network, config.training.optimizer)
+            whole = build(config, 0, job.precision).to(self.device)
+        learner = optimizer_for(whole, config.training.optimizer)
+        network, optimizer = self._placed(config, whole, learner)
         data, kind = self.data(job.dataset), image_type(job.precision)
         share = self.ranks.share
-        share_out(network, config, job.precision, share)
+        share_out(whole, config, job.precision, share)
         sizes = batch_sizes(data, config)
         rows = share.rows if share else None
         epochs = (
@@ -187,7 +207,8 @@ class Workbench:
                 float(step(network, optimizer, images, labels, job.precision, share=share)[0])
                 times.append(time.perf_counter() - start)
         parameters = sum(parameter.numel() for parameter in network.parameters())
-        return Timed(sorted(times[2:])[len(times[2:]) // 2], parameters)
+        median = sorted(times[2:])[len(times[2:]) // 2]
+        return Timed(median, parameters, self.fingerprint(config).tower_devices)
 
     def execute(self, run: Run, tell: Callable[[Epoch], None]) -> Record:
         """Train and measure one run, from its checkpoint if it has one, and commit its record.
@@ -207,17 +228,19 @@ class Workbench:
         network = build(config, run.seed, run.precision).to(self.device)
         optimizer = optimizer_for(network, config.training.optimizer)
         curve, interruptions = self._take_up(run, network, optimizer)
+        placed, learner = self._placed(config, network, optimizer)
         status, measures, trained = "finished", None, start
         kept: dict[str, bytes] = {}
         pace = Pace(_size(network, optimizer))
         try:
-            for epoch in self._epochs(run, network, optimizer, curve):
+            for epoch in self._epochs(run, placed, learner, curve):
                 curve.append(epoch)
                 if pace.is_due:
                     with pace.writing():
-                        self._checkpoint(run, network, optimizer, curve, interruptions)
+                        self._checkpoint(run, placed, learner, curve, interruptions)
                 tell(epoch)
             trained = time.perf_counter()
+            network = whole_of(placed)
             near = Neighbourhood.of(network, data, config, run.precision)
 
             def untrained() -> AlexNet:
@@ -237,20 +260,20 @@ class Workbench:
             status=status,
             curve=tuple(curve),
             measures=measures,
-            files=self._write_files(run, network, kept),
+            files=self._write_files(run, whole_of(placed), kept),
             seconds=Seconds(
                 training=sum(epoch.seconds for epoch in curve),
                 evaluation=time.perf_counter() - trained,
             ),
             interruptions=interruptions,
-            fingerprint=self.fingerprint(),
+            fingerprint=self.fingerprint(config),
             provenance=provenance(self.place.command),
         )
         self.store.add(record)
         return record
 
     def _epochs(
-        self, run: Run, network: AlexNet, optimizer: Optimizer, curve: Sequence[Epoch]
+        self, run: Run, network: Trained, optimizer: Optimizer, curve: Sequence[Epoch]
     ) -> Iterator[Epoch]:
         """Yield the epochs after those in a curve, trained together with the other ranks."""
         data, share = self.data(run.dataset), self.ranks.share
@@ -290,14 +313,15 @@ class Workbench:
     def _checkpoint(
         self,
         run: Run,
-        network: AlexNet,
+        network: Trained,
         optimizer: Optimizer,
         curve: list[Epoch],
         interruptions: int,
     ) -> None:
         """Save all that cannot be derived again; of chance, that is nothing."""
-        tensors = _tensors(network.state_dict()) | _tensors(optimizer.state())
-        checkpoint = Checkpoint(run.id, tensors, curve, interruptions, self.fingerprint())
+        tensors = _tensors(whole_of(network).state_dict()) | _tensors(optimizer.state())
+        made_by = self.fingerprint(run.config)
+        checkpoint = Checkpoint(run.id, tensors, curve, interruptions, made_by)
         path = self.store.folder(run) / CHECKPOINT
         write_atomically(path, checkpoint.to_bytes())
 
@@ -321,8 +345,9 @@ class Workbench:
             self.store.add_failure(run, reason)
             return [], 0
         interruptions = found.interruptions + 1
-        if found.fingerprint != self.fingerprint():
-            self.left = self.fingerprint().difference(found.fingerprint)
+        mine = self.fingerprint(run.config)
+        if found.fingerprint != mine:
+            self.left = mine.difference(found.fingerprint)
             return [], interruptions
         tensors = dict(found.tensors)
         with torch.no_grad():
@@ -346,6 +371,18 @@ def _card(rank: int, ranks: int) -> torch.device:
         )
     torch.cuda.set_device(rank)
     return torch.device("cuda", rank)
+
+
+def _refuse_missing(devices: tuple[str, ...]) -> None:
+    """Refuse GPUs that are not here."""
+    there = torch.cuda.device_count()
+    for device in devices:
+        kind, _, number = device.partition(":")
+        if kind == "cuda" and int(number) >= there:
+            raise WorkerError(
+                f"--tower-devices names {device}, and PyTorch finds "
+                f"{counted(there, 'CUDA device')} here"
+            )
 
 
 def _scores(scores: Scores, labels: Tensor) -> bytes:

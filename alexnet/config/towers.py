@@ -7,7 +7,21 @@ those of both, and there the towers meet.
 from typing import Literal, NamedTuple
 
 from alexnet.config.network import Conv, Dense, Maps, Network, module_name
-from alexnet.config.parts import LRN, Custom, Part
+from alexnet.config.parts import (
+    LRN,
+    BatchNorm,
+    Custom,
+    Dropout,
+    Elu,
+    Gelu,
+    LeakyRelu,
+    MapNorm,
+    Part,
+    Pool,
+    Relu,
+    Silu,
+    Tanh,
+)
 
 TOWERS = 2
 
@@ -122,5 +136,7 @@ def _own(layer: Conv | Dense, name: str, part: Part) -> Part:
                 f"{layer.name}'s {name} is {part.target}, of which nobody knows whether it looks "
                 "across the towers"
             )
-        case _:
+        case Relu() | Tanh() | LeakyRelu() | Elu() | Gelu() | Silu():
+            return part
+        case Pool() | MapNorm() | BatchNorm() | Dropout():  # each map or unit for itself
             return part

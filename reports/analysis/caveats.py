@@ -107,6 +107,7 @@ def made_by(records: Sequence[Record]) -> tuple[str, ...]:
         f = record.fingerprint
         set_by_hand = f", {' '.join(f.variables)}" if f.variables else ""
         several = f", {counted(f.devices, 'device')} a run" if f.devices > 1 else ""
+        several += ", two towers on two devices" if f.tower_devices == 2 else ""
         torch = f.torch.split("+")[0]
         prints[f"torch {torch} on {f.hardware}, {f.capability}{several}{set_by_hand}"] += 1
     return tuple(f"{counted(count, 'run')} with {name}" for name, count in prints.items())

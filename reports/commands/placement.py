@@ -51,6 +51,10 @@ class Asked(Protocol):
     def devices(self) -> int:
         """That train each run together."""
 
+    @property
+    def tower_devices(self) -> tuple[str, ...]:
+        """Two, for networks in two towers; none if each network is on one."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -108,6 +112,8 @@ def placed(asked: Asked, console: Console, threads: int) -> Placement:
         RequestError: If a GPU is asked for that is not here or has no memory left, or more workers
             than there is place for.
     """
+    if asked.tower_devices:  # which sees all GPUs, and needs two
+        return Placement(1 if asked.workers is None else asked.workers, asked.tower_devices[0])
     gpus = _gpus(asked, console)
     if asked.workers == 0:
         return Placement(0, _of_this_process(asked, gpus))

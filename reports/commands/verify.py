@@ -67,6 +67,7 @@ class VerifyRequest:
     gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
     per_gpu: int | None = None  # workers; None: as many as suit the GPU
     devices: int = 1  # that train each run together, as the records say
+    tower_devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no folder could answer."""

@@ -26,10 +26,16 @@ def run_of(config: Config) -> Run:
 
 
 def outcome(
-    run: Run, results: Path, stop_after: int | None, device: str = "cpu"
+    run: Run,
+    results: Path,
+    stop_after: int | None,
+    device: str = "cpu",
+    tower_devices: tuple[str, ...] = (),
 ) -> tuple[Record, Path]:
     """Return a run's record, after it was stopped once or not at all, and its folder."""
-    settings = WorkerSettings(results, default_data_dir(), device, 1, "a test")
+    settings = WorkerSettings(
+        results, default_data_dir(), device, 1, "a test", tower_devices=tower_devices
+    )
     bench = Workbench(settings)
 
     def tell(epoch: Epoch) -> None:

@@ -128,6 +128,7 @@ def _call(place: Place, chance: random.Random) -> list[str]:
             "--seeds": seeds, "--only-seeds": seeds, "--epochs": number, "--workers": number,
             "--device": partial(text, "auto", "cpu"), "--gpus": partial(text, "all", "0,2"),
             "--per-gpu": number, "--devices": number,
+             "--tower-devices": partial(text, "cpu,cpu", "cuda:0,cuda:1"),
              "--precision": partial(text, "auto", "float32"),
             "--reason": text, "--junit": text,
             "--baseline": partial(text, "shipped", "none.json"), "--results": results,

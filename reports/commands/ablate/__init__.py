@@ -53,6 +53,7 @@ from reports.commands.ablate.question import (
     say_other_length,
     say_what_can_be_shown,
     say_what_is_checked,
+    say_what_is_on_two_devices,
     say_what_is_registered_too,
 )
 from reports.commands.ablate.request import Request, asked, ready, refuse_crowded, settings_of
@@ -81,6 +82,7 @@ def run(request: Request, console: Console) -> int:
     """Do what was asked and say what it comes to; return the exit code."""
     study, manifest = asked(request)
     introduce(console, study, manifest, request.smoke)
+    say_what_is_on_two_devices(console, request.tower_devices, study, manifest.name)
     say_what_is_checked(console, manifest)
     limit = TimeLimit(request.time_limit)
     try:
@@ -242,7 +244,7 @@ def _time_alone(workers: Workers, plan: Plan, probe: Probe) -> Plan:
         arm: Timing(
             seconds_per_step=step[arm].seconds,
             batch=config.training.batch,
-            fingerprint=probe.fingerprint,
+            fingerprint=probe.fingerprint.but(tower_devices=step[arm].tower_devices),
         )
         for arm, config in plan.definition.arms.items()
     }

@@ -12,6 +12,7 @@ from ablations.store import Store
 from ablations.study import Study
 from alexnet.cores import cores
 from alexnet.data.catalogue import describe
+from alexnet.text import counted
 from reports.analysis.comparison import Comparison
 from reports.commands.ablate.announcement import own_experiment, own_time
 from reports.commands.ablate.question import stand_in
@@ -50,6 +51,7 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
             on_clock = formatting.times(effect.seconds_ratio)
             text = f"{which}{on_clock} times (steps timed alone; not judged)"
             say(console, "on the clock", text)
+    _say_time_of_towers(console, plan)
     for caveat in (*comparison.older, *comparison.caveats):
         say(console, "caveat", caveat)
     for text in comparison.made_by:
@@ -88,6 +90,19 @@ def tables(section: Section) -> list[pd.DataFrame]:
 def _results(store: Store) -> str:
     place = shlex.quote(str(store.path))
     return "" if store.path == Path("results") else f" --results {place}"
+
+
+def _say_time_of_towers(console: Console, plan: Plan) -> None:
+    """Say how long an update took on two devices and on one; beside C11, and never judged."""
+    if not any(timing.fingerprint.tower_devices == 2 for timing in plan.timings.values()):
+        return
+    for arm, timing in plan.timings.items():
+        devices = "two devices" if timing.fingerprint.tower_devices == 2 else "one device"
+        took = (
+            f"{1e3 * timing.seconds_per_step:.3g} ms an update of {counted(timing.batch, 'image')}"
+        )
+        say(console, "time", f"{arm}, {devices}: {took}")
+    say(console, "", "C11 says the two take less; these times are shown and never judged")
 
 
 def _say_verdicts(console: Console, study: Study, plan: Plan, comparison: Comparison) -> None:

@@ -9,6 +9,7 @@ from ablations.bases import PRACTICE_IMAGES
 from ablations.plan import Plan
 from ablations.store import Store
 from ablations.study import ALPHA, NEEDED, Study
+from alexnet.config.towers import has_towers
 from alexnet.data.catalogue import describe
 from alexnet.data.manifest import Manifest, in_words
 from alexnet.data.stored import CHECKED, at_start
@@ -75,6 +76,19 @@ def say_what_is_checked(console: Console, manifest: Manifest) -> None:
             f"digests of {some}, others at each start; of all:  "
             f"invoke prepare --dataset {manifest.name}",
         )
+
+
+def say_what_is_on_two_devices(
+    console: Console, devices: Sequence[str], study: Study, dataset: str
+) -> None:
+    """Say which networks have a tower on each of two devices, if any has."""
+    if not devices:
+        return
+    shared = [arm for arm in study.arms if has_towers(study.config(dataset, arm).network)]
+    alone = [arm for arm in study.arms if arm not in shared]
+    text = f"a tower on {devices[0]} and one on {devices[1]}: {', '.join(shared)}"
+    rest = f"; without towers, on {devices[0]} alone: {', '.join(alone)}" if alone else ""
+    say(console, "two devices", text + rest)
 
 
 def say_what_is_registered_too(console: Console, plans: Sequence[Plan], dry: bool) -> None:

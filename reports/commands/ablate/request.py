@@ -16,6 +16,7 @@ from ablations.studies import find_study
 from ablations.study import Study
 from ablations.workers.protocol import Probe, Workers, WorkerSettings
 from alexnet.config import Config
+from alexnet.config.towers import TowersError, has_towers, stages
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError, Manifest
 from alexnet.data.stored import read_manifest
@@ -30,6 +31,7 @@ ALL = "all"
 PRACTICE = "fashion_mini"
 """The images that ship with the package."""
 CLUSTER = re.compile(r"ray(:.+)?")
+TWO_DEVICES = re.compile("cpu,cpu|cuda:[0-9]{1,4},cuda:[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Request(StudyRequest):
     per_gpu: int | None = None  # workers; None: as many as suit the GPU
     cluster: str | None = None  # ray or ray:HOST:PORT; None: this machine
     devices: int = 1  # that train each run together
+    towers_on: str | None = None  # two devices, for networks in two towers
 
     def __post_init__(self) -> None:
         """Refuse what no study could do."""
@@ -67,6 +70,8 @@ class Request(StudyRequest):
                 "one study alone, by its name"
             )
         refuse_cluster(self)
+        if self.towers_on is not None:
+            self._refuse_towers_on(self.towers_on)
         if self.workers is not None and self.workers < 0:
             raise RequestError(
                 f"{counted(self.workers, 'worker')} cannot be; use 0 to train in this process"
@@ -94,6 +99,27 @@ class Request(StudyRequest):
     def asked_locks(self) -> Kind | None:
         """The kind of locks that the results folder is to have; None: that which it has."""
         return None if self.locks == "auto" else self.locks
+
+    def _refuse_towers_on(self, devices: str) -> None:
+        if not TWO_DEVICES.fullmatch(devices):
+            raise RequestError(
+                f"--tower-devices {devices!r} names no two devices; use cuda:0,cuda:1 or cpu,cpu"
+            )
+        if self.device != "auto":
+            raise RequestError("--tower-devices says where it trains; leave --device out")
+        if self.study == ALL:
+            raise RequestError("--tower-devices is for one study, by its name")
+        if (self.workers or 1) > 1:
+            raise RequestError("two devices are one worker's; leave --workers out")
+        if self.devices > 1:
+            raise RequestError("--devices and --tower-devices share a run out in two ways; use one")
+        if (self.gpus, self.per_gpu) != (None, None):
+            raise RequestError("--tower-devices names the GPUs; leave --gpus and --per-gpu out")
+
+    @property
+    def tower_devices(self) -> tuple[str, ...]:
+        """The devices of two towers; none if every network is on one."""
+        return tuple(self.towers_on.split(",")) if self.towers_on else ()
 
     @property
     def kept_weights(self) -> KeptWeights:
@@ -124,9 +150,9 @@ def refuse_cluster(request: Request) -> None:
             "--gpus and --per-gpu are about this machine, and a cluster places its workers itself; "
             "leave them out"
         )
-    if request.devices > 1:
+    if request.devices > 1 or request.towers_on is not None:
         raise RequestError(
-            "a cluster trains each run in one process; leave --devices or --cluster out"
+            "a cluster trains each run on one device; leave --devices and --tower-devices out"
         )
     if request.study == ALL and request.smoke:
         raise RequestError("the smoke of all studies is of one machine; leave --cluster out")
@@ -155,7 +181,31 @@ def asked(request: Request) -> tuple[Study, Manifest]:
     shown = shown_on(study, manifest)
     if request.epochs is not None:
         shown = trained_for(shown, manifest.name, request.epochs)
+    if request.tower_devices:
+        refuse_towers(shown, manifest.name)
     return shown, manifest
+
+
+def refuse_towers(study: Study, dataset: str) -> None:
+    """Refuse a study whose networks two devices cannot share.
+
+    Those without towers are trained on the first device, if others have them.
+
+    Raises:
+        RequestError: If none has towers, or an arm's cannot be on a device each.
+    """
+    networks = {arm: study.config(dataset, arm).network for arm in study.arms}
+    if not any(map(has_towers, networks.values())):
+        raise RequestError(
+            f"no network of {study.name} on {dataset} has a layer in groups, so there are no two "
+            "towers for --tower-devices"
+        )
+    for arm, network in networks.items():
+        try:
+            if has_towers(network):
+                stages(network)
+        except TowersError as error:
+            raise RequestError(f"{arm!r} cannot be on two devices: {error}") from error
 
 
 def dataset_of(study: Study, name: str | None) -> str:
@@ -189,6 +239,7 @@ def settings_of(request: Request, threads: int) -> WorkerSettings:
         request.threads_each(threads),
         request.command,
         request.kept_weights,
+        tower_devices=request.tower_devices,
     )
 
 
