@@ -45,6 +45,13 @@ def main(context: click.Context) -> None:
         run(new_console())
 
 
+def _heed_schedulers() -> None:
+    """Let what a scheduler sends be Ctrl-C, until there is a limit of time, which it becomes."""
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            signal.signal(signal.Signals[name], signal.default_int_handler)
+
+
 @main.command()
 @by_place("--study", STUDY, "Which study: a name, a file defining STUDY, or all.")
 @click.option("--toggle", help="In its place, ideas to combine, such as relu,lrn,dropout.")
@@ -158,7 +165,7 @@ def ablate(
     from reports.smoke.options import Check
     from reports.smoke.run import smoke_all
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a scheduler sends is Ctrl-C
+    _heed_schedulers()
     if requeue:
         refuse_outside_slurm()
     if (study is None) == (toggle is None):
@@ -266,7 +273,7 @@ def verify(**options: Any) -> int:
     """Train recorded runs again; say whether they come out the same, exactly or within noise."""
     from reports.commands.verify import VerifyRequest, run
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _heed_schedulers()
     return run(VerifyRequest(**options), new_console())
 
 
