@@ -357,7 +357,7 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
         output = process.communicate(timeout=60)[0]
 
     assert process.returncode == 2
-    assert "use --device cpu" in output or "invalid device ordinal" in output
+    assert "use --device cpu" in output
     assert "Traceback" not in output
 
 

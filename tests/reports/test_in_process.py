@@ -21,6 +21,7 @@ from alexnet.data.manifest import DatasetError
 from alexnet.learning_curve import Epoch
 from alexnet.training import fit
 from reports import run_study
+from reports.commands.placement import Placement
 from reports.findings.sections import section_of
 from reports.notebook import Found
 
@@ -323,9 +324,14 @@ def test_what_cannot_be_is_refused_in_a_sentence(
 
 
 def test_where_nothing_can_be_trained_pytorch_is_as_it_was(
-    study: str, unusual: tuple[object, ...], results: Path
+    study: str, unusual: tuple[object, ...], results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No machine has a ninety-ninth card."""
+    """No machine has a ninety-ninth card, which is found out before; here, as if it were there."""
+    with pytest.raises(RequestError, match="use --device cpu"):
+        run_study(study, device="cuda:98", results=results)
+    there = Placement(0, "cuda:98")
+    monkeypatch.setattr("reports.commands.ablate.placed", lambda *_: there)
+
     with pytest.raises(WorkerError):
         run_study(study, device="cuda:98", results=results)
 
