@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
 from reports.analysis.caveats import made_by
-from reports.commands.ablate import request
-from reports.commands.ablate.request import Request, worker_count
+from reports.commands.ablate.request import Request
 from reports.findings.record_differences import fingerprints_apart
 from tests.builders.command_line import call
 from tests.builders.records import FINGERPRINT, record_of
@@ -61,27 +59,6 @@ def test_devices_divide_the_threads_of_a_run(
 ) -> None:
     """And have one at least."""
     assert asked(tmp_path, devices).threads_each(threads) == each
-
-
-@pytest.mark.parametrize(
-    ("threads", "devices", "workers"), [(1, 1, 8), (1, 2, 4), (2, 2, 2), (1, 3, 2), (4, 4, 1)]
-)
-def test_workers_are_as_many_as_cores_have_room_for(
-    threads: int, devices: int, workers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of eight cores, each worker takes its devices times their threads."""
-    monkeypatch.setattr(request, "cores", lambda: 8)
-
-    assert worker_count(None, Console(quiet=True), threads, devices) == workers
-
-
-def test_too_many_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two workers of three on four cores."""
-    monkeypatch.setattr(request, "cores", lambda: 4)
-    console = Console(record=True, width=120)
-
-    assert worker_count(2, console, 1, 3) == 2
-    assert "2 workers with 3 devices each of 1 thread on 4 cores slow" in console.export_text()
 
 
 def test_who_reads_records_is_told_how_many_devices_made_them() -> None:

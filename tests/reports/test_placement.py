@@ -29,6 +29,8 @@ class Wish:
     gpus: str | None = None
     per_gpu: int | None = None
     workers: int | None = None
+    devices: int = 1
+    tower_devices: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -90,6 +92,50 @@ def test_a_cpu_trains_with_all_its_cores() -> None:
     assert where(Wish(device="cpu"))[0] == Placement(16, "cpu")
     assert where(Wish(device="cpu"), threads=8)[0] == Placement(2, "cpu")
     assert where(Wish(device="cpu", workers=0))[0] == Placement(0, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("threads", "devices", "workers"), [(1, 1, 8), (2, 2, 4), (4, 2, 2), (3, 3, 2), (16, 4, 1)]
+)
+def test_workers_are_as_many_as_cores_have_room_for(
+    threads: int, devices: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of eight cores: the devices of a run divide its threads, and each has one at least."""
+    monkeypatch.setattr(placement, "cores", lambda: 8)
+
+    assert where(Wish(device="cpu", devices=devices), threads)[0].workers == workers
+
+
+def test_too_many_devices_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers of three on four cores."""
+    monkeypatch.setattr(placement, "cores", lambda: 4)
+
+    found, said = where(Wish(device="cpu", workers=2, devices=3))
+
+    assert (found.workers, found.devices) == (2, 3)
+    assert "2 workers with 3 devices each of 1 thread on 4 cores slow each other" in said
+
+
+@pytest.mark.usefixtures("machine")
+def test_each_worker_sees_the_gpus_that_train_its_runs_together() -> None:
+    """Four GPUs make two groups of two, or one of three; a fifth is not there."""
+    pairs, _ = where(Wish(devices=2))
+    three, _ = where(Wish(devices=3, gpus="3,1,0"))
+
+    assert [gpu.name for gpu in pairs.gpus] == ["GPU-0,GPU-1", "GPU-2,GPU-3"]
+    assert (pairs.workers, pairs.per_gpu, pairs.devices) == (2, 1, 2)
+    assert [gpu.name for gpu in three.gpus] == ["GPU-3,GPU-1,GPU-0"]
+    assert three.room == 39_000 * 2**20
+    with pytest.raises(RequestError, match="5 devices for each run, and 4 GPUs here"):
+        where(Wish(devices=5))
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_worker_with_two_towers_sees_every_gpu() -> None:
+    """Its devices are named by their numbers, and it is alone."""
+    found, _ = where(Wish(tower_devices=("cuda:1", "cuda:3")))
+
+    assert found == Placement(1, "cuda:1")
 
 
 def test_without_gpus_or_without_cuda_auto_is_the_cpu(machine: pytest.MonkeyPatch) -> None:
