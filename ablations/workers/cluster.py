@@ -50,6 +50,7 @@ from alexnet.config.source import SourceError
 from alexnet.durable import temporary_name, write_atomically
 from alexnet.text import counted
 
+KILLED = "it ended without a word (perhaps for memory)"
 MOST_LOSSES = 3
 """A run that is lost so often with its worker is perhaps what ends them."""
 LOOKS = 2.0
@@ -73,7 +74,7 @@ class _Host:
     node: Node
     answer: Any = None  # what it says is installed there, awaited
     refusal: str | None = None
-    broken: int = 0  # workers of it that ended before they were ready, one after another
+    broken: int = 0  # workers of it that could not train, since one last did
 
     @property
     def is_usable(self) -> bool:
@@ -340,7 +341,7 @@ class ClusterWorkers:
             self._end(slot)
             self._refuse(slot.host, str(greeting.refusal))
             return
-        slot.greeting, slot.shares, slot.host.broken = None, greeting.shares, 0
+        slot.greeting, slot.shares = None, greeting.shares
         if self._greeted is not None:
             self._greeted.append(greeting.probe)
 
@@ -370,6 +371,8 @@ class ClusterWorkers:
         if not isinstance(parcel.event, Progressed):
             if isinstance(slot.job, Run):
                 self._losses.pop(slot.job.id, None)
+            if isinstance(event, Finished):
+                slot.host.broken = 0
             slot.held.close()
             slot.job = slot.events = None
         yield event
@@ -378,40 +381,40 @@ class ClusterWorkers:
         """Give a worker up; its run is missing again, or has failed after three times.
 
         Raises:
-            WorkerError: If it was to time a step and said why it cannot.
+            WorkerError: If a step cannot be timed.
         """
         job, host = slot.job, slot.host
+        says_why = not isinstance(error, RayActorError)  # the worker itself has raised it
+        reason = str(getattr(error, "cause", error)).splitlines()[0] if says_why else KILLED
         self._end(slot)
         self._looked = 0.0  # see whether its node is still there
-        if not isinstance(error, RayActorError):  # what the worker itself has raised
-            reason = str(getattr(error, "cause", error)).splitlines()[0]
-            if isinstance(job, TimeStep):
-                raise WorkerError(reason)
-        else:
-            reason = "it ended (perhaps for memory)"
-        is_there = self._is_answered() and host.node.id in {node.id for node in nodes()}
-        if slot.greeting is not None and is_there:
-            host.broken += 1
-            if host.broken >= MOST_LOSSES:
-                broken = counted(host.broken, "worker")
-                self._refuse(
-                    host,
-                    f"node {host.node.name}: {broken} in a row ended before they could train: "
-                    f"{reason}",
-                )
+        if says_why or slot.greeting is not None:
+            self._count_broken(host, reason)
         if isinstance(job, TimeStep):
-            self._losses["timing"] = self._losses.get("timing", 0) + 1
-            if self._losses["timing"] >= MOST_LOSSES:
+            if says_why or self._is_lost_too_often("timing"):
                 raise WorkerError(f"a step cannot be timed: {reason}; the same command goes on")
             self._waiting.append(job)
-        elif isinstance(job, Run):
-            self._losses[job.id] = self._losses.get(job.id, 0) + 1
-            if self._losses[job.id] >= MOST_LOSSES:
-                yield Failed(
-                    job,
-                    f"it was lost with its worker {MOST_LOSSES} times; it goes on from its last "
-                    "checkpoint next time",
+        # What the worker says of its node is no fault of the run, which another may train.
+        elif isinstance(job, Run) and not says_why and self._is_lost_too_often(job.id):
+            yield Failed(
+                job,
+                f"it was lost with its worker {MOST_LOSSES} times; it goes on from its last "
+                "checkpoint next time",
+            )
+
+    def _count_broken(self, host: _Host, reason: str) -> None:
+        """Leave a node, if it is still there, once several workers could not train on it."""
+        if self._is_answered() and host.node.id in {node.id for node in nodes()}:
+            host.broken += 1
+            if host.broken >= MOST_LOSSES:
+                workers = counted(host.broken, "worker")
+                self._refuse(
+                    host, f"node {host.node.name}: {workers} in a row could not train: {reason}"
                 )
+
+    def _is_lost_too_often(self, name: str) -> bool:
+        self._losses[name] = self._losses.get(name, 0) + 1
+        return self._losses[name] >= MOST_LOSSES
 
     def _end(self, slot: _Slot) -> None:
         self._slots.remove(slot)

@@ -4,7 +4,8 @@ import importlib.util
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,19 @@ if importlib.util.find_spec("ray") is None:
 
 import ray
 
-from ablations.run import DatasetRef, Run
+from ablations.machine import Fingerprint
+from ablations.run import DatasetRef
 from ablations.store import Store
-from ablations.workers import connection
+from ablations.workers import cluster, connection
 from ablations.workers.cluster import MOST_LOSSES, ClusterWorkers
+from ablations.workers.node_worker import Greeting, NodeWorker
 from ablations.workers.nodes import installed
+from ablations.workers.parcel import Parcel
 from ablations.workers.protocol import (
     Elsewhere,
     Failed,
     Finished,
+    Job,
     Probe,
     Progressed,
     Timed,
@@ -42,19 +47,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of Ray's own
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Return the address of a cluster with one node of two cores."""
-    with loopback_cluster(1, cpus=2) as (cluster, _):
-        yield cluster.address
+    with loopback_cluster(1, cpus=2) as (there, _):
+        yield there.address
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> WorkerSettings:
     """Return where a worker of one thread works."""
     return WorkerSettings(tmp_path, default_data_dir(), "cpu", 1, "a test")
-
-
-def long_run() -> Run:
-    """Return a run that goes on until it is killed."""
-    return run_of(tiny()).but(config={"training": {"epochs": 5000}})
 
 
 def test_jobs_are_done_and_runs_are_locked_here(address: str, place: WorkerSettings) -> None:
@@ -93,9 +93,40 @@ def test_jobs_are_done_and_runs_are_locked_here(address: str, place: WorkerSetti
         workers.close()
 
 
-def test_a_run_that_ends_its_workers_fails(address: str, place: WorkerSettings) -> None:
+def ready_at_once(self: NodeWorker, datasets: tuple[DatasetRef, ...]) -> Greeting:
+    """Say what a worker says, without the seconds that PyTorch takes."""
+    made_up = Fingerprint(device="cpu", processor="none", capability="", threads=1, torch="")
+    return Greeting(Probe("float32", made_up))
+
+
+def without_end(self: NodeWorker, job: Job, *_: object) -> Iterator[Parcel]:
+    """Be at a run until somebody puts an end to it."""
+    while True:
+        time.sleep(0.05)
+        yield Parcel(Progressed(job, None), {})  # type: ignore[arg-type]
+
+
+def cannot(self: NodeWorker, job: Job, *_: object) -> Iterator[Parcel]:
+    """Find that nothing can be trained here."""
+    yield Parcel(Progressed(job, None), {})  # type: ignore[arg-type]
+    raise WorkerError("the GPU has fallen off the bus")
+
+
+def worker_that(does: Callable[..., Iterator[Parcel]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers be quickly ready, and do something else than train."""
+    # Made here, it travels to the nodes as code: they cannot import tests.
+    kind = type(
+        "Worker", (NodeWorker,), {"greet": ready_at_once, "do": does, "__module__": "__main__"}
+    )
+    monkeypatch.setattr(cluster, "NodeWorker", kind)
+
+
+def test_a_run_that_ends_its_workers_fails(
+    address: str, place: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After three times; between them it is missing, without event or lock. Its node is used on."""
-    run = long_run()
+    run = run_of(tiny())
+    worker_that(without_end, monkeypatch)
     workers = ClusterWorkers(address, place, [run.dataset], most=1, may_share=False)
     try:
         until(workers, Probe)
@@ -119,7 +150,54 @@ def test_a_run_that_ends_its_workers_fails(address: str, place: WorkerSettings) 
         assert (workers.count, workers.hosts, workers.running) == (1, 1, [])
     finally:
         workers.close()
+
+
+def test_a_node_that_cannot_train_is_left_and_its_run_has_not_failed(
+    address: str, place: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After three workers; where it was the only one, that ends the study."""
+    run = run_of(tiny())
+    worker_that(cannot, monkeypatch)
+    workers = ClusterWorkers(address, place, [run.dataset], most=1, may_share=False)
+
+    def work_on() -> None:
+        while True:
+            assert not [event for event in workers.events(1) if isinstance(event, Failed)]
+            if workers.idle:
+                workers.submit(run)
+
+    try:
+        until(workers, Probe)
+        with pytest.raises(WorkerError, match=r"127\.0\.0\.1: 3 workers .* fallen off the bus"):
+            work_on()
+        with Store(place.results).lock(run):
+            pass
+    finally:
+        workers.close()
     assert not ray.is_initialized()
+
+
+def test_when_all_nodes_have_left_the_study_ends(
+    place: WorkerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a sentence, after a while in which another could have joined; the run is free."""
+    run = run_of(tiny())
+    worker_that(without_end, monkeypatch)
+    monkeypatch.setattr(cluster, "EMPTY", 3.0)
+    with loopback_cluster(1) as (there, nodes):
+        workers = ClusterWorkers(there.address, place, [run.dataset], may_share=False)
+        try:
+            until(workers, Probe)
+            workers.submit(run)
+            until(workers, Progressed)
+            there.remove_node(nodes[0], allow_graceful=False)
+            with pytest.raises(WorkerError, match="all nodes that could train have left the Ray"):
+                until(workers, Finished)
+            assert (workers.count, workers.running) == (0, [])
+            with Store(place.results).lock(run):
+                pass
+        finally:
+            workers.close()
 
 
 def test_a_cluster_with_other_code_is_refused(
