@@ -4,15 +4,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from safetensors.torch import load_file
 
 from ablations.machine import Fingerprint
+from ablations.plan import Timing
 from ablations.workers.protocol import TimeStep, WorkerError, WorkerSettings
 from ablations.workers.trainer import Workbench
 from alexnet.data.manifest import default_data_dir
 from alexnet.presets import tiny
+from reports.commands.ablate.conclusion import say_time_of_towers
 from reports.findings.record_differences import fingerprints_apart
 from tests.builders.command_line import call
+from tests.builders.plans import plan_of
 from tests.builders.runs import outcome, run_of
 
 TWO = ("cpu", "cpu")
@@ -59,6 +63,28 @@ def test_a_network_without_towers_stays_on_one_device(tmp_path: Path) -> None:
 
     assert [one.tower_devices for one in timed] == [2, 1]
     assert bench.fingerprint(one_tower).tower_devices == 1
+
+
+def test_the_times_of_two_devices_are_said_beside_c11_and_not_judged() -> None:
+    """Of every arm, where it was trained; nothing where all were on one device."""
+    times = {"half": (0.0123, 1), "towers": (0.010, 2)}
+    timings = {
+        arm: Timing(
+            seconds_per_step=seconds, batch=128, fingerprint=FINGERPRINT.but(tower_devices=devices)
+        )
+        for arm, (seconds, devices) in times.items()
+    }
+    said = []
+    for some in (timings, {"half": timings["half"]}):
+        console = Console(width=120)
+        with console.capture() as capture:
+            say_time_of_towers(console, plan_of().model_copy(update={"timings": some}))
+        said.append(capture.get())
+
+    assert "half, one device: 12.3 ms an update of 128 images" in said[0]
+    assert "towers, two devices: 10 ms an update of 128 images" in said[0]
+    assert "shown and never judged" in said[0]
+    assert said[1] == ""
 
 
 def test_a_gpu_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def conclude(console: Console, study: Study, plan: Plan, store: Store, figure: b
             on_clock = formatting.times(effect.seconds_ratio)
             text = f"{which}{on_clock} times (steps timed alone; not judged)"
             say(console, "on the clock", text)
-    _say_time_of_towers(console, plan)
+    say_time_of_towers(console, plan)
     for caveat in (*comparison.older, *comparison.caveats):
         say(console, "caveat", caveat)
     for text in comparison.made_by:
@@ -92,7 +92,7 @@ def _results(store: Store) -> str:
     return "" if store.path == Path("results") else f" --results {place}"
 
 
-def _say_time_of_towers(console: Console, plan: Plan) -> None:
+def say_time_of_towers(console: Console, plan: Plan) -> None:
     """Say how long an update took on two devices and on one; beside C11, and never judged."""
     if not any(timing.fingerprint.tower_devices == 2 for timing in plan.timings.values()):
         return
