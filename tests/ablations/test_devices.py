@@ -20,6 +20,7 @@ from ablations.workers.protocol import (
     Event,
     Failed,
     Finished,
+    Probe,
     TimeStep,
     WorkerError,
     WorkerSettings,
@@ -31,6 +32,7 @@ from alexnet.gpus import VISIBLE, Gpu
 from alexnet.presets import tiny
 from tests.builders import faulty_gpus
 from tests.builders.records import REF
+from tests.builders.workers import until
 
 FIRST, SECOND = Gpu("GPU-1", "Made Up 1"), Gpu("GPU-2", "Made Up 2")
 
@@ -119,6 +121,24 @@ def test_a_gpu_that_fails_for_good_costs_no_run(
     for event in failed:
         assert event.run is not None
         assert sorted(faulty_gpus.seen_by(place.results, event.run)) == ["GPU-1", "GPU-2"]
+
+
+def test_what_failed_on_a_gpu_goes_to_another(
+    place: WorkerSettings, faulty: pytest.MonkeyPatch
+) -> None:
+    """Also where a worker on the same one is idle, and first in the list."""
+    workers, run = LocalWorkers(2, place, (FIRST, SECOND)), runs(1)[0]
+    for _ in range(2):
+        until(workers, Probe)
+
+    workers._waiting.append((run, FIRST))
+    running = workers.running
+    workers._hand_out()
+
+    assert until(workers, Finished) == Finished(run)
+    workers.close()
+    assert running == [run]
+    assert faulty_gpus.seen_by(place.results, run) == ["GPU-2"]
 
 
 def test_a_gpu_that_fails_once_goes_on(place: WorkerSettings, faulty: pytest.MonkeyPatch) -> None:
