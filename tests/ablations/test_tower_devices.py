@@ -115,6 +115,8 @@ def test_an_older_fingerprint_is_of_one_device() -> None:
         (["--tower-devices", "cpu,cuda:0"], "names no two devices"),
         (["--tower-devices", "cpu,cpu", "--device", "cpu"], "leave --device out"),
         (["--tower-devices", "cpu,cpu", "--workers", "2"], "leave --workers out"),
+        (["--tower-devices", "cpu,cpu", "--devices", "2"], "share a run out in two ways; use one"),
+        (["--tower-devices", "cpu,cpu", "--per-gpu", "2"], "leave --gpus and --per-gpu out"),
         (["--tower-devices", "cpu,cpu", "--study", "all"], "for one study, by its name"),
         (["--tower-devices", "cpu,cpu", "--study", "relu_vs_tanh"], "has a layer in groups"),
     ],

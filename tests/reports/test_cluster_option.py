@@ -17,6 +17,9 @@ STUDY = ("ablate", "--study", "relu_vs_tanh", "--smoke")
         (("--cluster", "slurm"), "'slurm' is no cluster; write ray for the one that this machine"),
         (("--cluster", "ray:"), "'ray:' is no cluster"),
         (("--cluster", "ray", "--device", "cuda:1"), "'cuda:1' names one; use --device cuda"),
+        (("--cluster", "ray", "--gpus", "0"), "--gpus names GPUs of this machine"),
+        (("--cluster", "ray", "--devices", "2"), "a cluster trains each run on one device"),
+        (("--cluster", "ray", "--tower-devices", "cpu,cpu"), "trains each run on one device"),
         (("--cluster", "ray", "--study", "all"), "the smoke of all studies is of one machine"),
     ],
 )

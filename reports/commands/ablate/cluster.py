@@ -48,6 +48,7 @@ def on_cluster(
         [DatasetRef.of(manifest) for manifest in manifests],
         most=request.workers,
         whole=whole,
+        per_gpu=request.per_gpu or 1,
         may_share=not request.dry_run,
     )
     nodes = counted(workers.hosts, "node")

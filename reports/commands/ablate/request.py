@@ -145,10 +145,9 @@ def refuse_cluster(request: Request) -> None:
         raise RequestError(
             f"a cluster gives each worker its GPU, and {device!r} names one; use --device cuda"
         )
-    if (request.gpus, request.per_gpu) != (None, None):
+    if request.gpus is not None:
         raise RequestError(
-            "--gpus and --per-gpu are about this machine, and a cluster places its workers itself; "
-            "leave them out"
+            "--gpus names GPUs of this machine, and a cluster chooses its own; leave it out"
         )
     if request.devices > 1 or request.towers_on is not None:
         raise RequestError(
