@@ -1,1 +1,1 @@
-"""Who trains: worker processes, or the process that calls."""
+"""Who trains: worker processes, the process that calls, or the nodes of a cluster."""
