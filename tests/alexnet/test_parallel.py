@@ -83,10 +83,14 @@ def test_ranks_train_what_one_process_trains(
     alone: dict[str, Trained],
     by_ranks: dict[int, dict[str, list[Trained]]],
 ) -> None:
-    """Weights, velocities, running statistics and losses to 1e-12 in float64; counts exactly."""
+    """Weights, velocities, running statistics and losses to 1e-12 in float64; counts exactly.
+
+    To 1e-9 where rounding is amplified: by a division by small deviations, or roots of moments.
+    """
     one, several = alone[name], by_ranks[ranks][name]
 
-    assert apart(one, several[0]) < 1e-12
+    limit = 1e-9 if name.startswith(("batch norm", "adam")) else 1e-12
+    assert apart(one, several[0]) < limit
     for epoch, same in zip(one.curve, several[0].curve, strict=True):
         assert (epoch.errors, epoch.images) == (same.errors, same.images)
         assert epoch.valid_error == same.valid_error

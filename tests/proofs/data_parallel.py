@@ -42,12 +42,12 @@ def proofs(reduced: bool) -> Iterator[Proof]:
     yield Proof("tiny, batch norm", case(tiny.but(**batch_norm), 32, 1), AMPLIFIED)
     yield Proof("tiny, Adam", case(tiny.but(**adam), 32, 1), AMPLIFIED)
     if not reduced:
-        yield Proof("alexnet_cifar", case(small, 128, 88), AMPLIFIED)
+        yield Proof("alexnet_cifar", case(small, 128, 88))
         yield Proof("alexnet_cifar, batch norm", case(small.but(**batch_norm), 32, 1), AMPLIFIED)
         yield Proof("alexnet_cifar, Adam", case(small.but(**adam), 32, 1), AMPLIFIED)
         unshared = preset("cifar_conv_local_11pct")
-        yield Proof("cifar_conv_local_11pct", case(unshared, 32, 1), AMPLIFIED)
-        yield Proof("cifar_18pct", case(preset("cifar_18pct"), 32, 1), AMPLIFIED)
+        yield Proof("cifar_conv_local_11pct", case(unshared, 32, 1))
+        yield Proof("cifar_18pct", case(preset("cifar_18pct"), 32, 1))
 
 
 def case(config: Config, batch: int, last: int) -> Case:
