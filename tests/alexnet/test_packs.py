@@ -1,8 +1,6 @@
 """Images that lie many in a file: Parquet, IDX, CIFAR-10's pickles, ImageNet's tars; downloads."""
 
-import gzip
 import hashlib
-import io
 import pickle
 import re
 import sys
@@ -14,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import scipy.io
 from torchvision.datasets import CIFAR10, imagenet
 
 from alexnet.data.catalogue import CATALOGUE
@@ -23,6 +20,7 @@ from alexnet.data.prepare import downloads
 from alexnet.data.prepare.files import listing
 from alexnet.data.prepare.packs import FASHION_CLASSES, FASHION_CONTENTS, unpacked
 from alexnet.data.prepare.published import NOT_AN_IMAGE, Inventory
+from tests.builders.imagenet_archives import kit_of, tar_of, write_archives
 from tests.builders.packs import IDX, LABELS, PIXELS, idx, idx_source, image, parquet, unpack
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -295,46 +293,22 @@ def test_a_cifar_without_a_batch_is_refused(cifar: Path) -> None:
         unpack(cifar)
 
 
-def tar_of(contents: dict[str, bytes]) -> bytes:
-    """Return a tar."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for name, one in contents.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(one)
-            tar.addfile(info, io.BytesIO(one))
-    return content.getvalue()
-
-
 @pytest.fixture
 def official(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder of ImageNet's three archives, of two classes, taken for the published."""
     folder = tmp_path / "official"
     folder.mkdir()
-    names = ["ID", "WNID", "words", "gloss", "num_children", "children", "height"]
-    synsets = np.array(
-        [
-            (1, "n02119789", "kit fox, Vulpes macrotis", "a fox", 0, [], 0),
-            (2, "n01440764", "tench, Tinca tinca", "a fish", 0, [], 0),
-            (3, "n00001740", "entity", "all", 2, [1, 2], 1),
-        ],
-        [(name, "O") for name in names],
+    kit = kit_of(
+        ("n02119789", "n01440764"), ("kit fox, Vulpes macrotis", "tench, Tinca tinca"), (2, 1, 2)
     )
-    scipy.io.savemat(meta := io.BytesIO(), {"synsets": synsets})
-    kit = {"meta.mat": meta.getvalue(), "ILSVRC2012_validation_ground_truth.txt": b"2\n1\n2\n"}
     fish = tar_of({"n01440764_1.JPEG": b"a", "n01440764_2.JPEG": b"b"})
     fox = tar_of({"n02119789_9.JPEG": b"c"})
     archives = {
         "train": tar_of({"n01440764.tar": fish, "n02119789.tar": fox}),
         "val": tar_of({f"ILSVRC2012_val_0000000{n}.JPEG": bytes([n]) for n in (3, 1, 2)}),
-        "devkit": gzip.compress(
-            tar_of({f"ILSVRC2012_devkit_t12/data/{name}": one for name, one in kit.items()})
-        ),
+        "devkit": kit,
     }
-    published = {}
-    for what, (name, _) in imagenet.ARCHIVE_META.items():
-        (folder / name).write_bytes(archives[what])
-        published[what] = (name, hashlib.md5(archives[what]).hexdigest())
+    published = write_archives(folder, archives)
     monkeypatch.setattr(imagenet, "ARCHIVE_META", published)
     return folder
 

@@ -46,8 +46,6 @@ from tests.builders.ray_cluster import NODE, loopback_cluster
 
 NODES = 3
 EPOCHS = 6
-CHECKED = 8
-"""Runs that are trained again in this process, besides all that were interrupted."""
 MOST_MS = 2.0
 """Milliseconds that a run may cost that does nothing."""
 LOG = "PROOF_LOG"
@@ -179,9 +177,7 @@ def is_right(store: Store, runs: list[Run]) -> bool:
     ended = Counter(line["run"] for line in logged() if line["what"] == "ended")
     nodes = Counter(line["node"][:6] for line in logged() if line["what"] == "ended")
     interrupted = [run for run, record in records.items() if record.interruptions]
-    different = different_from_one_process(
-        {*runs[:CHECKED], *interrupted} & records.keys(), records
-    )
+    different = different_from_one_process(records)
     left = [
         path.name for path in store.path.glob("runs/*/*") if path.name.startswith((".", "check"))
     ]
@@ -195,14 +191,14 @@ def is_right(store: Store, runs: list[Run]) -> bool:
     return complete and not (double or different or left or store.problems)
 
 
-def different_from_one_process(some: set[Run], records: Mapping[Run, Record]) -> list[Run]:
+def different_from_one_process(records: Mapping[Run, Record]) -> list[Run]:
     """Return the runs of which this process makes other weights, scores, curves or measures."""
     from ablations.workers.trainer import Workbench
 
     bench = Workbench(settings(Path(tempfile.mkdtemp(prefix="one-process-"))))
     found = []
-    for run in some:
-        here, there = bench.execute(run, lambda epoch: None), records[run]
+    for run, there in records.items():
+        here = bench.execute(run, lambda epoch: None)
         same = here.files == there.files and here.measures == there.measures
         losses = [[epoch.losses for epoch in record.curve] for record in (here, there)]
         if not same or losses[0] != losses[1]:

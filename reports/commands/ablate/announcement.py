@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from rich.console import Console
 
+from ablations.bases import LARGEST_SMALL
 from ablations.kept import UNASKED, KeptWeights
 from ablations.plan import Plan
 from ablations.record import Record
@@ -23,6 +24,7 @@ from alexnet.data.manifest import Manifest
 from alexnet.text import counted
 from reports.analysis.caveats import made_by
 from reports.commands.ablate.disk import Runs, disk
+from reports.commands.cards import on_cards
 from reports.commands.console import say
 from reports.findings.records import find_records
 from reports.wording import formatting
@@ -152,6 +154,8 @@ def announce(console: Console, a: Announcement) -> None:
     )
     _say_what_is_reused(console, a)
     say(console, "time", _time(a))
+    for number, line in enumerate(_on_cards(a)):
+        say(console, "" if number else "on cards", line)
     for number, line in enumerate(_disk(a)):
         say(console, "" if number else "disk", line)
     console.print()
@@ -232,6 +236,17 @@ def _time(a: Announcement) -> str:
         if own := own_time(a.study, describe(a.study.paper_dataset), steps, a.workers):
             text += f" (the paper's own experiment: {own})"
     return text + "; Ctrl-C loses nothing"
+
+
+def _on_cards(a: Announcement) -> list[str]:
+    """Say how long networks of the paper's size would take on cards, where there is none."""
+    definition = a.plan.definition
+    configs = list(definition.arms.values())
+    small = any(config.network.view <= LARGEST_SMALL for config in configs)
+    runs = a.tuning_runs + a.comparison_runs
+    if small or definition.smoke or not runs or a.probe.fingerprint.device != "cpu":
+        return []
+    return on_cards(configs, a.manifest.counts["train"], runs)
 
 
 def _disk(a: Announcement) -> Iterator[str]:
