@@ -312,6 +312,6 @@ def test_what_is_promised_is_tested_where_it_says() -> None:
     assert {f"{name}.py" for name in tests} <= {
         path.name for path in (ROOT / "tests").rglob("*.py")
     }
-    assert campaigns == {"kills.py", "fuzzing.py", "shared_folder.py"}
+    assert campaigns == {"kills.py", "fuzzing.py", "lost_nodes.py", "shared_folder.py"}
     folders = (ROOT / "tests" / "campaigns", ROOT / "tests" / "proofs")
     assert campaigns <= {path.name for folder in folders for path in folder.iterdir()}

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ablations.run import Run
-from ablations.runner import work_off
+from ablations.runner import Found, work_off
 from ablations.store import Store
 from ablations.workers import processes
 from ablations.workers.devices import Devices
@@ -62,14 +62,9 @@ def outcome(
 ) -> list[Event]:
     """Return all that happens until nothing is left to do; also into ``seen``, as it happens."""
     events: list[Event] = [] if seen is None else seen
-
-    def missing() -> list[Run]:
-        done = {event.run.id for event in events if isinstance(event, Finished)}
-        return [run for run in wanted if run.id not in done]
-
     try:
-        for event in work_off(missing, Store(place.results), workers):
-            if event is not None:
+        for event in work_off(wanted, Store(place.results), workers):
+            if not isinstance(event, Found):
                 events.append(event)
     finally:
         workers.close()
@@ -194,7 +189,7 @@ def test_a_gpu_where_no_worker_can_start_is_left_out(
     events = outcome(workers, place, runs(4))
     alone = LocalWorkers(1, place, (SECOND,))
     with pytest.raises(WorkerError, match=r"GPU-2 .*no memory left; let fewer runs share it"):
-        outcome(alone, place, runs(4))
+        outcome(alone, place, runs(8)[4:])  # others, which are not trained yet
 
     assert [(event.device, event.left_out) for event in told] == [("GPU-2 (Made Up 2)", True)]
     assert finished(events) == [*range(4)]

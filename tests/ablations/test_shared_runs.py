@@ -160,26 +160,26 @@ def request(**asked: Any) -> Request:
 @pytest.mark.parametrize(
     ("asked", "trained", "looked_at_again"),
     [
-        (None, tuple(range(10, 20)), ()),
-        (3, (10, 11, 12), ()),
-        (12, tuple(range(10, 22)), ()),  # a longer plan
-        ((15, 3), (15, 3), (3,)),
+        (None, tuple(range(20, 30)), ()),
+        (3, (20, 21, 22), ()),
+        (12, tuple(range(20, 32)), ()),  # a longer plan
+        ((25, 3), (25, 3), (3,)),
     ],
 )
 def test_on_cifar10_seeds_begin_where_none_was_seen(asked, trained, looked_at_again) -> None:
-    """0 to 9 were seen on its copy stored as JPEG; so many seeds are so many of the plan's."""
+    """0 to 9 were seen on its copy, 10 to 19 in `one_removed`; so many are of the plan's first."""
     study = STUDIES["weight_decay"]
     manifest = images_of().model_copy(update={"name": "cifar10"})
 
     plan = new_plan(request(seeds=asked), study.on("cifar10", manifest.has), manifest, "float32")
 
-    assert plan.definition.seeds == tuple(range(10, 22 if asked == 12 else 20))
+    assert plan.definition.seeds == tuple(range(20, 32 if asked == 12 else 30))
     assert request(seeds=asked).seeds_of(plan) == trained
     assert tuple(seed for look in plan.second_looks for seed in look.seeds) == looked_at_again
 
 
 def test_more_seeds_of_a_registered_plan_follow_its_own() -> None:
-    """12 of a plan of 10 to 19 are these and 20 and 21, a second look."""
+    """12 of a plan of 20 to 29 are these and 30 and 31, a second look."""
     study = STUDIES["weight_decay"]
     manifest = images_of().model_copy(update={"name": "cifar10"})
     shown = study.on("cifar10", manifest.has)
@@ -187,7 +187,7 @@ def test_more_seeds_of_a_registered_plan_follow_its_own() -> None:
 
     again = same_or_refused(request(seeds=12), shown, manifest, plan, Store(Path("nowhere")))
 
-    assert [look.seeds for look in again.second_looks] == [(20, 21)]
+    assert [look.seeds for look in again.second_looks] == [(30, 31)]
 
 
 def test_arms_never_get_each_others_seeds_nor_those_that_choose_rates() -> None:

@@ -28,7 +28,7 @@ def test_a_record_of_two_devices_is_as_of_one(tmp_path: Path) -> None:
     """One id, the same files and names; numbers to the last digits, in float64."""
     run = run_of(tiny()).but(precision="float64")
     one, folder = outcome(run, tmp_path / "one", stop_after=None)
-    two, other = outcome(run, tmp_path / "two", None, TWO)
+    two, other = outcome(run, tmp_path / "two", None, tower_devices=TWO)
     weights = [load_file(path / "weights.safetensors") for path in (folder, other)]
 
     assert (two.run.id, two.files.keys()) == (one.run.id, one.files.keys())
@@ -46,8 +46,8 @@ def test_a_record_of_two_devices_is_as_of_one(tmp_path: Path) -> None:
 def test_a_stopped_run_on_two_devices_ends_with_the_same_bits(tmp_path: Path) -> None:
     """Its checkpoint is cut again; on one device it would end otherwise, and starts anew."""
     run = run_of(tiny())
-    whole, _ = outcome(run, tmp_path / "whole", None, TWO)
-    taken_up, _ = outcome(run, tmp_path / "stopped", 2, TWO)
+    whole, _ = outcome(run, tmp_path / "whole", None, tower_devices=TWO)
+    taken_up, _ = outcome(run, tmp_path / "stopped", 2, tower_devices=TWO)
 
     assert taken_up.interruptions == 1
     assert taken_up.files["weights.safetensors"] == whole.files["weights.safetensors"]

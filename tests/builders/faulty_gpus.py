@@ -7,9 +7,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ablations.run import Run
+from ablations.store import Store
 from ablations.workers.protocol import NO_MEMORY, DeviceFailed, Finished, Probe, WorkerSettings
 from alexnet.gpus import VISIBLE
-from tests.builders.records import FINGERPRINT
+from tests.builders.records import FINGERPRINT, record_of
 from tests.builders.workers import LONG
 
 FAULTY = "FAULTY"
@@ -45,6 +46,7 @@ def serve(pipe: Connection, place: WorkerSettings) -> None:
         end = time.monotonic() + LONG
         while done >= 10 and _failed(place, fault) < 2 and time.monotonic() < end:
             time.sleep(0.01)
+        Store(place.results).add(record_of(run, [0.5]))
         pipe.send(Finished(run))
 
 

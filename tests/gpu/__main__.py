@@ -22,7 +22,7 @@ import torch
 from ablations.runner import work_off
 from ablations.store import Store
 from ablations.workers.processes import LocalWorkers
-from ablations.workers.protocol import Finished, Probe, WorkerSettings
+from ablations.workers.protocol import Probe, WorkerSettings
 from alexnet.config import Precision
 from alexnet.data.manifest import default_data_dir
 from alexnet.gpus import Gpu, visible_gpus
@@ -134,12 +134,9 @@ def _runs_an_hour(device: torch.device, count: int) -> float:
             ready = 0
             while ready < count:
                 ready += sum(isinstance(event, Probe) for event in workers.events(60))
-            start, done = time.perf_counter(), set[str]()
-            for event in work_off(
-                lambda: [run for run in wanted if run.id not in done], store, workers
-            ):
-                if isinstance(event, Finished):
-                    done.add(event.run.id)
+            start = time.perf_counter()
+            for _ in work_off(wanted, store, workers):
+                pass
             return 3600 * len(wanted) / (time.perf_counter() - start)
         finally:
             workers.close()

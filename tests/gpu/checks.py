@@ -271,13 +271,10 @@ def a_broken_device_costs_no_run(device: torch.device, gpu: Gpu, count: int = 3)
         place = WorkerSettings(Path(folder), default_data_dir(), device.type, 1, "tests.gpu")
         store = Store(place.results)
 
-        def missing() -> list[Run]:
-            return [run for run in wanted if store.find(run) is None]
-
         with mock.patch.object(processes, "_serve", breaking):
             workers = LocalWorkers(1, place, (gpu,))
             try:
-                events = list(work_off(missing, store, workers))
+                events = list(work_off(wanted, store, workers))
             finally:
                 workers.close()
         assert sum(isinstance(event, DeviceFailed) for event in events) == 1

@@ -124,7 +124,7 @@ def trained(count: int, shared: bool) -> bool:
         workers = started(cluster.address, results, shared, Watched)
         start = time.monotonic()
         is_killed, done = False, 0
-        for event in work_off(lambda: [r for r in runs if store.find(r) is None], store, workers):
+        for event in work_off(runs, store, workers):
             done += isinstance(event, Finished)
             if isinstance(event, Failed | Noticed):
                 print(f"  {time.monotonic() - start:5.1f} s  {event[-1].splitlines()[0]}")

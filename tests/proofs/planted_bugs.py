@@ -158,8 +158,8 @@ BUGS: dict[str, Bug] = {
         (
             Edit(
                 "alexnet/layers.py",
-                "        if self.training:\n            device",
-                "        if True:\n            device",
+                "        if self.training:\n            drawn",
+                "        if True:\n            drawn",
             ),
         ),
     ),
