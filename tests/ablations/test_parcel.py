@@ -82,8 +82,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     monkeypatch.setattr(sys, "path", [*sys.path])
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", script, raising=False)
+    main = sys.modules["__main__"]
+    if hasattr(main, "__file__"):  # one of several test processes has none
+        monkeypatch.setattr(main, "__file__", main.__file__)
     return folder
 
 

@@ -140,7 +140,9 @@ def test_a_job_that_runs_out_of_time_is_started_again(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
 
-    code, output = call(*SHORT, "--results", tmp_path / "r", "--time-limit", "0.01s")
+    code, output = call(
+        *SHORT, "--device", "cpu", "--results", tmp_path / "r", "--time-limit", "0.01s"
+    )
 
     assert code == TIME_LIMIT
     assert asked.read_text() == "requeue 4711\n"
