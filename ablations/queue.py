@@ -18,7 +18,7 @@ class ShardError(ValueError):
     """What names no shard; the message says what does."""
 
 
-class Shard(NamedTuple):
+class DriverShard(NamedTuple):
     """Which of several drivers of one folder this is.
 
     It says where a driver starts in each stage of the order, never which runs there are.
@@ -31,8 +31,8 @@ class Shard(NamedTuple):
     def parse(cls, text: str) -> Self:
         """Return the shard that a person writes as ``2/4``.
 
-        >>> Shard.parse("2/4")
-        Shard(number=2, of=4)
+        >>> DriverShard.parse("2/4")
+        DriverShard(number=2, of=4)
 
         Raises:
             ShardError: If it is none.
@@ -73,7 +73,7 @@ class Shard(NamedTuple):
         return self.of == 1
 
 
-ALONE = Shard()
+ALONE = DriverShard()
 
 
 class Queue:
@@ -84,7 +84,7 @@ class Queue:
     to the other, they meet at its end alone.
     """
 
-    def __init__(self, shard: Shard | None = None) -> None:
+    def __init__(self, shard: DriverShard | None = None) -> None:
         """Hold nothing.
 
         Args:
@@ -103,7 +103,7 @@ class Queue:
 
         Args:
             stage: All runs of a smaller one are given out before.
-            place: Within its stage; the smallest comes first, but see `Shard`.
+            place: Within its stage; the smallest comes first, but see `DriverShard`.
             run: Nothing happens if it was given out, or has its record.
         """
         if run.id in self._struck:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ablations.plan import Plan
-from ablations.queue import Place, Queue, Shard
+from ablations.queue import DriverShard, Place, Queue
 from ablations.results import Results
 from ablations.run import Run
 from ablations.store import Store
@@ -123,7 +123,7 @@ def run_study(
     store: Store,
     workers: Workers,
     seeds: Sequence[int],
-    shard: Shard | None = None,
+    shard: DriverShard | None = None,
 ) -> Iterator[Event | Chosen | Found]:
     """Do all that one plan lacks, yielding what happens; see `run_studies`."""
     return run_studies([plan], store, workers, {plan.name: seeds}, shard)
@@ -134,7 +134,7 @@ def run_studies(
     store: Store,
     workers: Workers,
     seeds: Mapping[str, Sequence[int]],
-    shard: Shard | None = None,
+    shard: DriverShard | None = None,
 ) -> Iterator[Event | Chosen | Found]:
     """Do all that plans lack, yielding what happens; safe to stop anywhere and to repeat.
 
@@ -152,7 +152,7 @@ def run_studies(
 
 
 def work_off(
-    runs: Sequence[Run], store: Store, workers: Workers, shard: Shard | None = None
+    runs: Sequence[Run], store: Store, workers: Workers, shard: DriverShard | None = None
 ) -> Iterator[Event | Found]:
     """Keep workers busy with those of some runs that have no record, in this order.
 
@@ -165,7 +165,7 @@ def work_off(
 class _Missing:
     """Runs without a record, kept up to date by what happens: each is looked for once."""
 
-    def __init__(self, runs: Sequence[Run], store: Store, shard: Shard | None = None) -> None:
+    def __init__(self, runs: Sequence[Run], store: Store, shard: DriverShard | None = None) -> None:
         """Look for each."""
         self.queue = Queue(shard)
         for number, run in enumerate(runs):
@@ -189,7 +189,7 @@ class _OfPlans(_Missing):
         plans: Sequence[Plan],
         store: Store,
         seeds: Mapping[str, Sequence[int]],
-        shard: Shard | None,
+        shard: DriverShard | None,
     ) -> None:
         """Look for every run that is known now."""
         super().__init__((), store, shard)

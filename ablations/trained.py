@@ -76,7 +76,7 @@ def load_run(
         raise TrainedError(
             f"the weights of {name} are not in {store.folder(record.run)}: they were not kept, or "
             "were not copied with its record; to train it again, name another results folder and "
-            "--keep-weights comparison"
+            f"--keep-weights {'comparison' if record.run.sees_test else 'all'}"
         )
     config, precision = record.run.config, record.run.precision
     try:

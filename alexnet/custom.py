@@ -106,7 +106,7 @@ def build_custom(
         raise CustomError(
             f"{part.target} is code that a record or plan names, and whoever wrote that decides "
             "what runs; if you know who did, say so with --trust, or in Python with "
-            "alexnet.custom.trusting()"
+            "load_run(..., trust=True) or alexnet.custom.trusting()"
         )
     module, name = split(part.target)
     kwargs = copy.deepcopy(part.kwargs)  # whoever gets a list may change it

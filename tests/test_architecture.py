@@ -129,6 +129,7 @@ NOUNS = {
 NEVER_ONE = {
     "there": "the images of a dataset",
     "counts['test']": "beside the training images",
+    "description.at_least": "of millions",
     "self.networks": "more than a group has seeds",
     "total": "files of more than 4 GB",
     "one.arms": "of all studies",

@@ -55,6 +55,7 @@ class Description(Frozen):
     classes: PositiveInt
     # images, where all copies have as many:
     published: dict[Literal["train", "test"], PositiveInt] = Field(default_factory=dict)
+    at_least: PositiveInt = 1  # images to train on, where copies differ in how many they have
     colour: bool
     mirror: bool  # whether a mirrored image is a natural one
     licence: str
@@ -212,6 +213,7 @@ CATALOGUE = {
             fit=Fit(kind="centre", size=256),
             images=4_400_000,
             classes=10_184,
+            at_least=4_000_000,
             colour=True,
             mirror=True,
             licence="ImageNet's terms; the release itself is no longer handed out",
@@ -224,6 +226,7 @@ CATALOGUE = {
             fit=Fit(kind="centre", size=256),
             images=1_211_406,
             classes=1000,
+            at_least=1_200_000,
             colour=True,
             mirror=True,
             licence="ImageNet's terms, agreed to at image-net.org: research, not commercial",

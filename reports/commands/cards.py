@@ -78,7 +78,7 @@ def on_cards(configs: Sequence[Config], images: int, runs: float) -> list[str]:
     least, most = (sum(bounds) / len(configs) for bounds in zip(*each, strict=True))
     lines = []
     for cards in NUMBERS:
-        rounds = math.ceil(runs / cards)
+        rounds = math.ceil(round(runs) / cards)  # a sum of fractions, which is not quite whole
         name = f"one {A100.name}" if cards == 1 else f"{cards} of them"
         lines.append(
             f"{name}: {formatting.duration(least * rounds)} to {formatting.duration(most * rounds)}"

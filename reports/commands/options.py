@@ -20,7 +20,7 @@ from reports.commands.exit_codes import BAD_INPUT, INTERRUPTED
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ablations.queue import Shard
+    from ablations.queue import DriverShard
 
 
 class Refused(click.ClickException):
@@ -302,12 +302,14 @@ def to_seconds(
         raise click.BadParameter(str(error)) from error
 
 
-def to_shard(context: click.Context, parameter: click.Parameter, value: str | None) -> "Shard":
+def to_shard(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> "DriverShard":
     """Return which of several drivers this is, as a callback of click; a SLURM array says so."""
-    from ablations.queue import Shard, ShardError
+    from ablations.queue import DriverShard, ShardError
 
     try:
-        return Shard.of_slurm(os.environ) if value is None else Shard.parse(value)
+        return DriverShard.of_slurm(os.environ) if value is None else DriverShard.parse(value)
     except ShardError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ablations import runner
 from ablations.plan import Plan
-from ablations.queue import Queue, Shard, ShardError
+from ablations.queue import DriverShard, Queue, ShardError
 from ablations.run import Run
 from ablations.runner import Chosen, Found, remaining, run_studies, run_study, work_off
 from ablations.store import Store
@@ -59,7 +59,7 @@ def error_of(run: Run) -> float:
     return int(run.id[:6], 16) / 2**24
 
 
-def done_of(plans: Sequence[Plan], shard: Shard | None = None) -> list[Run]:
+def done_of(plans: Sequence[Plan], shard: DriverShard | None = None) -> list[Run]:
     """Return what the runner gives to one worker, in order."""
     store = Memory()
     workers = InstantWorkers(lambda run: finish(store, [run], error_of(run)))
@@ -262,7 +262,7 @@ def test_a_shard_changes_where_a_driver_starts_and_never_which_runs_there_are(
 ) -> None:
     """Nor that rates come first; the first of several does what one alone would."""
     alone = done_of(plans)
-    each = [done_of(plans, Shard(number, 4)) for number in range(1, 5)]
+    each = [done_of(plans, DriverShard(number, 4)) for number in range(1, 5)]
 
     assert [run.id for run in each[0]] == [run.id for run in alone]
     for runs in each:
@@ -277,7 +277,7 @@ def test_drivers_start_as_far_from_each_other_as_can_be_and_go_round() -> None:
     runs = runs_of(20)
     order = []
     for number in range(1, 5):
-        queue = Queue(Shard(number, 4))
+        queue = Queue(DriverShard(number, 4))
         for place, run in enumerate(runs[12:]):
             queue.add((1,), (place,), run)
         order.append([run.seed for run in iter(queue.take, None)])
@@ -289,7 +289,7 @@ def test_drivers_start_as_far_from_each_other_as_can_be_and_go_round() -> None:
 def test_what_becomes_known_later_is_due_from_where_a_driver_started() -> None:
     """A stage that was empty, too."""
     runs = runs_of(6)
-    queue = Queue(Shard(2, 2))
+    queue = Queue(DriverShard(2, 2))
     for place in (0, 2):
         queue.add((0,), (place,), runs[place])
     assert queue.take() is runs[2]
@@ -307,4 +307,4 @@ def test_what_becomes_known_later_is_due_from_where_a_driver_started() -> None:
 def test_what_is_no_shard_is_refused_in_a_sentence(text: str) -> None:
     """With what would be one."""
     with pytest.raises(ShardError, match=r"is not a shard; write which of how many, from 1/4 to"):
-        Shard.parse(text)
+        DriverShard.parse(text)

@@ -5,6 +5,7 @@ import pickle
 import re
 import sys
 import tarfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from torchvision.datasets import CIFAR10, imagenet
 from alexnet.data.catalogue import CATALOGUE
 from alexnet.data.manifest import DatasetError
 from alexnet.data.prepare import downloads
-from alexnet.data.prepare.files import listing
+from alexnet.data.prepare.files import File, listing
 from alexnet.data.prepare.packs import FASHION_CLASSES, FASHION_CONTENTS, unpacked
-from alexnet.data.prepare.published import NOT_AN_IMAGE, Inventory
+from alexnet.data.prepare.published import NOT_AN_IMAGE, Inventory, Published
+from alexnet.data.prepare.request import PrepareRequest
+from alexnet.data.prepare.sources import refuse_wrong_counts
 from tests.builders.imagenet_archives import kit_of, tar_of, write_archives
 from tests.builders.packs import IDX, LABELS, PIXELS, idx, idx_source, image, parquet, unpack
 
@@ -422,3 +425,21 @@ def test_the_hubs_packages_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(downloads, "HUB_PACKAGES", ("json", "no_such_package"))
     assert not downloads.has_hub()
+
+
+@pytest.mark.parametrize(("images", "is_refused"), [(1_199_999, True), (1_261_406, False)])
+def test_few_images_are_not_taken_for_ilsvrc_2010(images: int, is_refused: bool) -> None:
+    """Copies differ in how many they have, and all have more than 1.2 million to train on."""
+    file = File("a.jpg", "nowhere", 0, 9)
+    classes = [f"n{number:08d}" for number in range(1000)]
+    every = [Published("train", classes[number % 1000], file) for number in range(images)]
+    every += [Published("test", name, file) for name in classes]
+    request = PrepareRequest("imagenet_2010", None, Path("nowhere"))
+
+    found = Inventory("a folder per class", every, Counter(), {})
+
+    if is_refused:
+        with pytest.raises(DatasetError, match="has 1,200,000 images or more to train on, and the"):
+            refuse_wrong_counts(request, found)
+    else:
+        refuse_wrong_counts(request, found)

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 import ablations.store
 from ablations.drivers import joined
-from ablations.queue import Shard
+from ablations.queue import DriverShard
 from ablations.record import Record
 from ablations.run import DatasetRef, Run
 from ablations.runner import Found, work_off
@@ -111,7 +111,7 @@ def reaching_nobody(path: Path, wait: bool = True) -> Iterator[None]:
     yield
 
 
-def drive(results: Path, count: int, shard: Shard) -> None:
+def drive(results: Path, count: int, shard: DriverShard) -> None:
     """Be a driver with one worker; print what came of it."""
     kind = os.environ[KIND]
     runs, store = runs_of(count), Store(results)
@@ -186,7 +186,7 @@ def main() -> int:
     parser.add_argument("--drivers", type=int, default=4)
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--drive", type=Path)
-    parser.add_argument("--shard", type=Shard.parse)
+    parser.add_argument("--shard", type=DriverShard.parse)
     asked = parser.parse_args()
     if asked.drive:
         locks.LEASE = LEASE

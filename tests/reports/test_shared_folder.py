@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from ablations.drivers import joined
-from ablations.queue import Shard
+from ablations.queue import DriverShard
 from ablations.store import Store
 from ablations.workers.protocol import Finished, Progressed
 from reports.commands.ablate.folder import opened_for_writing
@@ -36,7 +36,7 @@ def test_a_slurm_array_says_which_shard_a_task_is(
 ) -> None:
     """Whatever number its tasks begin with, and whatever step they have."""
     told = {f"SLURM_ARRAY_TASK_{name}": value for name, value in variables.items()}
-    assert Shard.of_slurm(told) == Shard(number, of)
+    assert DriverShard.of_slurm(told) == DriverShard(number, of)
 
 
 def test_an_array_is_said_and_a_shard_that_is_none_is_refused(
@@ -76,7 +76,7 @@ def test_who_comes_later_is_told_who_is_there_and_how_runs_are_shared_out(tmp_pa
     store = Store(tmp_path)
     assert opened(store) == ""
     with joined(tmp_path, "relu_vs_tanh", None):
-        said = opened(store, shard=Shard(2, 4))
+        said = opened(store, shard=DriverShard(2, 4))
         assert re.search(r"shared +process \d+ on .* \(relu_vs_tanh\) is at work here too\n", said)
         assert re.search(r"shard +2 of 4: where it starts; it trains what is missing\n", said)
     for locks in ("lease", "auto"):

@@ -81,6 +81,12 @@ def refuse_wrong_counts(request: PrepareRequest, found: Inventory) -> None:
     if description is None:
         return
     classes = {image.name for image in found.images}
+    if counts["train"] < description.at_least:
+        raise DatasetError(
+            f"{request.name} has {description.at_least:,} images or more to train on, and the "
+            f"source {counts['train']:,}; it may be cut short. As a dataset of your own, under "
+            "another name, it is taken as it is"
+        )
     published = dict(description.published) or dict(counts)
     if dict(counts) != published or len(classes) != description.classes:
         of = counted(len(classes), "class")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ablations.kept import KEEP, Keep, KeptWeights
 from ablations.lengths import trained_for
-from ablations.queue import ALONE, Shard
+from ablations.queue import ALONE, DriverShard
 from ablations.registration import RequestError, StudyRequest, shown_on
 from ablations.studies import find_study
 from ablations.study import Study
@@ -49,7 +49,7 @@ class Request(StudyRequest):
     data_dir: Path
     time_limit: float | None = None  # seconds
     keep_weights: Keep | None = None  # None: those of comparison runs, if they are small
-    shard: Shard = ALONE  # of several commands on one folder
+    shard: DriverShard = ALONE  # of several commands on one folder
     locks: Literal["auto", "system", "lease"] = "auto"  # by which they share out runs
     gpus: str | None = None  # all, or numbers; None: all, if it is not to be the CPU
     per_gpu: int | None = None  # workers; None: as many as suit the GPU
