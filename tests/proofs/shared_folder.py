@@ -32,6 +32,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.console import Console
+
 import ablations.store
 from ablations.drivers import joined
 from ablations.queue import DriverShard
@@ -120,7 +122,7 @@ def drive(results: Path, count: int, shard: DriverShard) -> None:
     with joined(results, "a proof", "lease" if kind == "lease" else None):
         workers = processes.LocalWorkers(1, place)
         try:
-            ready(workers)
+            ready(workers, Console())
             for event in work_off(runs, store, workers, shard):
                 if isinstance(event, Finished):
                     told["finished"] += 1
