@@ -63,7 +63,8 @@ def fit(
         DivergedError: If the loss is not finite, at most a tenth of an epoch later.
     """
     epochs, validates = list(done), config.training.validates
-    share_out(whole_of(network), config, precision, share)
+    if share:
+        share_out(whole_of(network), config, precision, share)
     while not over(epochs, config):
         number = len(epochs) + 1
         start = time.perf_counter()
@@ -74,8 +75,9 @@ def fit(
         batches = training_batches(data, config, seed, number, image_type(precision), rows)
         sizes = batch_sizes(data, config)
         counts = _train(network, optimizer, batches, sizes, config, epochs, precision, share)
-        whole = whole_of(network)
-        error = _valid_error(whole, data, config, precision, share) if validates else None
+        error = None
+        if validates:
+            error = _valid_error(whole_of(network), data, config, precision, share)
         seconds = time.perf_counter() - start
         epochs.append(Epoch(number=number, **counts, valid_error=error, seconds=seconds))
         yield epochs[-1]
