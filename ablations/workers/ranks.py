@@ -118,16 +118,23 @@ class FirstRank:
                 os._exit(RANK_LOST)
 
     def _end_for(self, lost: Exception) -> None:
-        """Raise what another rank gives as its reason; without one, end as it has."""
+        """Raise what another rank gives as its reason; without one, end as it has.
+
+        That it has ended is seen by its pipe: a process that is killed closes pipes and sockets
+        first, and counts as alive for a moment longer.
+        """
         end = time.monotonic() + GRACE / 2
+        has_ended = False
         for rank, (_, pipe) in enumerate(self._others, start=1):
-            with contextlib.suppress(EOFError, OSError):
+            try:
                 while pipe.poll(max(0.0, end - time.monotonic())):
                     if reason := pipe.recv():
                         raise RankError(f"rank {rank}: {reason}") from lost
-        if all(process.is_alive() for process, _ in self._others):
-            raise lost
-        os._exit(RANK_LOST)
+            except (EOFError, OSError):
+                has_ended = True
+        if has_ended:
+            os._exit(RANK_LOST)
+        raise lost
 
     def _end_with_any(self) -> None:
         """End when another rank has: a sum on a GPU would wait for it for minutes."""

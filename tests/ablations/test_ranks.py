@@ -16,7 +16,7 @@ import torch
 from ablations.store import CHECKPOINT, Store
 from ablations.workers import ranks, trainer
 from ablations.workers.in_process import ThisProcess
-from ablations.workers.processes import LocalWorkers
+from ablations.workers.processes import RANK_LOST, LocalWorkers
 from ablations.workers.protocol import (
     Failed,
     Finished,
@@ -120,18 +120,18 @@ def test_a_run_goes_on_when_a_rank_dies(
     assert wait_for(lambda: is_gone(replaced))
 
 
-class Alive:
-    """A process that does not end."""
+class Ending:
+    """A process that was killed: its pipe may be closed, and it still counts as alive."""
 
     def is_alive(self) -> bool:
-        """Return that it has not."""
+        """Return that it is."""
         return True
 
 
 def first_rank() -> tuple[FirstRank, Connection]:
     """Return rank 0 of two, that started nothing, and the other's end of the pipe."""
     first, (ours, theirs) = object.__new__(FirstRank), Pipe()
-    first.share, first._others = ALONE, [(cast(BaseProcess, Alive()), ours)]
+    first.share, first._others = ALONE, [(cast(BaseProcess, Ending()), ours)]
     return first, theirs
 
 
@@ -158,6 +158,28 @@ def test_a_rank_that_cannot_go_on_says_why() -> None:
 
     with pytest.raises(RankError, match="rank 1: OutOfMemoryError"):
         together.__exit__(RankLostError, lost, None)
+
+
+def test_a_rank_that_has_closed_its_pipe_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker then ends too, and is replaced, though the process still counts as alive."""
+
+    class Ended(BaseException):
+        """This process would have ended."""
+
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    first, other = first_rank()
+    other.send("")
+    together = first.together(run_of(tiny()), [], [])
+    together.__enter__()
+    other.close()
+
+    with pytest.raises(Ended) as ended:
+        together.__exit__(RankLostError, RankLostError("connection reset by peer"), None)
+
+    assert ended.value.args == (RANK_LOST,)
 
 
 def test_an_error_of_its_own_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
