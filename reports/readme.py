@@ -23,6 +23,7 @@ from reports.figures.forest import draw_forest
 from reports.figures.front import draw_front_figure, figure_1
 from reports.figures.pictures import save
 from reports.figures.shares import draw_shares
+from reports.findings.copies import copies_table, in_short, of_copies, originals
 from reports.findings.forest import ForestRow, forest, one_a_claim
 from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger, surprise
@@ -34,7 +35,9 @@ from reports.wording.sentences import BRIEFLY, effect_sentence, named, said, wor
 
 README = Path(__file__).parent.parent / "README.md"
 OF_EVIDENCE = EVIDENCE / "README.md"
+OF_JPEG = EVIDENCE / "jpeg.md"
 START, END = "<!-- evidence: written by `python -m reports.readme` -->", "<!-- end of evidence -->"
+JPEG = "cifar10_jpeg"
 ROWS = 24  # of the forest plot
 FIRST = 5
 """Claims that the README has in words."""
@@ -113,6 +116,17 @@ def evidence_text(found: Sequence[Section]) -> str:
         blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
     blocks += [_beside_verdict(one) for one in found if one is not lead and _is_judged(one)]
     return "\n\n".join([*blocks, *_unjudged(found)])
+
+
+def jpeg_text(found: Sequence[Section]) -> str:
+    """Return what was compared on CIFAR-10 and on its JPEG copy, and what on the copy alone."""
+    rows = [row for row in of_copies(found) if row.copy_of_it == JPEG]
+    blocks = [in_short(rows), markdown(copies_table(rows)).rstrip()] if rows else []
+    alone = [s for s in originals(real(found)) if s.comparison.dataset == JPEG]
+    if alone:
+        blocks.append("Asked of the copy alone so far:")
+        blocks.append("\n".join(f"- {section.headline}" for section in alone))
+    return "\n\n".join(blocks)
 
 
 def _picture(rows: FrontRows, folder: str) -> str | None:
@@ -258,14 +272,19 @@ def with_evidence(page: str, text: str) -> str:
 
 def main() -> None:
     """Rewrite what both pages say of results, and the figures of the evidence."""
-    found = sections(Results(EVIDENCE))
+    everything = sections(Results(EVIDENCE))
+    found = originals(everything)
     if (shares := draw_shares(front_rows(found))) is not None:
         save(shares, EVIDENCE, "shares")
     if (trees := draw_forest(one_a_claim(forest(found), ROWS))) is not None:
         save(trees, EVIDENCE, "forest")
     if (lead := figure_1(found)) is not None:
         save(draw_front_figure(lead), EVIDENCE, "figure1")
-    for page, text in ((README, overview_text(found)), (OF_EVIDENCE, evidence_text(found))):
+    for page, text in (
+        (README, overview_text(found)),
+        (OF_EVIDENCE, evidence_text(found)),
+        (OF_JPEG, jpeg_text(everything)),
+    ):
         written = with_evidence(page.read_text(encoding="utf-8"), text)
         write_atomically(page, written.encode())
 

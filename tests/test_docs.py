@@ -26,8 +26,16 @@ from docs.generated import LINK, OPTIONS, package_pages, with_contents, with_opt
 from docs.offline import loaded_from_elsewhere
 from reports.cli import main
 from reports.evidence import EVIDENCE
+from reports.findings.copies import originals
 from reports.findings.sections import sections
-from reports.readme import OF_EVIDENCE, evidence_text, overview_text, with_evidence
+from reports.readme import (
+    OF_EVIDENCE,
+    OF_JPEG,
+    evidence_text,
+    jpeg_text,
+    overview_text,
+    with_evidence,
+)
 from tests.builders.caffe import caffemodel
 from tests.builders.runs import outcome, run_of
 
@@ -233,11 +241,13 @@ def test_what_a_page_loads_from_elsewhere_is_found(text: str, found: list[str]) 
 
 def test_the_readmes_results_are_those_of_the_evidence() -> None:
     """If not: python -m reports.readme."""
-    found = sections(Store(EVIDENCE))
-    of_evidence = OF_EVIDENCE.read_text()
+    everything = sections(Store(EVIDENCE))
+    found = originals(everything)
+    of_evidence, of_jpeg = OF_EVIDENCE.read_text(), OF_JPEG.read_text()
 
     assert with_evidence(README, overview_text(found)) == README
     assert with_evidence(of_evidence, evidence_text(found)) == of_evidence
+    assert with_evidence(of_jpeg, jpeg_text(everything)) == of_jpeg
 
 
 def test_the_evidence_is_whole_and_small() -> None:

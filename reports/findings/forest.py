@@ -87,7 +87,7 @@ def _row(section: Section, effect: Effect) -> ForestRow:
         high=high,
         bound=open_side(effect),
         paper=in_margins(paper, effect) if own and paper is not None else None,
-        shown=_shown(effect),
+        shown=shown(effect),
         paper_shown=_paper_shown(effect) if own else "",
         one_more=_one_more(effect) if own else "",
         verdict=effect.verdict,
@@ -153,14 +153,15 @@ def open_side(effect: Effect) -> Side | None:
     return "right" if further != (effect.predicted == "lower") else "left"
 
 
-def _is_turned(effect: Effect) -> bool:
+def is_turned(effect: Effect) -> bool:
     """Return whether the name beside an effect is of having what its arm lacks."""
     return bool(effect.contrast.says) and sentences.lacks_the_idea(effect)
 
 
-def _shown(effect: Effect) -> str:
+def shown(effect: Effect) -> str:
+    """Return an effect and its interval in its own unit, the way its label says it."""
     if not effect.metric.is_ratio:
-        return sentences.sized(effect, turned=_is_turned(effect))
+        return sentences.sized(effect, turned=is_turned(effect))
     text = f"{sentences.estimate(effect)}\u00d7"
     if effect.low is None or effect.bound != "none":
         return text
@@ -174,12 +175,12 @@ def _paper_shown(effect: Effect) -> str:
         return ""
     if effect.metric.is_ratio:
         return f"{sentences.paper_number(effect)}\u00d7"
-    return formatting.amount(-paper if _is_turned(effect) else paper, effect.metric)
+    return formatting.amount(-paper if is_turned(effect) else paper, effect.metric)
 
 
 def _one_more(effect: Effect) -> str:
     """Return where one more pair would lie, turned as the size beside it."""
-    if effect.metric.is_ratio or not _is_turned(effect):
+    if effect.metric.is_ratio or not is_turned(effect):
         return sentences.one_more_pair(effect)
     low, high = effect.prediction_low, effect.prediction_high
     if low is None or high is None:

@@ -14,6 +14,7 @@ from typing import Any
 from alexnet.config.base import canonical
 from alexnet.sealed import SEAL, SealError, parsed, read_bytes, sealed, unsealed
 from reports.analysis.comparison import Comparison
+from reports.findings.copies import CopyRow
 from reports.findings.deviations import Deviation
 from reports.findings.forest import ForestRow
 from reports.findings.headline import Answer, Fact
@@ -43,6 +44,7 @@ def document(
     made: Provenance,
     problems: Sequence[str],
     errors: Sequence[Result],
+    of_copies: Sequence[CopyRow],
 ) -> dict[str, Any]:
     """Return the content of a report, its digest, and what was measured on clocks."""
     content = {
@@ -54,6 +56,7 @@ def document(
         "forest": [row.model_dump(mode="json") for row in forest],
         "deviations": [row.model_dump(mode="json") for row in in_force],
         "errors": [row.model_dump(mode="json") for row in errors],
+        "copies": [row.model_dump(mode="json") for row in of_copies],
     }
     measured = {
         "facts": {fact.name: fact.text for fact in facts},

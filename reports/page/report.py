@@ -26,6 +26,7 @@ from reports.figures.shares import PAGE, PHONE, draw_shares
 from reports.figures.study import draw
 from reports.figures.tuning import draw_tuning
 from reports.findings import paper_tables
+from reports.findings.copies import CopyRow, copies_table, in_short, of_copies, originals
 from reports.findings.deviations import Deviation, deviations
 from reports.findings.forest import ForestRow, forest, one_a_claim
 from reports.findings.frames import every_run, runs_table
@@ -64,7 +65,7 @@ class Report(NamedTuple):
     """All that a report shows."""
 
     sections: list[Section]  # that were asked for
-    everything: list[Section]
+    speaking: list[Section]  # all but those of a copy of images that themselves have been asked
     claims: list[Row]
     of_the_paper: bool  # whether a study asks of the claims; otherwise nothing shows them
     front: Answer
@@ -74,6 +75,7 @@ class Report(NamedTuple):
     deviations: list[Deviation]
     provenance: Provenance
     results: list[paper_tables.Result]
+    copies: list[CopyRow]
     inside: list[Inside]
     problems: list[str]
 
@@ -82,15 +84,17 @@ class Report(NamedTuple):
         """The report as data."""
         return document.document(
             self.sections, self.claims, self.front, self.facts, self.shares, self.forest,
-            self.deviations, self.provenance, self.problems, self.results,
+            self.deviations, self.provenance, self.problems, self.results, self.copies,
         )  # fmt: skip
 
 
 def gather(results: Results, study: str | None = None) -> Report:
     """Return all that a report on a results folder shows; with ``study``, its sections alone."""
     everything, waiting = begun(sections(results))
-    claims = ledger([(section.plan, section.comparison) for section in everything])
-    asked_for = everything
+    speaking = originals(everything)
+    claims = ledger([(section.plan, section.comparison) for section in speaking])
+    speaks = {section.name for section in speaking}
+    asked_for = sorted(everything, key=lambda section: section.name not in speaks)
     if study is not None:
         asked_for = [s for s in (*everything, *waiting) if s.plan.definition.study == study]
     inside = shown_runs(asked_for, results)  # may find files that are damaged
@@ -98,16 +102,17 @@ def gather(results: Results, study: str | None = None) -> Report:
     apart = orphaned_runs(results, [section.plan for section in (*everything, *waiting)])
     return Report(
         sections=asked_for,
-        everything=everything,
+        speaking=speaking,
         claims=claims,
         of_the_paper=of_the_paper(everything),
-        front=answer(everything, claims),
+        front=answer(speaking, claims),
         facts=facts(everything, waiting, verified),
-        shares=front_rows(everything),
-        forest=forest(everything),
+        shares=front_rows(speaking),
+        forest=forest(speaking),
         deviations=deviations(everything),
         provenance=provenance(results, everything),
-        results=paper_tables.results(everything),
+        results=paper_tables.results(speaking),
+        copies=of_copies(everything),
         inside=inside,
         problems=[*results.problems, *apart, *differing],
     )
@@ -129,7 +134,7 @@ def write_report(results: Results, out: Path, study: str | None = None) -> list[
     runs = runs_table(every_run(results, study))
     written.append(write_csv(runs, out / "tables", "runs"))
     written.append(write_csv(effects_table(report.sections), out / "tables", "effects"))
-    if share := draw_share(report.front, report.shares, figure_1(report.everything)):
+    if share := draw_share(report.front, report.shares, figure_1(report.speaking)):
         share_path = out / "share.png"
         write_atomically(share_path, share)
         written.append(share_path)
@@ -149,7 +154,7 @@ def _figures(report: Report) -> Iterator[tuple[str, Figure]]:
     for name, draw_trees in (("forest", draw_forest), ("forest-narrow", draw_narrow_forest)):
         if (figure := draw_trees(trees)) is not None:
             yield name, figure
-    if (lead := figure_1(report.everything)) is not None:
+    if (lead := figure_1(report.speaking)) is not None:
         yield "figure1", draw_front_figure(lead)
     leader = None if report.forest or lead else _leader(report)
     if leader is not None and (figure := draw(leader)) is not None:
@@ -171,7 +176,7 @@ def _figures(report: Report) -> Iterator[tuple[str, Figure]]:
 
 def _leader(report: Report) -> Section | None:
     """Return the study that the front speaks of."""
-    return next((s for s in report.everything if s.name == report.front.lead), None)
+    return next((s for s in report.speaking if s.name == report.front.lead), None)
 
 
 def _tables(report: Report) -> Iterator[tuple[str, Any]]:
@@ -182,6 +187,8 @@ def _tables(report: Report) -> Iterator[tuple[str, Any]]:
     elsewhere = paper_tables.elsewhere_table(report.results)
     if len(elsewhere):
         yield "errors_elsewhere", elsewhere
+    if report.copies:
+        yield "copies", copies_table(report.copies)
 
 
 def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str, Any]) -> str:
@@ -202,6 +209,8 @@ def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str
         "arms_table": arms_table,
         "certainty_table": certainty_table,
         "contrasts_table": contrasts_table,
+        "copies_in_short": in_short,
+        "copies_table": copies_table,
         "needs_contrasts": needs_contrasts,
         "numbers": numbers,
         "paper_tables": paper_tables,
@@ -222,7 +231,7 @@ def _render(report: Report, pictures: Mapping[str, Markup], content: Mapping[str
         contents=_contents(report, pictures),
         anchors={section.name: section.anchor for section in report.sections},
         groups=groups(report.claims),
-        lead=figure_1(report.everything),
+        lead=figure_1(report.speaking),
         inside=report.inside,
         trees=TREES,
     )
@@ -234,7 +243,7 @@ def _contents(report: Report, pictures: Mapping[str, Markup]) -> dict[str, str]:
     if report.of_the_paper:
         return {"tables": "Tables 1 and 2", "inside": "Figures 2 to 4"}
     return {
-        "tables": "Errors" if report.results else "",
+        "tables": "Errors" if report.results else "Copies" if report.copies else "",
         "inside": "Inside the networks" if inside else "",
     }
 
