@@ -24,6 +24,7 @@ from reports.figures.front import draw_front_figure, figure_1
 from reports.figures.pictures import save
 from reports.figures.shares import draw_shares
 from reports.findings.copies import copies_table, in_short, of_copies, originals
+from reports.findings.finds import finds
 from reports.findings.forest import ForestRow, forest, one_a_claim
 from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger, surprise
@@ -41,11 +42,18 @@ JPEG = "cifar10_jpeg"
 ROWS = 24  # of the forest plot
 FIRST = 5
 """Claims that the README has in words."""
+FIRST_FINDS = 3
+"""Finds that it has before them."""
+CAREFUL = "Small pictures judge no number that the paper has for ImageNet."
 
 
 def overview_text(found: Sequence[Section]) -> str:
-    """Return one result, one picture, and a row for each of the most surprising claims."""
+    """Return finds in plain words, a picture, and a row for each of the most surprising claims."""
+    first = finds(found)[:FIRST_FINDS]
     blocks = [f"**{_front(found).headline}**"]
+    if first:
+        items = (f"{at}. **{find.headline}** {find.text}" for at, find in enumerate(first, start=1))
+        blocks = ["\n".join(items), f"In brackets: 95 % intervals. {CAREFUL}"]
     if (picture := _picture(front_rows(found), "reports/evidence/")) is not None:
         blocks.append(picture)
     if chosen := _most_surprising(found):
