@@ -57,8 +57,8 @@ def overview_text(found: Sequence[Section]) -> str:
     if (picture := _picture(front_rows(found), "reports/evidence/")) is not None:
         blocks.append(picture)
     if chosen := _most_surprising(found):
-        blocks.append(markdown(_in_words(chosen)).rstrip())
-        kept = dict.fromkeys(effect.verdict for _, effect in chosen)
+        blocks.append(markdown(_in_words(chosen)[:FIRST]).rstrip())
+        kept = dict.fromkeys(effect.verdict for _, effect in chosen[:FIRST])
         blocks.append("; ".join(f"*{word(one)}*: {BRIEFLY[one]}" for one in kept) + ".")
     blocks.append(
         "[All verdicts](reports/evidence/README.md). "
@@ -69,7 +69,10 @@ def overview_text(found: Sequence[Section]) -> str:
 
 
 def _most_surprising(found: Sequence[Section]) -> list[tuple[Section, Effect]]:
-    """Return the decided effects that have a sentence, the nearest to the paper first."""
+    """Return the decided effects that have a sentence, the nearest to the paper first.
+
+    What studies decide differently comes once for each verdict.
+    """
     decided = [
         (section, effect)
         for section in real(found)
@@ -77,16 +80,18 @@ def _most_surprising(found: Sequence[Section]) -> list[tuple[Section, Effect]]:
         if effect.verdict in BRIEFLY and effect.contrast.says
     ]
     decided.sort(key=lambda pair: (pair[0].nearness, -(surprise(pair[1]) or 0.0)))
-    first: dict[str, tuple[Section, Effect]] = {}
+    first: dict[tuple[str, str], tuple[Section, Effect]] = {}
     for section, effect in decided:
-        first.setdefault(effect.contrast.says, (section, effect))
-    return list(first.values())[:FIRST]
+        first.setdefault((effect.contrast.says, effect.verdict), (section, effect))
+    return list(first.values())
 
 
 def _in_words(chosen: Sequence[tuple[Section, Effect]]) -> pd.DataFrame:
+    times_said = Counter(effect.contrast.says for _, effect in chosen)
     cells = [
         (
-            effect.contrast.says,
+            effect.contrast.says
+            + (f" ({_study(section)})" if times_said[effect.contrast.says] > 1 else ""),
             said(effect),
             called(section.comparison.dataset),
             _paper_says(section, effect),
@@ -96,6 +101,11 @@ def _in_words(chosen: Sequence[tuple[Section, Effect]]) -> pd.DataFrame:
     ]
     columns = ["claim", "we measured [95 % interval]", "on", "the paper", "verdict"]
     return pd.DataFrame(cells, columns=columns)
+
+
+def _study(section: Section) -> str:
+    """Return the study by which what several studies decide differently is told apart."""
+    return f"`{section.plan.definition.study}`"
 
 
 def _paper_says(section: Section, effect: Effect) -> str:

@@ -78,16 +78,12 @@ def _dropout(found: Sequence[Section]) -> Find | None:
         f"many ways, {_errors(without, with_first=False)}"
     )
     alone = _seen(found, "dropout", "0.5", "none")
-    if alone is not None and alone.is_lower:
-        text += (
-            ". Where pictures are not cut and mirrored, dropout does help: "
-            f"{_errors(alone, with_first=True)}"
-        )
-    elif alone is not None and alone.is_higher:
-        text += (
-            f". So it is where pictures are not cut and mirrored: {_errors(alone, with_first=True)}"
-        )
-    return Find("Dropout made a small network worse.", text + ".")
+    if alone is None or not alone.is_lower:
+        return Find("Dropout made a small network worse.", f"{text}.")
+    return Find(
+        "Dropout made a small network worse, and better where pictures are not varied.",
+        f"{text}. Trained on the pictures as they are, {_errors(alone, with_first=True)}.",
+    )
 
 
 def _errors(seen: Seen, with_first: bool) -> str:
@@ -95,9 +91,12 @@ def _errors(seen: Seen, with_first: bool) -> str:
     effect = seen.effect
     both = (effect.mean, effect.mean_against)
     with_it, without = both if with_first else reversed(both)
+    assert isinstance(effect.metric, FinalError)
+    views = ", each seen in ten views," if effect.metric.views == "ten" else ""
+    errors = [value(one, effect.metric) for one in (with_it, without)]
     return (
-        f"{value(with_it, effect.metric)} of the test pictures of {seen.images} are named wrongly "
-        f"with it and {value(without, effect.metric)} without it ({_points(seen)}, {_alike(seen)})"
+        f"{errors[0]} of {seen.images}'s test pictures{views} are named wrongly with it and "
+        f"{errors[1]} without it ({_points(seen)}, {_alike(seen)})"
     )
 
 

@@ -49,7 +49,20 @@ def forest(found: Sequence[Section]) -> list[ForestRow]:
         for effect in section.comparison.effects
         if effect.verdict in SHOWN and effect.estimate is not None
     ]
-    return sorted(rows, key=lambda row: (not row.own, row.dataset, row.claim or "D"))
+    in_order = sorted(rows, key=lambda row: (not row.own, row.dataset, row.claim or "D"))
+    return _told_apart(in_order)
+
+
+def _told_apart(rows: Sequence[ForestRow]) -> list[ForestRow]:
+    """Return rows of which no two studies have the same label on the same images."""
+    studies: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        studies.setdefault((row.dataset, row.label), set()).add(row.study)
+    return [
+        row.but(label=f"{row.label} ({row.study})")
+        if len(studies[row.dataset, row.label]) > 1 else row
+        for row in rows
+    ]  # fmt: skip
 
 
 def one_a_claim(rows: Sequence[ForestRow], most: int) -> list[ForestRow]:

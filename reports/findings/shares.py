@@ -67,7 +67,7 @@ def share(value: float, effect: Effect) -> float | None:
 
 
 def front_rows(found: Sequence[Section], most: int = MOST) -> FrontRows:
-    """Return what the front picture shows of what was found, each sentence once.
+    """Return what the front picture shows of what was found, each sentence once with each verdict.
 
     Args:
         found: All studies.
@@ -76,11 +76,14 @@ def front_rows(found: Sequence[Section], most: int = MOST) -> FrontRows:
     shares = sorted(_shares(found), key=_place)
     rows = forest(found)
     answered = {row.says or row.label for row in shares if row.verdict in SHOWN}
-    once: dict[str, ForestRow] = {}
+    once: dict[str, dict[str, ForestRow]] = {}  # by what is said, and by the verdict
     for row in sorted(rows, key=lambda row: row.verdict not in DECIDED):  # is stable
-        if (row.says or row.label) not in answered:
-            once.setdefault(row.says or row.label, row)
-    kept = list(once.values())[:most]
+        if (said := row.says or row.label) in answered:
+            continue
+        of_it = once.setdefault(said, {})
+        if not of_it or row.verdict in DECIDED:  # which may decide it otherwise elsewhere
+            of_it.setdefault(row.verdict, row)
+    kept = [row for of_it in once.values() for row in of_it.values()][:most]
     directions = sorted(kept, key=lambda row: (row.verdict not in DECIDED, -row.at))
     in_shares = sum(row.verdict in SHOWN for row in shares)
     return FrontRows(tuple(shares), tuple(directions), len(rows) - in_shares - len(directions))

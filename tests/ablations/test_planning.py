@@ -58,6 +58,7 @@ def test_an_edited_plan_is_refused_and_named(tmp_path: Path, change: Any) -> Non
 
 
 REGISTERED = {
+    "dropout@cifar10": "dc6bdbb863b8",
     "ensembles@cifar10_jpeg": "3dbed3be0ece",
     "first_layer_filters@cifar10_jpeg": "b2870f9b534d",
     "initial_biases@cifar10_jpeg": "61512db3897c",

@@ -21,6 +21,7 @@ from reports.evidence import EVIDENCE
 from reports.figures.captions import of_shares
 from reports.figures.front import draw_share
 from reports.figures.shares import FURTHEST, PAGE, PHONE, PREVIEW, Layout, draw_shares
+from reports.findings.forest import forest
 from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger
 from reports.findings.sections import Section, sections
@@ -67,6 +68,30 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
         return section.model_copy(update={"comparison": comparison})
 
     return make
+
+
+def test_what_studies_decide_differently_is_shown_with_both_verdicts() -> None:
+    """Dropout lowers the error without augmentation, and raises it with."""
+    rows = front_rows(FOUND, most=100).directions
+    dropout = {row.label: row.verdict for row in rows if row.says == "Dropout lowers the error"}
+
+    assert dropout == {
+        "Dropout lowers the error (one_removed)": "other way",
+        "Dropout lowers the error (dropout)": "same way",
+    }
+    says = [(row.says or row.label, row.verdict) for row in rows]
+    assert len(says) == len(set(says))
+    undecided = {name for name, verdict in says if verdict == "open"}
+    assert not undecided & {name for name, verdict in says if verdict != "open"}
+
+
+def test_two_studies_of_the_same_images_have_no_row_of_the_same_name() -> None:
+    """Whatever each of them decides."""
+    names = [(row.dataset, row.label) for row in forest(FOUND)]
+
+    assert ("cifar10", "Dropout lowers the error (dropout)") in names
+    assert ("cifar10", "Dropout reduces overfitting") in names
+    assert len(names) == len(set(names))
 
 
 # ---- Shares
@@ -221,7 +246,7 @@ def test_a_small_picture_keeps_shares_then_what_goes_against_a_sentence() -> Non
 
     assert [row.label for row in small.shares] == [row.label for row in rows.shares]
     assert [row.label for row in small.directions] == [
-        "ReLU lowers the error", "Dropout lowers the error",
+        "ReLU lowers the error", "Dropout lowers the error (one_removed)",
     ]  # fmt: skip
     assert few(rows, 1).directions == ()
     total = len(rows.shares) + len(rows.directions) + rows.left_out
