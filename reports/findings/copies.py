@@ -138,7 +138,7 @@ def in_short(rows: Sequence[CopyRow]) -> str:
     return (
         f"{counted(len(rows), 'comparison')} made of both: in {clear} the 95 % interval of the "
         f"difference leaves out zero, by chance one in twenty would. {len(decided)} decided on "
-        f"both: {turned} with another verdict."
+        f"both: {turned or 'none'} with another verdict."
     )
 
 

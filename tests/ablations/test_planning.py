@@ -59,17 +59,21 @@ def test_an_edited_plan_is_refused_and_named(tmp_path: Path, change: Any) -> Non
 
 REGISTERED = {
     "dropout@cifar10": "dc6bdbb863b8",
+    "ensembles@cifar10": "95456aa7841b",
     "ensembles@cifar10_jpeg": "3dbed3be0ece",
+    "first_layer_filters@cifar10": "aeee64894ab1",
     "first_layer_filters@cifar10_jpeg": "b2870f9b534d",
     "initial_biases@cifar10_jpeg": "61512db3897c",
+    "nearest_neighbours@cifar10": "4c4e15f5b070",
     "nearest_neighbours@cifar10_jpeg": "c87056dd3fc7",
-    "one_removed@cifar10_jpeg": "0efe4292bf69",
     "one_removed@cifar10": "63430231909c",
+    "one_removed@cifar10_jpeg": "0efe4292bf69",
     "relu_vs_tanh@cifar10_jpeg": "f47ced0d3e6b",
     "relu_vs_tanh@fashion_mini": "37a6f0253378",
     "response_norm@cifar10": "876db76b083d",
     "response_norm_cifar@cifar10_jpeg": "6bd504bb6a19",
     "six_times@cifar10_jpeg": "8183a380dba1",
+    "ten_views@cifar10": "83c00f92d160",
     "ten_views@cifar10_jpeg": "0bc620cae2eb",
     "weight_decay@cifar10_jpeg": "4364d55ea2e6",
 }
