@@ -17,8 +17,10 @@ from alexnet.presets import tiny
 from tests.builders.records import REF
 
 if several := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
-    # Processes that each take every core are slower than one that does.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // int(several)))
+    # Processes that each take every core are slower than one that does; so are those they start.
+    threads = max(1, (os.cpu_count() or 1) // int(several))
+    torch.set_num_threads(threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
 
 
 @pytest.fixture(autouse=True)
