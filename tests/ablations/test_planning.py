@@ -75,6 +75,7 @@ REGISTERED = {
     "six_times@cifar10_jpeg": "8183a380dba1",
     "ten_views@cifar10": "83c00f92d160",
     "ten_views@cifar10_jpeg": "0bc620cae2eb",
+    "weight_decay@cifar10": "ae9eb0c61208",
     "weight_decay@cifar10_jpeg": "4364d55ea2e6",
 }
 """The digest of each definition that ships, as it was when it was registered."""
