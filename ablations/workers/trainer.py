@@ -77,7 +77,8 @@ class Workbench:
         self.place = place
         found = "cuda" if torch.cuda.is_available() else "cpu"
         if place.device.startswith("cuda") and found == "cpu":
-            raise DeviceError("PyTorch finds no CUDA device here; use --device cpu")
+            without = "--tower-devices cpu,cpu" if place.tower_devices else "--device cpu"
+            raise DeviceError(f"PyTorch finds no CUDA device here; use {without}")
         self.device = torch.device(found if place.device == "auto" else place.device)
         if place.devices > 1 and self.device.type == "cuda":
             self.device = _card(ranks.share.rank if ranks else 0, place.devices)

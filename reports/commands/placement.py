@@ -25,7 +25,6 @@ NEEDED = 2 * 2**30
 each process, images of up to 1 GiB, network and activations."""
 LEAST = 2**30
 """Bytes of a GPU's memory without which not even one run starts there."""
-ON_CPU = "use --device cpu"
 
 
 class Asked(Protocol):
@@ -122,7 +121,7 @@ def placed(asked: Asked, console: Console, threads: int) -> Placement:
     if len(gpus) < asked.devices:
         raise RequestError(
             f"{counted(asked.devices, 'device')} for each run, and {counted(len(gpus), 'GPU')} "
-            f"here; use --devices {len(gpus)}, or {ON_CPU}"
+            f"here; use --devices {len(gpus)}, or {_on_cpu(asked)}"
         )
     gpus = together(gpus, asked.devices)
     per_gpu = asked.per_gpu or _per_gpu(asked, gpus, threads)
@@ -143,6 +142,17 @@ def placed(asked: Asked, console: Console, threads: int) -> Placement:
     return Placement(count, "cuda", gpus[:count], per_gpu, asked.devices)
 
 
+def _on_cpu(asked: Asked) -> str:
+    """Return what to type to train without a GPU."""
+    named = [
+        option
+        for option, value in (("--gpus", asked.gpus), ("--per-gpu", asked.per_gpu))
+        if value is not None
+    ]
+    instead = f" in place of {' and '.join(named)}" if named else ""
+    return f"use --device cpu{instead}"
+
+
 def _gpus(asked: Asked, console: Console) -> tuple[Gpu, ...]:
     """Return the GPUs that are trained on; none: the CPU."""
     if asked.device == "cpu":
@@ -150,13 +160,16 @@ def _gpus(asked: Asked, console: Console) -> tuple[Gpu, ...]:
     by_name = asked.device != "auto" or (asked.gpus, asked.per_gpu) != (None, None)
     if not built_for_cuda():
         if by_name:
-            raise RequestError(f"the PyTorch that is installed was built without CUDA; {ON_CPU}")
+            raise RequestError(
+                f"the PyTorch that is installed was built without CUDA; {_on_cpu(asked)}"
+            )
         return ()
     here = visible_gpus()
     if not here:
         if by_name:
             raise RequestError(
-                f"no GPU is found here: nvidia-smi and CUDA_VISIBLE_DEVICES leave none; {ON_CPU}"
+                "no GPU is found here: nvidia-smi and CUDA_VISIBLE_DEVICES leave none; "
+                + _on_cpu(asked)
             )
         return ()
     chosen = [here[number] for number in _numbers(asked, here)]
@@ -164,7 +177,9 @@ def _gpus(asked: Asked, console: Console) -> tuple[Gpu, ...]:
     for gpu in full:
         why = f"GPU {_shown(here, gpu)} has no memory left, {_of_memory(gpu)}"
         if len(full) == len(chosen):
-            raise RequestError(f"{why}; end what uses it, name another with --gpus, or {ON_CPU}")
+            raise RequestError(
+                f"{why}; end what uses it, name another with --gpus, or {_on_cpu(asked)}"
+            )
         say(console, "left out", why)
     return tuple(gpu for gpu in chosen if gpu not in full)
 
@@ -183,7 +198,9 @@ def _numbers(asked: Asked, here: Sequence[Gpu]) -> list[int]:
         if number >= len(here):
             these = ", ".join(_shown(here, gpu) for gpu in here)
             verb = "is" if len(here) == 1 else "are"
-            raise RequestError(f"there is no GPU {number} here; here {verb} {these}, or {ON_CPU}")
+            raise RequestError(
+                f"there is no GPU {number} here; here {verb} {these}, or {_on_cpu(asked)}"
+            )
     return numbers
 
 

@@ -111,8 +111,8 @@ def _row(section: Section, effect: Effect, copied: Section, of_copy: Effect) -> 
 def copies_table(rows: Sequence[CopyRow]) -> pd.DataFrame:
     """Return one row per comparison, every cell as it is read."""
     columns = [
-        "compared", "on the images [95 %]", "on the copy [95 %]", "the copy, higher by [95 %]",
-        "verdicts", "rates", "rates on the copy",
+        "compared", "on the images [95 %]", "on the copy [95 %]",
+        "the copy minus the images [95 %]", "verdicts", "rates", "rates on the copy",
     ]  # fmt: skip
     cells = [
         (

@@ -282,11 +282,12 @@ def test_runs_of_two_studies_are_in_each(client: str, tmp_path: Path) -> None:
 
     seen = read(client, out)
     groups = {run.group for run in seen}
-    assert groups == {"ten_views@cifar10_jpeg", "ensembles@cifar10_jpeg"}
-    assert len(seen) == 2 * 18
-    assert len({run.tags["run_id"] for run in seen}) == 18
+    on = ("cifar10", "cifar10_jpeg")
+    assert groups == {f"{study}@{images}" for study in ("ten_views", "ensembles") for images in on}
+    assert len(seen) == 2 * (22 + 18)  # 12 and 8 of them chose a rate
+    assert len({run.tags["run_id"] for run in seen}) == 22 + 18
     tuning = [run for run in seen if run.tags["phase"] == "tuning"]
-    assert len(tuning) == 16
+    assert len(tuning) == 2 * (12 + 8)
     for run in tuning:
         assert f"rate {float(run.params['training.optimizer.rate']):g}, seed 100" in run.name
         assert "test_error" not in run.final

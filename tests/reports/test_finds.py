@@ -142,7 +142,7 @@ def test_the_factor_is_that_of_the_paper() -> None:
     norm = said(FOUND, NORM)
 
     assert norm is not None
-    assert norm.text.count(f"{2**-0.75:.2f}") == 2
+    assert norm.text.count(f"{2**-0.75:.2f}") == 2  # in what LRN does, and in what is done alone
 
 
 def test_numbers_are_those_of_the_effect() -> None:
@@ -158,7 +158,8 @@ def test_numbers_are_those_of_the_effect() -> None:
     assert find is not None
     views = "each seen in ten views"
     assert f"31.00 % of CIFAR-10's test pictures, {views}, are named wrongly with it" in find.text
-    assert find.text.count(views) == 1  # the other study's errors are of one view
+    assert find.text.count("ten views") == find.text.count("one view") == 1  # two measures
+    assert "trained 36 times on 10,000 pictures" in find.text
     assert "and 29.00 % without it (2.0 points [0.6, 3.4], in 3 of 4 pairs of runs)" in find.text
 
 
@@ -172,7 +173,6 @@ def test_dropout_is_said_to_help_only_where_it_does(low: float, high: float, bet
     find = said(found, DROPOUT)
 
     assert find is not None
-    assert ("better" in find.headline) == better
     assert ("Trained on the pictures as they are" in find.text) == better
 
 

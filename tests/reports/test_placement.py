@@ -180,7 +180,7 @@ def test_a_gpu_without_memory_is_left_out_or_said(
     assert f"left out        GPU 0 ({A100}) has no memory left, 0.9 of 39.6 GiB free" in said
     assert str(refused.value) == (
         f"GPU 0 ({A100}) has no memory left, 0.9 of 39.6 GiB free; end what uses it, name another "
-        "with --gpus, or use --device cpu"
+        "with --gpus, or use --device cpu in place of --gpus"
     )
 
 

@@ -246,7 +246,7 @@ def test_a_small_picture_keeps_shares_then_what_goes_against_a_sentence() -> Non
 
     assert [row.label for row in small.shares] == [row.label for row in rows.shares]
     assert [row.label for row in small.directions] == [
-        "ReLU lowers the error", "Dropout lowers the error (one_removed)",
+        "Training brings images of a class together", "Dropout lowers the error (one_removed)",
     ]  # fmt: skip
     assert few(rows, 1).directions == ()
     total = len(rows.shares) + len(rows.directions) + rows.left_out
