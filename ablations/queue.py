@@ -40,8 +40,9 @@ class DriverShard(NamedTuple):
         written = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
         number, of = map(int, written.groups()) if written else (0, 0)
         if not 1 <= number <= of:
+            many = of if 1 <= of < number else 4
             raise ShardError(
-                f"{text!r} is not a shard; write which of how many, from 1/4 to 4/4 of four"
+                f"{text!r} is not a shard; write which of how many, from 1/{many} to {many}/{many}"
             )
         return cls(number, of)
 

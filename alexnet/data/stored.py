@@ -42,15 +42,15 @@ def read_manifest(name: str, data_dir: Path) -> Manifest:
         return manifest
     refuse_homeless(data_dir)
     if name not in CATALOGUE:
-        names = [*CATALOGUE, *(own.name for own in all_stored(data_dir))]
+        names = list(dict.fromkeys([*CATALOGUE, *(own.name for own in all_stored(data_dir))]))
         raise DatasetError(
             f"there is no dataset {name!r} in the catalogue or in {data_dir}; "
             f"{suggestion(name, names)}"
         )
     description = CATALOGUE[name]
+    cost = f", {description.cost}" if description.cost else ""
     raise DatasetError(
-        f"{name} is not prepared in {data_dir}; prepare it with:  "
-        + "   ".join(filter(None, (description.how, description.cost)))
+        f"{name} is not prepared in {data_dir}{cost}; prepare it with:  {description.how}"
     )
 
 

@@ -308,3 +308,9 @@ def test_what_is_no_shard_is_refused_in_a_sentence(text: str) -> None:
     """With what would be one."""
     with pytest.raises(ShardError, match=r"is not a shard; write which of how many, from 1/4 to"):
         DriverShard.parse(text)
+
+
+def test_a_shard_beyond_the_last_is_told_the_last() -> None:
+    """Of as many as were written."""
+    with pytest.raises(ShardError, match=r"'3/2' is not a shard; .* from 1/2 to 2/2$"):
+        DriverShard.parse("3/2")

@@ -67,7 +67,7 @@ def smoked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         (["ablate", "--study", "relu_vs_tanh", "--keep-weights", "5"], "'comparison', 'none'"),
         (
             ["ablate", "--study", "relu_vs_tanh", "--dataset", "paper", "--data-dir", "nowhere"],
-            "prepare it with: invoke prepare --dataset cifar10 170 MB once",
+            "nowhere, 170 MB once; prepare it with: invoke prepare --dataset cifar10",
         ),
         (["prepare", "--dataset", "fashion_mini"], "already prepared"),
         (["prepare", "--dataset", "cifar10_jpeg"], "needs --source"),
