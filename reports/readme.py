@@ -44,6 +44,11 @@ FIRST = 5
 """Claims that the README has in words."""
 FIRST_FINDS = 3
 """Finds that it has before them."""
+UNDECIDED_BRIEFLY = (
+    "*open*: undecided, since the test, corrected for the other comparisons of the study, finds "
+    "neither a difference nor that there is none, or since what the claim presupposes is not so. "
+    "[All words](../../docs/studies.md#what-the-verdicts-mean)."
+)
 CAREFUL = "Small pictures judge no number that the paper has for ImageNet."
 
 
@@ -127,6 +132,7 @@ def evidence_text(found: Sequence[Section]) -> str:
         for dataset, of_dataset in groupby(rows, key=lambda row: row.dataset):
             blocks.append(f"### On {called(dataset)}")
             blocks.append(markdown(_judged_table(list(of_dataset))).rstrip())
+        blocks.append(UNDECIDED_BRIEFLY)
     blocks.append("### Beside it")
     blocks.append(_arithmetic(found))
     if lead is not None:
@@ -174,8 +180,8 @@ def _arithmetic(found: Sequence[Section]) -> str:
             seen |= {run.id for run in runs}
     shares = " and ".join(f"{count} in {name}" for name, count in counted.items() if count)
     is_known = any(s.plan.definition.study == "bfloat16" and not s.missing for s in found)
-    unknown = "" if is_known else "; what that changes, the study `bfloat16` has not measured yet"
-    return f"Arithmetic of the layers in the runs that are compared: {shares}{unknown}."
+    unknown = "" if is_known else "; whether that matters is what the study `bfloat16` has to say"
+    return f"Runs that are compared, by the arithmetic of their layers: {shares}{unknown}."
 
 
 def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
@@ -193,7 +199,9 @@ def _judged_table(rows: Sequence[ForestRow]) -> pd.DataFrame:
         )
         for one in rows
     ]
-    return pd.DataFrame(cells, columns=columns)
+    table = pd.DataFrame(cells, columns=columns)
+    empty = [name for name in ("one more pair", "the paper") if (table[name] == "-").all()]
+    return table.drop(columns=empty)
 
 
 def _unjudged(found: Sequence[Section]) -> list[str]:
