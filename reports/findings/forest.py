@@ -42,15 +42,37 @@ class ForestRow(Frozen):
 
 def forest(found: Sequence[Section]) -> list[ForestRow]:
     """Return a row for every effect with a word, in the paper's order, its own data first."""
-    rows = [
-        _row(section, effect)
+    seen = [
+        (section, effect)
         for section in real(found)
         if section.plan.about.shows == "effects"
         for effect in section.comparison.effects
         if effect.verdict in SHOWN and effect.estimate is not None
     ]
+    rows = [_row(section, effect) for section, effect in _each_once(seen)]
     in_order = sorted(rows, key=lambda row: (not row.own, row.dataset, row.claim or "D"))
     return _told_apart(in_order)
+
+
+def _each_once(seen: Sequence[tuple[Section, Effect]]) -> list[tuple[Section, Effect]]:
+    """Return each comparison of the same runs once: where its claim is asked, else the first."""
+    once: dict[tuple[object, ...], tuple[Section, Effect]] = {}
+    for section, effect in seen:
+        contrast = effect.contrast
+        runs = frozenset(
+            frozenset(run.id for run in section.runs.get(arm, ()))
+            for arm in (contrast.arm, contrast.against)
+        )
+        is_pair = contrast.is_simple and contrast.says and contrast.arm != contrast.against
+        key = (
+            (section.comparison.setting, contrast.says, effect.metric, runs)
+            if is_pair and all(runs)
+            else (section.name, id(effect))
+        )
+        asked = section.plan.definition.claim
+        if key not in once or (asked == contrast.claim and asked is not None):
+            once[key] = section, effect
+    return list(once.values())
 
 
 def _told_apart(rows: Sequence[ForestRow]) -> list[ForestRow]:

@@ -94,6 +94,20 @@ def test_two_studies_of_the_same_images_have_no_row_of_the_same_name() -> None:
     assert len(names) == len(set(names))
 
 
+def test_a_comparison_that_two_studies_share_has_one_row() -> None:
+    """Of the study that asks it: C13 has the same runs in one_removed, the other way round."""
+    rows = [row for row in forest(FOUND) if row.claim == "C13" and row.dataset == "cifar10"]
+    arms = {"one_removed@cifar10": "LRN's constant alone"}
+    arms["response_norm@cifar10"] = "the constant alone"
+    of_both = [{run.id for run in s.runs[arms[s.name]]} for s in FOUND if s.name in arms]
+
+    assert of_both[0] == of_both[1] != set()
+    assert [(row.study, row.label) for row in rows] == [
+        ("response_norm", "LRN lowers the error: LRN as printed"),
+        ("response_norm", "LRN lowers the error: LRN as released"),
+    ]
+
+
 # ---- Shares
 
 
