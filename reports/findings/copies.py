@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ttest_ind
+from scipy import stats
 
 from alexnet.config import Frozen
 from alexnet.data.catalogue import CATALOGUE
@@ -156,7 +156,9 @@ def difference(effect: Effect, of_copy: Effect) -> Interval | None:
     mean = sign * float(theirs.mean() - ours.mean())
     ends: tuple[float, float] | tuple[None, None] = (None, None)
     if min(len(ours), len(theirs)) > 1 and (np.ptp(ours) or np.ptp(theirs)):
-        found = ttest_ind(sign * theirs, sign * ours, equal_var=False).confidence_interval(0.95)
+        found = stats.ttest_ind(sign * theirs, sign * ours, equal_var=False).confidence_interval(
+            0.95
+        )
         ends = (float(found.low), float(found.high))
     if not effect.metric.is_ratio:
         return Interval(mean, *ends)
