@@ -1,6 +1,6 @@
-"""What the README and the page of the evidence say of results, written from what ships.
+"""What the README and the pages of the evidence say of results, written from what ships.
 
-``python -m reports.readme`` rewrites both, and the figures beside the evidence; a test fails
+``python -m reports.readme`` rewrites them, and the figures beside the evidence; a test fails
 when they are not current.
 """
 
@@ -297,7 +297,7 @@ def with_evidence(page: str, text: str) -> str:
 
 
 def main() -> None:
-    """Rewrite what both pages say of results, and the figures of the evidence."""
+    """Rewrite what the pages say of results, and the figures of the evidence."""
     everything = sections(Results(EVIDENCE))
     found = originals(everything)
     if (shares := draw_shares(front_rows(found))) is not None:
