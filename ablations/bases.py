@@ -29,8 +29,11 @@ SMALL_RATES = (0.001, 0.003, 0.01, 0.03)
 LARGE_RATES = (0.003, 0.01, 0.03)
 FIRST_UNSEEN = 10
 """On CIFAR-10: what seeds 0 to 9 come to was seen on its copy stored as JPEG."""
-LATER_UNSEEN = 20
+SECOND_UNSEEN = 20
 """Likewise: seeds 10 to 19 of the whole network, which most studies share, in `one_removed`."""
+THIRD_UNSEEN = 30
+"""Likewise: seeds 20 to 29 of the whole network in `ten_views`; its runs are older than any plan
+that is registered after it."""
 LARGEST_SMALL = 64
 """Pixels; larger images are seen by the paper's own network."""
 PRACTICE_IMAGES = ("fashion_mini", "fashion_mnist")
@@ -67,7 +70,7 @@ def bases(
     judged: bool = True,
     claims: bool = True,
     made_on: Literal["imagenet", "imagenet_2010"] = "imagenet",
-    first_seed: int = LATER_UNSEEN,
+    first_seed: int = THIRD_UNSEEN,
 ) -> dict[str, Base]:
     """Return a study's bases on every dataset that it can be run on.
 
