@@ -127,7 +127,7 @@ def test_the_catalogue_says_how_each_dataset_gets_here(about: Description) -> No
 def test_a_dataset_that_is_not_there_says_the_command(tmp_path: Path) -> None:
     """And one that nobody knows, the nearest name: of the catalogue or of this machine."""
     with pytest.raises(
-        DatasetError, match="170 MB once; prepare it with:  invoke prepare --dataset cifar10$"
+        DatasetError, match=r"170 MB once; prepare it with:  invoke prepare --dataset cifar10$"
     ):
         read_manifest("cifar10", tmp_path)
     with pytest.raises(DatasetError, match="did you mean imagenette"):
