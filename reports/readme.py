@@ -28,7 +28,7 @@ from reports.findings.finds import finds
 from reports.findings.forest import ForestRow, forest, one_a_claim
 from reports.findings.headline import Answer, answer
 from reports.findings.ledger import ledger, surprise
-from reports.findings.sections import Section, real, sections
+from reports.findings.sections import Section, begun, real, sections
 from reports.findings.shares import FrontRows, alternative, front_rows
 from reports.page.tables import markdown
 from reports.wording.formatting import amount, measured, percent, times, value
@@ -120,8 +120,13 @@ def _paper_says(section: Section, effect: Effect) -> str:
     return f"{amount(effect.contrast.paper, effect.metric)} on {where}"
 
 
-def evidence_text(found: Sequence[Section]) -> str:
-    """Return counts, both pictures, a row for each effect with a word, and what has none."""
+def evidence_text(everything: Sequence[Section]) -> str:
+    """Return counts, both pictures, a row for each effect with a word, and what has none.
+
+    What is registered and not begun comes last: its plan ships before its runs, so that anybody
+    can see that it is the older.
+    """
+    found, waiting = begun(everything)
     front, rows = _front(found), forest(found)
     lead = figure_1(found)
     blocks = ["## What was found", f"**{front.headline}**", front.counts]
@@ -139,7 +144,7 @@ def evidence_text(found: Sequence[Section]) -> str:
         blocks.append("![Figure 1: training error against epochs](figure1.svg)")
         blocks += _beside(speaks(lead.comparison), lead.comparison, lead.plan.about.left_open)
     blocks += [_beside_verdict(one) for one in found if one is not lead and _is_judged(one)]
-    return "\n\n".join([*blocks, *_unjudged(found)])
+    return "\n\n".join([*blocks, *_unjudged(found), *_registered(waiting)])
 
 
 def jpeg_text(found: Sequence[Section]) -> str:
@@ -228,6 +233,14 @@ def _unjudged(found: Sequence[Section]) -> list[str]:
             for effect in seen
         ]
     return ["Not judged, or not yet:", "\n".join(lines)] if lines else []
+
+
+def _registered(waiting: Sequence[Section]) -> list[str]:
+    """Return a line with the studies that have a plan and nothing more; empty without any."""
+    if not waiting:
+        return []
+    names = ", ".join(f"`{section.name}`" for section in waiting)
+    return [f"Registered, and no rate chosen yet: {names}."]
 
 
 def _among(section: Section, effect: Effect, found: Sequence[Section]) -> str:

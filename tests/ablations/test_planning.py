@@ -58,6 +58,9 @@ def test_an_edited_plan_is_refused_and_named(tmp_path: Path, change: Any) -> Non
 
 
 REGISTERED = {
+    "activations@cifar10": "c324c373ba74",
+    "bfloat16@cifar10": "64c9ffcbed4e",
+    "code_vs_paper@cifar10": "41d09bde38cd",
     "dropout@cifar10": "dc6bdbb863b8",
     "ensembles@cifar10": "95456aa7841b",
     "ensembles@cifar10_jpeg": "3dbed3be0ece",
@@ -68,13 +71,18 @@ REGISTERED = {
     "nearest_neighbours@cifar10_jpeg": "c87056dd3fc7",
     "one_removed@cifar10": "63430231909c",
     "one_removed@cifar10_jpeg": "0efe4292bf69",
+    "overlapping_pooling@cifar10": "f23babf648f0",
+    "pca_colour@cifar10": "7389f4895432",
     "relu_vs_tanh@cifar10_jpeg": "f47ced0d3e6b",
     "relu_vs_tanh@fashion_mini": "37a6f0253378",
+    "removed_layers@cifar10": "a1b4e67a1302",
     "response_norm@cifar10": "876db76b083d",
     "response_norm_cifar@cifar10_jpeg": "6bd504bb6a19",
     "six_times@cifar10_jpeg": "8183a380dba1",
     "ten_views@cifar10": "83c00f92d160",
     "ten_views@cifar10_jpeg": "0bc620cae2eb",
+    "toggles@cifar10": "debe953eee09",
+    "two_gpus@cifar10": "714b4a65e01d",
     "weight_decay@cifar10": "ae9eb0c61208",
     "weight_decay@cifar10_jpeg": "4364d55ea2e6",
 }
