@@ -170,6 +170,29 @@ def test_a_demonstration_is_listed_as_shown(results: Path) -> None:
     assert "none decided" not in listed
 
 
+@pytest.mark.parametrize("asked_for", ["with", "without"])
+def test_what_another_study_has_answered_is_listed(results: Path, asked_for: str) -> None:
+    """By its name, with the sign of the study that has no runs, whichever arm has the idea.
+
+    Of a claim that nobody has asked, nothing is said.
+    """
+    lacks = {"arm": "without", "against": "with", "direction": "higher"}
+    asked = HELPS.but(claim="C20", **({} if asked_for == "with" else lacks))
+    plan = of_errors(asked, seeds=8)
+    better = [measures_of(0.1, 0.2, 0.200 + seed / 1000) for seed in range(8)]
+    worse = [measures_of(0.1, 0.3, 0.300 + seed / 500) for seed in range(8)]
+    store = with_measures(plan, results, {"with": better, "without": worse})
+    store.write_plan(plan)
+
+    listed = printed(catalogue, [store]).splitlines()
+    rows = {line.split()[0]: line for line in listed if line.strip()}
+
+    assert " open -10.35 points, norm " in rows["pca_colour"]
+    assert " not run " in rows["augmentation"]
+    assert "found           norm, fashion_mini: open: " in printed(explain, "pca_colour", [store])
+    assert "found           nothing yet" in printed(explain, "augmentation", [store])
+
+
 def test_listing_loads_no_pytorch() -> None:
     """It should be there at once."""
     code = (

@@ -1,7 +1,7 @@
 """What `invoke studies` prints: all studies in groups, a line each."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from rich.console import Console
@@ -100,7 +100,7 @@ def catalogue(console: Console, stores: Sequence[Store]) -> None:
             study.asks,
             study.section.split(",")[0],
             _paper(study),
-            _ours(study, found.get(study.name, [])),
+            _ours(study, found),
             _times(study, pace, free),
         )
         for study in STUDIES.values()
@@ -169,9 +169,27 @@ def _paper(study: Study) -> str:
     return f"{before}{formatting.printed(main, metric)}{after}"
 
 
-def _ours(study: Study, found: Sequence[Found]) -> str:
-    """Return what was found nearest to the paper, and on which images."""
+def answered_by_others(
+    study: Study, everything: Mapping[str, Sequence[Found]]
+) -> list[tuple[Found, Effect]]:
+    """Return what complete studies say of the claim of one that has not been run."""
+    if study.claim is None or everything.get(study.name):
+        return []
+    others = sorted((one for of in everything.values() for one in of), key=_distance)
+    return [
+        (one, effect)
+        for one in others
+        for effect in one.comparison.effects
+        if effect.contrast.claim == study.claim and effect.verdict in (*DECIDED, "open")
+    ]
+
+
+def _ours(study: Study, everything: Mapping[str, Sequence[Found]]) -> str:
+    """Return what was found nearest to the paper, and on which images or by which other study."""
+    found = everything.get(study.name, [])
     if not found:
+        for other, effect in answered_by_others(study, everything):
+            return f"{_said(effect, _turned(effect, study))}, {other.comparison.study}"
         known = describe(PRACTICE).has
         lacks = {need for arm in study.arms.values() for need in arm.needs} - known
         alone = not any(set(arm.needs) <= known for arm in study.arms.values())
@@ -214,9 +232,20 @@ def _readings(one: Comparison) -> str:
     return f"{done} of {counted(len(one.effects), 'reading')}: {ours}"
 
 
-def _said(effect: Effect) -> str:
-    size = f"{sentences.estimate(effect)} {formatting.unit(effect.metric)}"
-    return f"{sentences.word(effect.verdict)} {size}"
+def _turned(effect: Effect, study: Study) -> bool:
+    """Return whether another study's difference has the sign opposite to that of a study's own.
+
+    One takes away the idea that the other adds.
+    """
+    own = _main(study).predicts(effect.metric)
+    return {own, effect.predicted} == {"higher", "lower"} and not effect.metric.is_ratio
+
+
+def _said(effect: Effect, turned: bool = False) -> str:
+    estimate = sentences.estimate(effect)
+    if turned and effect.estimate is not None:
+        estimate = formatting.change(-effect.estimate, effect.metric)
+    return f"{sentences.word(effect.verdict)} {estimate} {formatting.unit(effect.metric)}"
 
 
 def _times(study: Study, pace: estimate.Speed | None, free: dict[str, dict[str, str]]) -> str:

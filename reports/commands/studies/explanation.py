@@ -20,7 +20,7 @@ from alexnet.text import counted
 from reports.analysis.effect import Effect
 from reports.commands import estimate
 from reports.commands.console import LABEL, plain, say
-from reports.commands.studies import SMALL, Found, everything
+from reports.commands.studies import SMALL, Found, answered_by_others, everything
 from reports.wording import formatting, sentences
 from reports.wording.config_summary import facets
 
@@ -65,12 +65,16 @@ def explain(console: Console, name: str, stores: Sequence[Store]) -> None:
     for number, (where, base) in enumerate(study.bases.items()):
         _paragraph(console, "" if number else "images", _images(study, where, base, pace))
     plain(console)
-    found = everything(stores).get(study.name, [])
+    known = everything(stores)
+    found = known.get(study.name, [])
     lines = [line for one in found[:1] for line in _came_to(one)]
     for one in found[1:]:  # of what is further from the paper, what a screen has room for
         more = list(_came_to(one))
         if len(lines) + len(more) <= ALIKE:
             lines += more
+    for other, effect in answered_by_others(study, known):
+        where = f"{other.comparison.study}, {other.comparison.dataset}"
+        lines.append(f"{where}: {sentences.verdict_line(effect, other.comparison)}")
     for number, line in enumerate(lines or ["nothing yet"]):
         _paragraph(console, "" if number else "found", line)
     say(console, "run it", f"invoke ablate --study {name}")
