@@ -133,12 +133,17 @@ def label(section: Section, effect: Effect) -> str:
     """Return what is claimed, as a sentence; where a plan has none, what was compared.
 
     It stands alone, without the title of its study. Where a study has several contrasts of one
-    sentence, each also says of which arm it is.
+    sentence, each also says of which arm it is; where it also compares with several arms, it says
+    what is compared alone, for which there is room.
     """
     contrast, effects = effect.contrast, section.comparison.effects
     if contrast.says:
-        several = sum(other.contrast.says == contrast.says for other in effects) > 1
-        return f"{contrast.says}: {contrast.label_of(contrast.arm)}" if several else contrast.says
+        if sum(other.contrast.says == contrast.says for other in effects) == 1:
+            return contrast.says
+        against = {one.contrast.against for one in effects if one.metric == effect.metric}
+        if len(against) > 1 and not is_turned(effect):
+            return contrast.label or contrast.compared
+        return f"{contrast.says}: {contrast.label_of(contrast.arm)}"
     equal = ", predicted equal" if effect.predicted == "equal" else ""
     if contrast.against_metric is not None:
         return section.plan.about.title + equal

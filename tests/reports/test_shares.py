@@ -103,8 +103,8 @@ def test_a_comparison_that_two_studies_share_has_one_row() -> None:
 
     assert of_both[0] == of_both[1] != set()
     assert [(row.study, row.label) for row in rows] == [
-        ("response_norm", "LRN lowers the error: LRN as printed"),
-        ("response_norm", "LRN lowers the error: LRN as released"),
+        ("response_norm", "LRN as printed against LRN's constant alone"),
+        ("response_norm", "LRN as released against LRN's constant alone"),
     ]
 
 
