@@ -12,7 +12,7 @@ from ablations.drivers import joined
 from ablations.queue import DriverShard
 from ablations.store import Store
 from ablations.workers.protocol import Finished, Progressed
-from reports.commands.ablate.folder import opened_for_writing
+from reports.commands.ablate.folder import opened_for_writing, say_how_it_would_be_shared
 from reports.commands.ablate.request import Request
 from reports.commands.progress import StudyProgress
 from tests.builders.command_line import call
@@ -82,6 +82,28 @@ def test_who_comes_later_is_told_who_is_there_and_how_runs_are_shared_out(tmp_pa
     for locks in ("lease", "auto"):
         said = opened(store, locks=locks)
         assert re.search(r"leases +runs are shared out by leases, and one whose owner gives", said)
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path) -> None:
+    """With the locks that are asked for, else those that were chosen for the folder."""
+
+    def said(folder: Path, **changes: Any) -> str:
+        file = io.StringIO()
+        console = Console(file=file, width=300, force_terminal=False)
+        say_how_it_would_be_shared(console, Store(folder), request_of(**changes))
+        return file.getvalue()
+
+    chosen_before, empty = tmp_path / "chosen", tmp_path / "empty"
+    opened(Store(chosen_before), locks="lease")
+    with joined(chosen_before, "relu_vs_tanh", None):
+        before = sorted(chosen_before.rglob("*"))
+        told = said(chosen_before, shard=DriverShard(2, 4))
+        assert told == opened(Store(chosen_before), shard=DriverShard(2, 4))
+        assert sorted(chosen_before.rglob("*")) == before
+    assert len(told.splitlines()) == 3
+    assert said(empty) == ""
+    assert re.search(r"^leases +runs are shared out by leases", said(empty, locks="lease"))
+    assert not empty.exists()
 
 
 def test_a_person_is_told_of_runs_that_start_over_and_of_locks_that_do_not_reach(

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ablations.drivers import at_work
 from ablations.plan import Plan, Timing
 from ablations.planning import threads_of
 from ablations.registration import (
@@ -44,7 +43,7 @@ from reports.commands.ablate.conclusion import conclude
 from reports.commands.ablate.folder import (
     averaged,
     opened_for_writing,
-    say_who_is_at_work,
+    say_how_it_would_be_shared,
     say_without_weights,
     train_again,
 )
@@ -131,7 +130,7 @@ def carry_out(request: Request, console: Console, study: Study, manifest: Manife
     refuse_crowded(request.devices, plan.definition.arms.values() if plan else arms)
     with contextlib.ExitStack() as stack:
         if request.dry_run:
-            say_who_is_at_work(console, at_work(store.path))
+            say_how_it_would_be_shared(console, store, request)
         else:
             stack.enter_context(opened_for_writing(console, store, request))
         base = study.bases[manifest.name]

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from ablations.drivers import at_work
 from ablations.kept import KeptWeights
 from ablations.plan import Plan
 from ablations.planning import threads_of
@@ -33,7 +32,7 @@ from reports.commands.ablate.disk import Runs, disk
 from reports.commands.ablate.folder import (
     averaged,
     opened_for_writing,
-    say_who_is_at_work,
+    say_how_it_would_be_shared,
     train_again,
 )
 from reports.commands.ablate.question import say_what_can_be_shown, say_what_is_checked
@@ -82,7 +81,7 @@ def run_all(request: Request, console: Console) -> int:
     try:
         with limit, contextlib.ExitStack() as stack:
             if request.dry_run:
-                say_who_is_at_work(console, at_work(store.path))
+                say_how_it_would_be_shared(console, store, request)
             else:
                 stack.enter_context(opened_for_writing(console, store, request))
             workers = _workers(request, console, plans, studies, manifest)

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from ablations.drivers import Driver, joined
+from ablations.drivers import Driver, at_work, joined
 from ablations.ensembles import with_ensembles, without_scores
 from ablations.kept import WEIGHTS
 from ablations.leftovers import sweep
 from ablations.plan import Plan
+from ablations.queue import DriverShard
 from ablations.store import Store
 from alexnet.data.manifest import in_words
-from alexnet.locks import LEASE, has_locks, kind_of
+from alexnet.locks import LEASE, chosen_kind, has_locks, kind_of
 from alexnet.text import counted
 from reports.commands.ablate.request import Request
 from reports.commands.console import say
@@ -33,21 +34,34 @@ def opened_for_writing(console: Console, store: Store, request: Request) -> Iter
     store.ensure_writable()
     with joined(store.path, request.study, request.asked_locks) as others:
         if kind_of(store.path) == "lease":
-            why = "" if has_locks(store.path) else f"the file system of {store.path} has none; "
-            say(
-                console,
-                "leases" if has_locks(store.path) else "no locks",
-                f"{why}runs are shared out by leases, and one whose owner gives no sign of life "
-                f"for {LEASE:.0f} s is taken over",
-            )
+            has_none = not has_locks(store.path)
+            why = f"the file system of {store.path} has none; " if has_none else ""
+            _say_leases(console, "no locks" if has_none else "leases", why)
         say_who_is_at_work(console, others)
-        if not request.shard.is_alone:
-            number, of = request.shard
-            say(console, "shard", f"{number} of {of}: where it starts; it trains what is missing")
+        _say_shard(console, request.shard)
         if swept := sweep(store):
             freed = in_words(sum(entry.size for entry in swept))
             say(console, "swept", f"{counted(len(swept), 'file')} that a kill had left, {freed}")
         yield
+
+
+def say_how_it_would_be_shared(console: Console, store: Store, request: Request) -> None:
+    """Say for a dry run, which writes nothing, how runs would be shared out, and with whom."""
+    if (request.asked_locks or chosen_kind(store.path)) == "lease":
+        _say_leases(console, "leases")
+    say_who_is_at_work(console, at_work(store.path))
+    _say_shard(console, request.shard)
+
+
+def _say_leases(console: Console, label: str, why: str = "") -> None:
+    text = "runs are shared out by leases, and one whose owner gives no sign of life for"
+    say(console, label, f"{why}{text} {LEASE:.0f} s is taken over")
+
+
+def _say_shard(console: Console, shard: DriverShard) -> None:
+    if not shard.is_alone:
+        number, of = shard
+        say(console, "shard", f"{number} of {of}: where it starts; it trains what is missing")
 
 
 def say_who_is_at_work(console: Console, others: Sequence[Driver]) -> None:
