@@ -163,6 +163,13 @@ DATASET = Name("dataset", _datasets)
 PRESET = Name("preset", _presets)
 
 
+class _Place(click.Argument):
+    """An argument that no usage names where a command is a task, which takes options alone."""
+
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [] if ctx.find_root().info_name == "invoke" else super().get_usage_pieces(ctx)
+
+
 def by_place(
     option: str, kind: Name, help: str, required: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -180,7 +187,9 @@ def by_place(
                 raise click.UsageError(f"say which {kind.name}: {option} NAME")
             return command(**options, **{name: value})
 
-        taking = click.argument("place", required=False, type=kind, metavar=f"[{name.upper()}]")
+        taking = click.argument(
+            "place", cls=_Place, required=False, type=kind, metavar=f"[{name.upper()}]"
+        )
         return click.option(option, type=kind, help=help)(taking(merged))
 
     return decorate

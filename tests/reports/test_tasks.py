@@ -88,6 +88,21 @@ def test_the_console_script_alone_says_what_to_type_as_well() -> None:
     assert "invoke" not in told.output
 
 
+@pytest.mark.parametrize(
+    ("program", "usage"),
+    [
+        ("invoke", "invoke ablate [OPTIONS]"),
+        ("alexnet-ablations", "alexnet-ablations ablate [OPTIONS] [STUDY]"),
+    ],
+)
+def test_usage_names_a_place_only_where_there_is_one(program: str, usage: str) -> None:
+    """A task takes options alone."""
+    refused = CliRunner().invoke(main, ["ablate", "--seeds", "x"], prog_name=program)
+
+    assert refused.exit_code == 2
+    assert refused.output.splitlines()[0] == f"Usage: {usage}"
+
+
 def test_in_a_narrow_terminal_commands_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """What each is for is on a line of its own."""
     file = io.StringIO()
