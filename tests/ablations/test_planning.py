@@ -66,6 +66,7 @@ REGISTERED = {
     "ensembles@cifar10_jpeg": "3dbed3be0ece",
     "first_layer_filters@cifar10": "aeee64894ab1",
     "first_layer_filters@cifar10_jpeg": "b2870f9b534d",
+    "initial_biases@cifar10": "6ac4cdcccf66",
     "initial_biases@cifar10_jpeg": "61512db3897c",
     "nearest_neighbours@cifar10": "4c4e15f5b070",
     "nearest_neighbours@cifar10_jpeg": "c87056dd3fc7",
