@@ -51,15 +51,17 @@ def test_it_is_shown_beside_ones_own_which_is_believed(tmp_path: Path) -> None:
     """In either order; a question of the same name that differs is one's own, and that is said."""
     filled(tmp_path / "results", 3, tanh=[0.6, 0.3, 0.1], relu=[0.4, 0.0])
     assert SHARED_NAME in OURS
+    of_study = {name for name in BEGUN if name.startswith("relu_vs_tanh@")}
+    assert of_study > {SHARED_NAME}
     before = evidence()
 
     for order in (("results", "shipped"), ("shipped", "results")):
         arguments = [part for folder in order for part in ("--results", folder)]
-        result = run("report", *arguments)
+        result = run("report", *arguments, "--study", "relu_vs_tanh")
         content = json.loads((tmp_path / "results" / "report" / "report.json").read_text())
 
         assert result.exit_code == 0
-        assert set(content["studies"]) == BEGUN
+        assert set(content["studies"]) == of_study
         assert content["studies"][SHARED_NAME]["definition"]["seeds"] == [0, 1, 2]
         (said,) = [line for line in content["measured"]["set_aside"] if SHARED_NAME in line]
         assert "is not the same question in results and in" in said
