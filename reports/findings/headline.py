@@ -5,8 +5,10 @@ Written from plans and records by rule; no adjective that no number carries.
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from ablations.claims import CLAIMS
+from ablations.plan import Plan
 from alexnet.config import Frozen
 from alexnet.text import counted
 from reports.analysis.effect import DECIDED, ON_THE_PAPERS_DATA, Effect
@@ -188,12 +190,20 @@ def _clock(studies: Sequence[Section]) -> str:
 
 
 def _registered(studies: Sequence[Section]) -> str:
-    late = [s for s in studies if s.first_run and s.first_run < s.plan.registered.at]
+    """Return how many plans are older than what they compare, and how many took older rates."""
+    late = [s for s in studies if _is_older(s.first_compared, s.plan)]
+    shared = [s for s in studies if s not in late and _is_older(s.first_run, s.plan)]
     plans = counted(len(studies), "plan")
-    before = f"{len(studies) - len(late)} of {plans} before the first run they use"
+    before = f"{len(studies) - len(late)} of {plans} before the first run they compare"
+    if shared:
+        before += f", {len(shared)} with rates that older runs chose"
     changed = sum(bool(section.plan.amendments) for section in studies)
     words_since = f"words changed since in {changed}" if changed else "nothing changed since"
     return f"{before}; {words_since}"
+
+
+def _is_older(at: datetime | None, plan: Plan) -> bool:
+    return at is not None and at < plan.registered.at
 
 
 def _counted_runs(studies: Sequence[Section]) -> str:

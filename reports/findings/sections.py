@@ -61,7 +61,7 @@ class Section(Frozen):
     side_effects: tuple[str, ...]  # what the arms of a contrast differ in besides the idea
     runs: dict[str, tuple[OneRun, ...]]  # by arm, of the planned seeds
     later_runs: dict[str, tuple[OneRun, ...]]  # by arm, of seeds added since; none without any
-    first_run: datetime | None  # when the first run of any kind was finished
+    first_run: datetime | None  # when the first was finished, of those that chose its rates too
     seconds: dict[str, float]  # on the clock, by run, those that choose rates included
 
     @property
@@ -107,6 +107,12 @@ class Section(Frozen):
     def speaks(self) -> Effect:
         """The effect that its headline is about."""
         return selection.speaks(self.comparison)
+
+    @property
+    def first_compared(self) -> datetime | None:
+        """When the first of the runs that it compares was finished."""
+        compared = (record for of_arm in self.records.values() for record in of_arm.values())
+        return min((record.provenance.at for record in compared), default=None)
 
     @property
     def missing(self) -> int:

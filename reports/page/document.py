@@ -154,6 +154,7 @@ def _measured(section: Section) -> dict[str, Any]:
         "threads": plan.definition.threads,
         "registered": plan.registered.model_dump(mode="json"),
         "first_run": section.first_run.isoformat() if section.first_run else None,
+        "first_compared": section.first_compared.isoformat() if section.first_compared else None,
         "seconds": round(sum(section.seconds.values()), 1),
         "timings": {a: timing.model_dump(mode="json") for a, timing in plan.timings.items()},
         "seconds_ratio": {e.contrast.between: e.seconds_ratio for e in comparison.effects},

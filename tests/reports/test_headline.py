@@ -1,11 +1,14 @@
 """The front of a report and its forest plot, worked out on plans and records made by hand."""
 
 import math
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from ablations.plan import Plan
+from ablations.record import Record
+from ablations.run import Run
 from ablations.store import Store
 from ablations.study import Setting
 from reports.evidence import EVIDENCE
@@ -15,8 +18,8 @@ from reports.findings.headline import answer, counts, facts, in_words
 from reports.findings.ledger import groups, ledger
 from reports.findings.sections import Section, sections
 from tests.builders.figure_texts import collisions
-from tests.builders.plans import filled, in_setting
-from tests.builders.records import measures_of, record_of
+from tests.builders.plans import chosen, filled, in_setting, plan_of
+from tests.builders.records import PROVENANCE, measures_of, record_of
 from tests.proofs import simulation
 
 
@@ -124,7 +127,45 @@ def test_facts_count_a_shared_run_once(results) -> None:
     assert said["runs"].startswith("6 compared, ")
     assert said["runs"].endswith("0 diverged; all studies complete")
     assert said["on the clock"] == "5 s of training and evaluation"
-    assert said["registered"] == "2 of 2 plans before the first run they use; nothing changed since"
+    assert said["registered"] == (
+        "2 of 2 plans before the first run they compare; nothing changed since"
+    )
+
+
+@pytest.mark.parametrize(
+    ("compared", "of_rates", "said"),
+    [
+        (
+            1,
+            -1,
+            "1 of 1 plan before the first run they compare, 1 with rates that older runs chose",
+        ),
+        (-1, -2, "0 of 1 plan before the first run they compare"),
+        (1, 2, "1 of 1 plan before the first run they compare"),
+    ],
+)
+def test_older_runs_that_chose_a_rate_are_told_from_those_that_are_compared(
+    results: Path, compared: int, of_rates: int, said: str
+) -> None:
+    """Minutes after the plan was registered: a rate may be known before, what it comes to not."""
+    plan, store = chosen(plan_of(seeds=3)), Store(results)
+
+    def made(run: Run, minutes: int) -> Record:
+        at = plan.registered.at + timedelta(minutes=minutes)
+        return record_of(run, [0.6, 0.4]).but(provenance=PROVENANCE.but(at=at))
+
+    tuning = plan.run("relu", 1000)
+    trial = plan.choices["relu"].trials[0].but(runs=(tuning.id,))
+    choices = dict.fromkeys(("relu", "tanh"), plan.choices["relu"].but(trials=(trial,)))
+    plan = plan.model_copy(update={"choices": choices})
+    store.add(made(tuning, of_rates))
+    for seed in range(3):
+        store.add(made(plan.run("relu", seed), compared + 5 * seed))
+    store.write_plan(plan)
+
+    (fact,) = [fact for fact in facts(sections(store)) if fact.name == "registered"]
+
+    assert fact.text == f"{said}; nothing changed since"
 
 
 def test_small_numbers_are_words() -> None:
