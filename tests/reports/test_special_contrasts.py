@@ -284,7 +284,7 @@ def test_a_verdict_is_told_everywhere_though_what_is_shown_is_missing(results: P
     assert "| with against without | - |" in readme
     assert readme.count("with against without") == 1  # in the table alone
     assert "- ideas. On Fashion-MNIST (10,000 images), 19 of 24 runs: both against dry, " in readme
-    assert _ours(study, everything([store])["ideas"]).startswith("same way -")
+    assert _ours(study, everything([store])).startswith("same way -")
 
 
 def test_the_readme_says_beside_a_verdict_what_both_arms_came_to(results: Path) -> None:
