@@ -82,7 +82,8 @@ if (contents) {
   const heads = links.map((link) => document.getElementById(link.hash.slice(1)));
   const mark = () => {
     const passed = heads.filter((head) => head.getBoundingClientRect().top < innerHeight / 4);
-    const here = links[heads.indexOf(passed.at(-1))];
+    const atEnd = scrollY > 0 && innerHeight + scrollY >= document.scrollingElement.scrollHeight - 2;
+    const here = atEnd ? links.at(-1) : links[heads.indexOf(passed.at(-1))]; // a short last part never gets to the top
     if (here?.hasAttribute("aria-current")) return;
     for (const link of links) link.removeAttribute("aria-current");
     if (!here) return;
