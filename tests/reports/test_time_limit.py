@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -37,6 +38,46 @@ def test_what_is_done_in_time_is_left_alone() -> None:
     time.sleep(0.4)
 
     assert not limit.reached
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGALRM", *TOLD])
+def test_what_python_ignores_comes_again(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a finalizer runs nothing can be raised; what else fails there is told as ever."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    limit, number = TimeLimit(60.0), signal.Signals[name]
+
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), number)
+            for _ in range(1000):  # the handler runs in here
+                pass
+
+    class Broken:
+        def __del__(self) -> None:
+            raise ValueError
+
+    def work() -> None:
+        Broken()
+        Finalized()
+        time.sleep(30)
+
+    start, before = time.monotonic(), signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), limit:
+            work()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert time.monotonic() - start < 10
+    assert limit.stopped(Console(quiet=True), "") == (
+        INTERRUPTED if name == "SIGINT" else TIME_LIMIT
+    )
+    assert [one.exc_type for one in told] == [ValueError]  # type: ignore[attr-defined]
+    assert sys.unraisablehook == told.append
+    assert capsys.readouterr().err == ""
 
 
 def test_ctrl_c_is_not_the_time_limit() -> None:
